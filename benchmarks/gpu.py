@@ -28,7 +28,7 @@ import ostinato.nn
 from ostinato.errors import ConfigError
 from ostinato.ops.cuda import linear as linear_kernels
 from ostinato.ops.cuda.binaries import binary
-from ostinato.ops.cuda.contract import FORMS, TYPES, Variant
+from ostinato.ops.cuda.contract import CELLS, TYPES, Variant
 from ostinato.ops.cuda.unroll import unroll as typed_unroll
 from ostinato.ops.engine.call import Call
 from ostinato.ops.engine.decomposed import by_reference
@@ -69,7 +69,7 @@ def compile_all() -> None:
     started, name = time.perf_counter(), f"sm_{major}{minor}"
     context = torch.multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(os.cpu_count(), mp_context=context) as pool:
-        jobs = [pool.submit(compile_one, c, u, d, name) for u in reversed(HIDDEN) for c in FORMS for d in TYPES]
+        jobs = [pool.submit(compile_one, c, u, d, name) for u in reversed(HIDDEN) for c in CELLS for d in TYPES]
         jobs += [pool.submit(compile_linear, paired, name) for paired in (0, 1)]
         for job in jobs:
             job.result()
@@ -113,7 +113,7 @@ def by_kernels(cell: str, tensors: Sequence[Tensor]) -> list[Tensor]:
 
 def tensors_of(cell: str, shape: Sequence[int], dtype: torch.dtype, draw: int = 0) -> tuple[list[Tensor], list[Tensor]]:
     """Return random x, states and weights of a call, and gradients of its results, in float64 with values of dtype."""
-    (T, B, D, H), form = shape, FORMS[cell]
+    (T, B, D, H), form = shape, CELLS[cell]
     g = torch.Generator(device=DEVICE).manual_seed(sum(shape) + 1000 * draw)
 
     def make(*size: int, scale: float = 1.0) -> Tensor:
@@ -153,7 +153,7 @@ def mean_errors(cell: str, shape: Sequence[int], dtype: torch.dtype) -> dict[str
     Where relu turns a number near 0 the other way than float64 does, a gradient is wholly kept or wholly lost. Which
     numbers those are is chance: in one draw, the errors of two good kernels differ by factors of .04 to 50.
     """
-    found = [errors(cell, shape, dtype, draw) for draw in range(9 if FORMS[cell].unbounded else 1)]
+    found = [errors(cell, shape, dtype, draw) for draw in range(9 if CELLS[cell].unbounded else 1)]
     return {n: (statistics.fmean(f[n][0] for f in found), statistics.fmean(f[n][1] for f in found)) for n in found[0]}
 
 
@@ -175,12 +175,12 @@ def check_rows() -> None:
     print("\nragged rows against the same rows one by one (the largest difference of y and dx)")
     g = torch.Generator().manual_seed(4)
     lengths = torch.randint(0, 60, (27,), generator=g)
-    for cell in FORMS:
+    for cell in CELLS:
         for dtype in (BF16, FP32):
             given, _ = tensors_of(cell, (60, 27, 8, 64), dtype)
             x, *others = (t.to(dtype) for t in given)
             x = x.requires_grad_()
-            state, weights = tuple(others[: 1 + FORMS[cell].cell_state]), others[1 + FORMS[cell].cell_state :]
+            state, weights = tuple(others[: 1 + CELLS[cell].cell_state]), others[1 + CELLS[cell].cell_state :]
             for reverse in (False, True):
                 found: Any = unroll(cell, x, state, *weights, Places(lengths, reverse=reverse))
                 y, last = found
@@ -439,12 +439,12 @@ def main(arguments: Sequence[str]) -> None:
     """Run the parts that are named, or all."""
     started = time.perf_counter()
     parts = [a for a in arguments if a in PARTS] or PARTS
-    cells = [a for a in arguments if a in FORMS]
+    cells = [a for a in arguments if a in CELLS]
     version = torch.backends.cudnn.version()  # type: ignore[no-untyped-call]
     print(f"{torch.cuda.get_device_name()}, torch {torch.__version__}, cuDNN {version}")
     compile_all()
     if "check" in parts:
-        check(cells or list(FORMS))
+        check(cells or list(CELLS))
     if "rows" in parts:
         check_rows()
     if "modules" in parts:

@@ -162,12 +162,12 @@ using FilterSizes = std::tuple<Index, Index, Index, Index, Index, Index, Index, 
 // Counts: the orders, then the taps. Rates: the forgetting of each filter, the rates of the cascade, the decays of the scales, and
 // share, forgetting of the stack, prior, unit, scale, wide and width.
 void filters(const FilterSizes& s, Address counts, Address rates, Address x, Address lengths, Address rate,
-            Address memory, Address asserted) {
+            Address memory, Address predicted) {
     const auto [rows, steps, channels, squares, cascades, memories, cross, lattice] = s;
     const FilterForm form = filter_form({channels, squares, cascades, memories, cross, lattice}, at<Count>(counts), at<double>(rates));
     const Unlocked unlocked;
     filter_unroll(form, rows, steps, at<double>(x), at<Count>(lengths), at<float>(rate), at<double>(memory),
-                  at<double>(asserted));
+                  at<double>(predicted));
 }
 
 // Returns an array in a buffer of the pool. The buffer goes back to the pool with the last reference to the array.
@@ -279,9 +279,9 @@ NB_MODULE(_engine, m) {
     m.def("filters", filters);
     // one step of one row, with the interpreter's lock, because it takes less time than releasing it
     m.def("filter_step", [](const std::tuple<Index, Index, Index, Index, Index, bool>& sizes, Address counts, Address rates, Address x,
-                            Address rate, Address memory, Address asserted, double unit, double low, double high, Address means) {
+                            Address rate, Address memory, Address predicted, double unit, double low, double high, Address means) {
         const FilterForm form = filter_form(sizes, at<Count>(counts), at<double>(rates));
-        double* ahead = at<double>(asserted);
+        double* ahead = at<double>(predicted);
         const double nats = filter_nats(form, ahead, at<double>(x), unit, low, high, at<double>(means));
         filter_step(form, at<double>(x), *at<float>(rate), at<double>(memory), ahead);
         return nats;

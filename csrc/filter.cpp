@@ -8,7 +8,7 @@
 namespace ostinato {
 namespace {
 
-constexpr double largest = 1e7;  // the mean variance of a weight, in units, from which a filter forgets what it knew
+constexpr double largest = 1e7;  // the mean variance of a weight, in units, from which a filter starts anew
 constexpr Count lanes = 8;
 constexpr double least_scale = 1e-5;  // that of emissions/logistic_mixture.py
 
@@ -154,7 +154,7 @@ public:
         : f(form), p(places), memory(memory), gain(scratch(form)), inputs(scratch(form)), error(static_cast<std::size_t>(form.channels)),
           wide(static_cast<std::size_t>(4 * places.mixed)) {}
 
-    void assert_into(double* out) const {
+    void predict_into(double* out) const {
         const Count M = p.mixed, W = 2 + 3 * M + f.channels;
         for (Count d = 0; d < f.channels; ++d) {
             const double* m = at(d);
@@ -305,7 +305,7 @@ private:
         locations[stacked] = within(dot(m + p.stack, locations, stacked));
     }
 
-    // far beyond every value that was seen a prediction is an accident of the first steps
+    // a prediction far beyond every value so far is an error of the first steps
     double within(double x) const {
         const double most = 100.0 * f.wide;
         return x > most ? most : x < -most ? -most : x == x ? x : 0.0;
@@ -333,35 +333,35 @@ Count filter_memory(const FilterForm& form) { return Places(form).size; }
 Count filter_width(const FilterForm& form) { return 2 + 3 * Places(form).mixed + form.channels; }
 
 void filter_unroll(const FilterForm& form, Count rows, Count steps, const double* x, const Count* lengths, const float* rate,
-                   double* memory, double* asserted) {
+                   double* memory, double* predicted) {
     const Places places(form);
     const Count D = form.channels, W = filter_width(form);
     for (Count b = 0; b < rows; ++b) {
         Row row(form, places, memory + b * D * places.size);
         row.start_step();
-        row.assert_into(asserted + b * D * W);
+        row.predict_into(predicted + b * D * W);
         for (Count t = 0; t < steps; ++t) {
             if (!lengths || t < lengths[b]) row.step(x + (t * rows + b) * D, rate[b] != 0.0F);
-            row.assert_into(asserted + ((t + 1) * rows + b) * D * W);
+            row.predict_into(predicted + ((t + 1) * rows + b) * D * W);
         }
     }
 }
 
-void filter_step(const FilterForm& form, const double* x, float rate, double* memory, double* asserted) {
+void filter_step(const FilterForm& form, const double* x, float rate, double* memory, double* predicted) {
     const Places places(form);
     Row row(form, places, memory);
     row.start_step();
     row.step(x, rate != 0.0F);
-    row.assert_into(asserted);
+    row.predict_into(predicted);
 }
 
-double filter_nats(const FilterForm& form, const double* asserted, const double* x, double unit, double low, double high,
+double filter_nats(const FilterForm& form, const double* predicted, const double* x, double unit, double low, double high,
                    double* means) {
     const Count D = form.channels, W = filter_width(form), M = (W - 2 - D) / 3;
     double nats = 0.0;
     std::vector<double> e(static_cast<std::size_t>(D)), middle(static_cast<std::size_t>(D));
     for (Count d = 0; d < D; ++d) {
-        const double *o = asserted + d * W, *logits = o + 2, *centres = logits + M, *raws = centres + M, *coupling = raws + M;
+        const double *o = predicted + d * W, *logits = o + 2, *centres = logits + M, *raws = centres + M, *coupling = raws + M;
         const double loc = o[0], scale = o[1], half = unit / (2.0 * scale);
         e[static_cast<std::size_t>(d)] = (x[d] - loc) / scale;
         const double u = e[static_cast<std::size_t>(d)] - dot(coupling, e.data(), d);

@@ -23,21 +23,21 @@ struct FilterForm {
     bool lattice;
 };
 
-// The numbers that a row keeps for each channel, and the numbers that a step asserts for each channel.
+// The numbers that a row keeps for each channel, and the numbers that a step predicts for each channel.
 Count filter_memory(const FilterForm& form);
 Count filter_width(const FilterForm& form);
 
 // Moves memory (B, D, N) on in place over x (T, B, D), of which a row takes lengths[b] steps (all if null), and writes what is
-// asserted before each step and after the last, (T + 1, B, D, W). A row whose rate is 0 remembers and does not learn.
+// predicted before each step and after the last, (T + 1, B, D, W). A row whose rate is 0 remembers and does not learn.
 void filter_unroll(const FilterForm& form, Count rows, Count steps, const double* x, const Count* lengths, const float* rate,
-                   double* memory, double* asserted);
+                   double* memory, double* predicted);
 
-// Moves memory (D, N) on by the values x (D,) of one step, and writes what is asserted of the next one, (D, W).
-void filter_step(const FilterForm& form, const double* x, float rate, double* memory, double* asserted);
+// Moves memory (D, N) on by the values x (D,) of one step, and writes what is predicted of the next one, (D, W).
+void filter_step(const FilterForm& form, const double* x, float rate, double* memory, double* predicted);
 
-// Returns -log P of the values x (D,) of one step under what was asserted of it (D, W), and writes their means (D,). unit is 0
+// Returns -log P of the values x (D,) of one step under what was predicted of it (D, W), and writes their means (D,). unit is 0
 // for continuous values, and low and high are the ends of the lattice, all in model space.
-double filter_nats(const FilterForm& form, const double* asserted, const double* x, double unit, double low, double high,
+double filter_nats(const FilterForm& form, const double* predicted, const double* x, double unit, double low, double high,
                    double* means);
 
 // Writes exp(x) or log(x) of count numbers, with the same bits on every machine.

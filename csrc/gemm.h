@@ -57,7 +57,7 @@ OSTINATO_INLINE void fetch(const void* at) { __builtin_prefetch(at, 0, 2); }
 OSTINATO_INLINE void fetch_to_write(const void* at) { __builtin_prefetch(at, 1, 3); }
 inline constexpr Index line = 64, cached = Index{1} << 19;  // bytes
 
-// What a whole batch saves and returns is larger than the cache of a core. A tile asks for its part of it before its
+// What a whole batch saves and returns is larger than the cache of a core. A tile prefetches its part of it before its
 // product and finds it there after it: the next N vectors, which are contiguous, to be read or to be written.
 inline constexpr int vectors_of_line = OSTINATO_BYTES < line ? line / OSTINATO_BYTES : 1;
 

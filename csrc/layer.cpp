@@ -166,7 +166,7 @@ class Pass {
 
     // Returns the gradients of the tensors, and None for the argument after them. Returns None if a form is another one, the
     // saved numbers have been used or y was changed; and, if `asks`, unless the thread and the gradients are plain and the tensors lie
-    // where they lay when they passed the gate. Python asks the others.
+    // where they lay when they passed the gate. Python checks the others.
     nb::object backward(nb::tuple tensors, nb::tuple arrived, nb::tuple needed, bool asks) {
         if (!saved_[0] || changed()) return nb::none();
         if (asks) {
@@ -235,7 +235,7 @@ class Pass {
     std::optional<Buffer> saved_[2];
 };
 
-// Whatever asks a tensor of torch needs the names of torch.
+// Every look at a tensor of torch needs the names of torch.
 void know_torch() {
     if (!torch().grad)
         throw std::runtime_error("the engine does not know torch yet: call use_torch, as ostinato.ops.engine.layer does at import");

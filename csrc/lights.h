@@ -13,7 +13,7 @@ struct LightWeights {
     const float* bias;           // (G H) b_hh of a gate that keeps its sides separate
 };
 
-// The pairs of h that the weights are laid out for: a multiple of 8, so that no loop has a rest. Those behind H are zero.
+// The pairs of h that the weights are laid out for: a multiple of 8, so that no loop has a remainder. Those behind H are zero.
 constexpr std::int64_t light_pairs(std::int64_t hidden) { return (hidden + 15) / 16 * 8; }
 
 // The weights from h to the logits of S symbols.

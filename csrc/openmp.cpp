@@ -17,7 +17,7 @@ namespace {
 std::atomic<const OpenMp*> current{nullptr};
 std::atomic<bool> forked{false};
 
-// Whether others use the threads of this thread's regions: the processor time of one of them says so, because it runs on
+// Whether others use the threads of this thread's regions: the processor time of one of them shows it, because it runs on
 // after a region and then sleeps. After a region of our own it runs on as well, so for as long as that is `fresh`, calls
 // compute on the crew and do not look. Once others were seen, calls take the threads for a `pause` without a look. The
 // calls after it take the crew until a look says again that others use the threads.
@@ -46,7 +46,7 @@ class Watch {
     }
 
 #if defined(__linux__)
-    // One of the threads says that it serves a region.
+    // One of the threads reports that it serves a region.
     void seen() { known_ = !pthread_getcpuclockid(pthread_self(), &clock_); }
 #else
     void seen() {}

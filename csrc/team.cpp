@@ -54,7 +54,7 @@ class Crew {
         for (int i = 1; i < job.size; ++i) called_.notify_one();
         job.work(job.with, 0, job.size);
         std::unique_lock lock(mutex_);
-        if (job.openings) {  // who has not begun has nothing left to do
+        if (job.openings) {  // a thread that has not begun has nothing left to do
             free_ += job.openings;
             job.openings = 0;
             for (auto at = jobs_.begin(); at != jobs_.end(); ++at)

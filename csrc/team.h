@@ -10,7 +10,7 @@
 
 namespace ostinato {
 
-// Where the members of a team wait for each other. Who waits polls for a short time, because the others of a quiet machine
+// Where the members of a team wait for each other. A member that waits polls for a short time, because the others of a quiet machine
 // arrive within a microsecond, and then sleeps. Each wait that ends asleep halves the time that the team polls, and each
 // that does not doubles it: on a busy machine, a thread that polls blocks the core that the other thread needs.
 struct Meeting {

@@ -1,4 +1,4 @@
-// What a tensor of torch says of itself: by DLPack's table of C functions, or by its attributes where torch has no table
+// The description of a tensor of torch: by DLPack's table of C functions, or by its attributes where torch has no table
 // yet (before 2.10). Nothing is linked with torch.
 #pragma once
 
@@ -84,14 +84,14 @@ struct Torch {
 Torch& torch();
 
 // Returns whether nothing in this thread wants to see, or to change, what a call does: no mode, no transform, no autocast, no
-// tangents and, if the call saves tensors, no hooks for them. False without a table, and then Python asks.
+// tangents and, if the call saves tensors, no hooks for them. False without a table, and then Python checks.
 bool plain_thread(bool saves);
 
 // Returns whether torch keeps nothing apart from the bytes of the tensor: its class is torch's own, DLPack can describe it, and
 // no sign is still to be applied. True for None.
 bool plain(nb::handle tensor);
 
-// Returns what the tensor says of itself. The kind is `absent` for None, and `other` for whatever a kernel cannot read:
+// Returns the description of a tensor. The kind is `absent` for None, and `other` for whatever a kernel cannot read:
 // another device or type, more axes, or memory that was freed.
 Seen look_at(nb::handle tensor);
 

@@ -31,7 +31,7 @@ from ostinato.layers.markov import Markov
 from ostinato.layers.smoothing import Parameters, Smoothing
 from ostinato.layers.volatility import Volatility
 from ostinato.model import SequenceModel
-from ostinato.ops.filter.form import Form
+from ostinato.ops.filter.form import FilterForm
 
 LENGTHS = (60, 1, 37, 0, 90)
 BACKBONES = ("ar", "linear", "rnn", "gru", "lstm", "conv")
@@ -175,7 +175,7 @@ def build(
     if name == "filter":
         unit, D = float(encoded.unit.max()) or 0.05, len(data.channels)
         small: dict[str, Any] = {"orders": (6, 3), "forgets": (0.998, 0.97), "taps": (8, 4), "rates": (0.003, 0.003)}
-        form = Form(
+        form = FilterForm(
             channels=D, cross=2 * (D > 1), unit=unit, wide=0.5 / unit, lattice=bool(encoded.unit.any()), **small
         )
         base, components = AdaptiveFilter(form), form.mixed

@@ -8,10 +8,10 @@ import signal
 def main() -> None:
     """Run the command line.
 
-    Until its modules are loaded there is nothing to clean up, so a signal ends the process at once and in silence;
-    Python would print a traceback through whatever module was being read.
+    While modules are loaded there is nothing to clean up. So a signal then ends the process at once, without the
+    traceback that Python would print through the module that was being read.
     """
-    patient = signal.getsignal(signal.SIGINT) is signal.default_int_handler  # not in a job that ignores SIGINT
+    patient = signal.getsignal(signal.SIGINT) is signal.default_int_handler  # false in a job that ignores SIGINT
     if patient:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
     from ostinato.cli.main import main as run

@@ -119,7 +119,7 @@ def share(name: str, value: Any) -> float:
     """Return a share between 0 and 1.
 
     Raises:
-        ConfigError: The value is no number, or not between 0 and 1.
+        ConfigError: The value is not a number, or not between 0 and 1.
     """
     given = float(number(name, value)) if not _huge(value) else math.inf
     if not 0 < given < 1:

@@ -21,7 +21,7 @@ from ostinato.layers.mixture import Mixture
 from ostinato.layers.recurrence import Recurrence
 from ostinato.layers.smoothing import Smoothing
 from ostinato.model import SequenceModel
-from ostinato.ops.filter.form import Form
+from ostinato.ops.filter.form import FilterForm
 
 
 @dataclass(frozen=True)
@@ -118,7 +118,7 @@ def _empty(config: dict[str, Any]) -> AR | Markov | AdaptiveFilter | Smoothing |
         case {"markov": markov}:
             return Markov.empty(markov)
         case {"filter": form}:
-            return AdaptiveFilter(Form(**form))
+            return AdaptiveFilter(FilterForm(**form))
         case {"smoothing": sizes}:
             return Smoothing(**sizes)
         case _:

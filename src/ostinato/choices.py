@@ -9,7 +9,7 @@ from pathlib import Path
 
 from ostinato.errors import ConfigError, OstinatoError
 
-#: The similarity from which on a name is taken for a slip of another: one of 2 letters in 5 may differ.
+#: The least similarity at which a name counts as a misspelling of another: 2 letters in 5 may differ.
 _ALIKE = 0.6
 #: The number of files in a folder that are looked through.
 _FILES = 10_000

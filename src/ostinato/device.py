@@ -36,7 +36,7 @@ WARM, TIMED = 3, 3
 #: The environment variable with the number of a process on its machine, which torchrun and Ray Train set.
 RANK = "LOCAL_RANK"
 
-#: What every decision by "auto" is written to, with its reason.
+#: The log that receives every decision by "auto", with its reason.
 log = logging.getLogger("ostinato.device")
 
 P = ParamSpec("P")
@@ -161,7 +161,7 @@ def in_bf16(precision: str) -> bool:
     if not name.startswith("cuda"):
         here = "this machine has no CUDA card" if name == "auto" else f"the device is {name}"
         raise ConfigError(
-            f"bf16 speeds up the products of a CUDA card alone, and {here}",
+            f"bf16 speeds up only products on a CUDA card, and {here}",
             fix="remove the precision, or use a CUDA device",
         )
     return True
@@ -188,7 +188,7 @@ def computing_on(device: Any = "auto") -> Iterator[str]:
         return
     _thread.scopes.append(_Scope(name))
     if name.startswith("cuda"):
-        # the layers hold their weights apart, as their names say; what cuDNN does about it is no matter of the user
+        # the layers hold their weights apart, as their names say, so the user can do nothing about the warning of cuDNN
         warnings.filterwarnings("ignore", "RNN module weights are not part of single contiguous chunk")
     try:
         yield name

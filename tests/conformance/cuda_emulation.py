@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ostinato.ops.cuda.contract import BACKWARD, FORMS, FORWARD, Variant
+from ostinato.ops.cuda.contract import BACKWARD, CELLS, FORWARD, Variant
 from ostinato.ops.cuda.linear import ARGUMENTS
 
 
@@ -56,7 +56,7 @@ class Emulated:
     """What ``recurrence.Kernels`` is, on the CPU."""
 
     def __init__(self, variant: Variant) -> None:
-        self.variant, self.form = variant, FORMS[variant.cell]
+        self.variant, self.form = variant, CELLS[variant.cell]
         self.launches: list[str] = []
 
     def forward(self, arguments: bytes, rows: int, *, save: bool) -> None:

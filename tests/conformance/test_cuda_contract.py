@@ -11,7 +11,7 @@ from cuda_emulation import Emulated, EmulatedLinear
 from torch import Tensor
 
 from ostinato.ops.cuda import linear, recurrence, support
-from ostinato.ops.cuda.contract import FORMS
+from ostinato.ops.cuda.contract import CELLS
 from ostinato.ops.cuda.unroll import unroll
 from ostinato.ops.engine.call import Call
 from ostinato.ops.engine.decomposed import by_reference
@@ -45,7 +45,7 @@ def emulated(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def inputs(cell: str, places: Places, hidden: int = 5, bias: bool = True) -> list[Any]:
     """x, the states and the weights of a call."""
-    g, form = torch.Generator().manual_seed(1), FORMS[cell]
+    g, form = torch.Generator().manual_seed(1), CELLS[cell]
 
     def make(*shape: int) -> Tensor:
         return (torch.randn(*shape, generator=g) * 0.7).requires_grad_()
@@ -79,13 +79,13 @@ def compare(cell: str, places: Places, given: list[Any]) -> None:
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
-@pytest.mark.parametrize("cell", FORMS)
+@pytest.mark.parametrize("cell", CELLS)
 def test_a_launch_gives_the_results_and_gradients_of_the_reference(cell: str, layout: str) -> None:
     places = LAYOUTS[layout]
     compare(cell, places, inputs(cell, places))
 
 
-@pytest.mark.parametrize("cell", FORMS)
+@pytest.mark.parametrize("cell", CELLS)
 def test_a_network_without_bias(cell: str) -> None:
     compare(cell, Places(), inputs(cell, Places(), bias=False))
 
@@ -112,7 +112,7 @@ def test_the_linear_recurrence(kind: torch.dtype, lengths: Tensor | None) -> Non
         torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-5)
 
 
-@pytest.mark.parametrize("cell", FORMS)
+@pytest.mark.parametrize("cell", CELLS)
 def test_resets_cut_rows_as_the_engine_does(cell: str) -> None:
     x, states, *weights = inputs(cell, Places(LENGTHS))
     marks = torch.rand(T, B, generator=torch.Generator().manual_seed(3)) < 0.3

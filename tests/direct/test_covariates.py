@@ -15,7 +15,7 @@ import pytest
 import ostinato
 from ostinato.cli.main import main
 from ostinato.data.future import with_future
-from ostinato.direct.effects import Form, fit_effects
+from ostinato.direct.effects import EffectsForm, fit_effects
 from ostinato.direct.inputs import series_inputs
 from ostinato.direct_fit import search as direct_search
 from ostinato.direct_fit.panel import held_horizons, panel_of
@@ -85,7 +85,7 @@ def test_effects_are_those_of_the_data() -> None:
     """Least squares on seasonal differences finds a bend in heat under a season and a moving level."""
     data = read(shops(count=1), known=KNOWN)
     y, beside = data[0][:, 0], series_inputs(data, 0)["s0"]
-    effects = fit_effects(Form("curved"), 24, False, {"s0": (y, beside)})
+    effects = fit_effects(EffectsForm("curved"), 24, False, {"s0": (y, beside)})
     heat, holiday = beside.known.T
     truth = 0.1 * (heat - 20) ** 2 - 20 * holiday
     found = effects.of("s0", y, beside)

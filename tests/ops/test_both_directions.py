@@ -23,7 +23,7 @@ from ostinato.ops.engine.buffers import pooled
 from ostinato.ops.engine.call import LARGE
 from ostinato.ops.engine.decomposed import by_reference
 from ostinato.ops.engine.gate import PLAIN_THREAD
-from ostinato.ops.engine.layer import Form, joined
+from ostinato.ops.engine.layer import LayerForm, joined
 from ostinato.ops.engine.unroll import run_layer
 
 THREADS = 1, 2, 3, 7, 16
@@ -32,7 +32,7 @@ OFFSETS = torch.cat((torch.zeros(1, dtype=torch.int64), LENGTHS.cumsum(0)))
 LAYOUTS = {"padded": Places(), "lengths": Places(LENGTHS), "ragged": Places.ragged(OFFSETS)}
 
 
-def _layer(cell: str, places: Places, hidden: int = 21) -> tuple[list[Tensor | None], Form]:
+def _layer(cell: str, places: Places, hidden: int = 21) -> tuple[list[Tensor | None], LayerForm]:
     """Return the tensors of a random layer of two directions, as leaves, and its form."""
     steps = int(OFFSETS[-1]) if places.base is not None else 12
     one, other = (problem(cell, steps, len(LENGTHS), 5, hidden, places=places, seed=seed) for seed in (0, 1))
@@ -41,10 +41,12 @@ def _layer(cell: str, places: Places, hidden: int = 21) -> tuple[list[Tensor | N
     ]
     tensors = [one.x, *states, *one.weights, *other.weights]
     leaves = [None if t is None else t.requires_grad_() for t in tensors]
-    return leaves, Form(cell, (places.lengths, places.base, places.column), (False, True))
+    return leaves, LayerForm(cell, (places.lengths, places.base, places.column), (False, True))
 
 
-def _both(compute: Any, tensors: list[Tensor | None], form: Form, dy: Any = None) -> tuple[list[Tensor], list[Tensor]]:
+def _both(
+    compute: Any, tensors: list[Tensor | None], form: LayerForm, dy: Any = None
+) -> tuple[list[Tensor], list[Tensor]]:
     """Return results, and the gradients of a fixed random functional of them."""
     results = [r for r in compute(tuple(tensors), form) if r is not None and r.numel()]
     g = torch.Generator().manual_seed(2)
@@ -56,7 +58,7 @@ def _both(compute: Any, tensors: list[Tensor | None], form: Form, dy: Any = None
     return [r.detach() for r in results], list(gradients)
 
 
-def _reference(tensors: tuple[Tensor | None, ...], form: Form) -> tuple[Tensor, ...]:
+def _reference(tensors: tuple[Tensor | None, ...], form: LayerForm) -> tuple[Tensor, ...]:
     return joined([by_reference(call) for call in form.calls(tensors)])
 
 

@@ -14,11 +14,11 @@ import ostinato.nn
 from ostinato.nn import on_cuda
 from ostinato.nn.drop_in import DropIn
 from ostinato.ops.cuda import operator
-from ostinato.ops.cuda.contract import FORMS
+from ostinato.ops.cuda.contract import CELLS
 from ostinato.ops.engine.call import Call
 from ostinato.ops.engine.decomposed import by_reference, gradients_of
 
-CELLS = sorted(FORMS)
+NAMES = sorted(CELLS)
 
 
 def by_call(call: Call, *tensors: Any) -> tuple[Tensor, ...]:
@@ -69,7 +69,7 @@ def on_the_cpu(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
 
 def given_of(cell: str, dtype: torch.dtype = torch.float32, device: str = "cpu") -> tuple[Any, ...]:
     """Return arguments of the operator: T=5, B=3, D=2, H=4."""
-    form, g = FORMS[cell], torch.Generator().manual_seed(0)
+    form, g = CELLS[cell], torch.Generator().manual_seed(0)
 
     def draw(*shape: int) -> Tensor:
         if device != "cpu":  # a build of torch without CUDA lets no graph hold a tensor of CUDA
@@ -100,14 +100,14 @@ def test_a_network_on_a_card_compiles_as_one_graph(kind: str, on_the_cpu: list[s
     assert on_the_cpu == ["forward"] * 4 + ["backward"] * 4
 
 
-@pytest.mark.parametrize("cell", CELLS)
+@pytest.mark.parametrize("cell", NAMES)
 @pytest.mark.filterwarnings("ignore")
 def test_the_operator_keeps_the_rules_of_torch(cell: str, on_the_cpu: list[str]) -> None:
     tests = ("test_schema", "test_autograd_registration", "test_faketensor", "test_aot_dispatch_dynamic")
     torch.library.opcheck(torch.ops.ostinato.recurrence_on_card, given_of(cell), test_utils=tests)
 
 
-@pytest.mark.parametrize("cell", CELLS)
+@pytest.mark.parametrize("cell", NAMES)
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 def test_shapes_and_gradients_on_a_fake_card(cell: str, dtype: torch.dtype) -> None:
     with FakeTensorMode():
@@ -115,8 +115,8 @@ def test_shapes_and_gradients_on_a_fake_card(cell: str, dtype: torch.dtype) -> N
         y, h_n, c_n, *saved = torch.ops.ostinato.recurrence_on_card(*args)
         assert y.shape == (5, 3, 4)
         assert h_n.shape == (3, 4)
-        assert c_n.shape == ((3, 4) if FORMS[cell].cell_state else (0,))
-        assert saved[0].shape == (15, FORMS[cell].kept * 4)
+        assert c_n.shape == ((3, 4) if CELLS[cell].cell_state else (0,))
+        assert saved[0].shape == (15, CELLS[cell].kept * 4)
         assert {t.device.type for t in (y, h_n, c_n, *saved)} == {"cuda"}
         gradients = operator._fake_backward(*args, *saved, y, None, None)
         for t, d in zip(args[1:8], gradients, strict=True):

@@ -8,17 +8,17 @@ from numpy.typing import NDArray
 
 from ostinato.ops.engine.extension import ABSENT
 from ostinato.ops.filter import native, reference
-from ostinato.ops.filter.form import Form
+from ostinato.ops.filter.form import FilterForm
 
 ENGINE = pytest.mark.skipif(bool(ABSENT), reason="the engine is not compiled")
 ONES = np.ones(2, dtype=np.float32)
 
 
-def form(channels: int) -> Form:
+def form(channels: int) -> FilterForm:
     """Return a small form; its unit is one half."""
     cross = 0 if channels == 1 else 2
     small = {"orders": (6, 3), "forgets": (0.998, 0.97), "taps": (8, 4), "rates": (0.003, 0.003)}
-    return Form(channels=channels, cross=cross, wide=50.0, unit=0.5, **small)  # type: ignore[arg-type]
+    return FilterForm(channels=channels, cross=cross, wide=50.0, unit=0.5, **small)  # type: ignore[arg-type]
 
 
 def values(channels: int, steps: int = 120) -> NDArray[np.float64]:
@@ -29,7 +29,7 @@ def values(channels: int, steps: int = 120) -> NDArray[np.float64]:
     return x
 
 
-def start(form: Form) -> NDArray[np.float64]:
+def start(form: FilterForm) -> NDArray[np.float64]:
     """Return the memory of two rows before the first step."""
     return np.stack([reference.fresh(form)] * 2)
 

@@ -180,7 +180,7 @@ def test_a_value_that_no_stream_has_is_not_sent(client: Client, recorder: type[R
 
 @pytest.mark.parametrize("key", ["\ud800", None, 5])
 def test_an_id_that_is_none_is_not_sent(client: Client, recorder: type[Recorder], key: Any) -> None:
-    with pytest.raises(DataError, match="is no id of a stream"):
+    with pytest.raises(DataError, match="is not an id of a stream"):
         client.push(key, 1.0)
     assert not recorder.came
 
@@ -193,7 +193,7 @@ def test_half_an_address_is_refused(url: str) -> None:
 
 @pytest.mark.parametrize("token", ["a\r\nX: y", "토큰", "a b"])
 def test_a_token_that_no_header_can_hold_is_refused(token: str) -> None:
-    with pytest.raises(ConfigError, match="characters that no token has"):
+    with pytest.raises(ConfigError, match="characters that cannot be part of a token"):
         Client("http://127.0.0.1:8000", token)
 
 

@@ -1,1 +1,1 @@
-"""P(class | sequence) by Bayes' rule: one model of each class, and a regression on what they say."""
+"""P(class | sequence) by Bayes' rule: one model of each class, and a regression on their likelihoods."""

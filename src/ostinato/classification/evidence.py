@@ -1,4 +1,4 @@
-"""What the models of the classes say of sequences, and what the head sees of it."""
+"""The likelihoods of sequences under the model of each class, and the features of the head that follow from them."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _LEAST = -1e9
 
 
 class Evidence(NamedTuple):
-    """What the models of K classes say of B sequences.
+    """The likelihoods of B sequences under the models of K classes.
 
     Attributes:
         nats: log P(sequence | class), (B, K), in float64.
@@ -36,7 +36,7 @@ class Evidence(NamedTuple):
     lengths: NDArray[np.int64]
 
     def blocks(self) -> list[Array]:
-        """Return what the head may see, (B, F) each: ratios in all and in each third, and the values."""
+        """Return the blocks of features of the head, (B, F) each: ratios in all and in each third, and the values."""
         nats = np.maximum(self.nats, _LEAST)
         length = np.maximum(self.lengths, 1)[:, None]
         ratio, thirds = _ratio(nats), _ratio(np.maximum(self.thirds, _LEAST))
@@ -50,7 +50,7 @@ class Evidence(NamedTuple):
 
 
 def evidence(models: Sequence[SequenceModel], data: SequenceSet, threads: Threads = "auto") -> Evidence:
-    """Return what models of the same encoding say of sequences.
+    """Return the likelihoods of sequences under models of the same encoding.
 
     Adaptive counts stay as they were learned, so that the order of the sequences does not matter.
 

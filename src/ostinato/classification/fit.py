@@ -71,11 +71,12 @@ def fit_classifier(  # noqa: PLR0913, PLR0914 - each argument is a choice of its
     on_class: Callable[[str], None] | None = None,
     **fields: Unpack[LadderFields],
 ) -> ClassifierFit:
-    """Fit one model to the sequences of each class, and a head that tells the classes apart by what the models say.
+    """Fit one model to the sequences of each class, and a head that tells the classes apart by the likelihoods.
 
     P(class | sequence) is P(sequence | class) P(class) over its sum, by Bayes' rule. The head is a logistic regression
-    on what the models say of sequences that they did not see. The better of both on these is the rule of the
-    classifier, and held-out sequences judge it. Afterwards closed forms and counts are fitted again to all sequences.
+    on the likelihoods of sequences under models that were fitted without them. The rule of the classifier, Bayes' rule
+    or the head, is the one that is better on these sequences, and held-out sequences judge it. Afterwards closed forms
+    and counts are fitted again to all sequences.
 
     Args:
         data: A SequenceSet, or anything that ``read`` takes.

@@ -49,7 +49,7 @@ def read_labelled(source: Any, label: str, **reading: Any) -> Labelled:
     if rows is None:
         data = read(source, **reading)
         return Labelled(data, _by_name(data, label))
-    # whether a line of a text is a sequence is no question for a row
+    # each row is one text, so the option of a sequence for each line has no meaning
     reading.pop("per_line", None)
     return _by_column(read(_unlabelled(rows, label), **reading), rows, label)
 
@@ -66,7 +66,7 @@ def read_labelled_like(source: Any, label: str | None, meta: dict[str, Any], *, 
     rows = rows_like(source, meta)
     if rows is None:
         data = read_like(source, meta)
-        # the name of a column is no expression for the names of files, or for ids
+        # a label that named a column at the fit is not an expression for the names of files, or for ids
         unknown = label is None or (meta.get(BY_COLUMN, False) and not asked)
         return Labelled(data, (None,) * len(data) if unknown else _by_name(data, str(label), asked=asked))
     if label is None or (label not in rows.frame.columns and not asked):
@@ -110,7 +110,7 @@ def _by_column(data: SequenceSet, rows: Rows, label: str) -> Labelled:
             where=f"{origin.name}, column {label!r}",
             fix="give each sequence one class, or choose another column with --label",
         )
-    # what was guessed is said, so that a table which has the classes too is read in the same way
+    # the guessed columns are recorded, so that later tables are read in the same way, with classes or without
     target = data.meta.get("target") or (list(data.channels) if data.traits.tabular else None)
     data = replace(data, meta={**data.meta, "target": target, BY_COLUMN: True})
     return Labelled(data, tuple(next(iter(found.get(key, ())), None) for key in data.ids))

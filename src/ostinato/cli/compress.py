@@ -35,7 +35,7 @@ def command(
     from ostinato.threads import computing
 
     if output is None and came_through_pipe(files[0]):
-        raise ConfigError("no output given, and what comes through a pipe has no name", fix="use -o FILE.osz, or -o -")
+        raise ConfigError("no output given, and data from a pipe have no file name", fix="use -o FILE.osz, or -o -")
     target = output or files[0].with_name(files[0].name + ".osz")
     options.writable(target)
     paths = [p for one in files for p in (sorted(q for q in one.iterdir() if q.is_file()) if one.is_dir() else [one])]
@@ -45,7 +45,7 @@ def command(
         twice = next((n for n in names if names.count(n) > 1), None)
         what = f"two files are called {twice}" if twice else f"there is no file in {files[0]}"
         raise ConfigError(what, fix="give files with different names")
-    # a file that is called as the container is needs no name in it
+    # the container stores no name that its own name tells
     named = [] if names == [target.name.removesuffix(".osz")] else names
     raw = dict(zip(named or [""], map(read_raw, paths), strict=True))
     with computing(options.threads(threads)):

@@ -39,11 +39,11 @@ def command(
     from ostinato.threads import computing
 
     if output is None and came_through_pipe(file):
-        raise ConfigError("no output given, and what comes through a pipe has no name", fix="use -o FILE, or -o -")
+        raise ConfigError("no output given, and data from a pipe have no file name", fix="use -o FILE, or -o -")
     screen.doing(f"decompressing {file}")
     with computing(options.threads(threads)):
         found = restored(load_model(model), read_raw(file), str(file))
-    # a file without a name is called as the container is
+    # a file without a stored name has the name of the container
     files = {name or file.name.removesuffix(".osz"): parts for name, parts in found.items()}
     several = len(files) > 1 or (output is not None and output.is_dir())
     folder = (output if output is not None else file.parent) if several or output is None else output.parent

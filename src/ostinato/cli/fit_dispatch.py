@@ -1,4 +1,4 @@
-"""The fit that the command ``fit`` asks for: in this process, on a cluster, or as a search."""
+"""Run the fit of the command ``fit``: in this process, on a cluster, or as a search."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Options that several commands share, said once: a parameter of a command may be a whole group of them.
+"""Options that several commands share, defined once: a parameter of a command may be a whole group of them.
 
 A group is a dataclass whose fields are options. A command takes it as one parameter, ``columns: Columns``; the parser
 sees the options in its place, and the command receives one value.

@@ -20,7 +20,7 @@ EVERYTHING: Final = "--help-all"
 
 
 def width() -> int | None:
-    """Return the columns of the help on a narrow terminal, where the parser would write 50; None if it knows better."""
+    """Return the columns of the help on a narrow terminal, where the parser would write 50; None for its own choice."""
     columns = shutil.get_terminal_size().columns
     return max(columns - 2, 20) if columns < _NARROW else None
 
@@ -83,7 +83,7 @@ def _row(option: Any, ctx: Any) -> tuple[str, str]:
         return names, help_text
     long = next((name for name in option.opts if name.startswith("--")), "")
     short = [name for name in option.opts if not name.startswith("--")]
-    value = re.search(r"(<[^<>]*>|[A-Z][A-Z_]*)$", names)  # what stands for the value: <int>, or INTEGER
+    value = re.search(r"(<[^<>]*>|[A-Z][A-Z_]*)$", names)  # the placeholder of the value: <int>, or INTEGER
     shape = re.sub(r"list\[(\w+)\]", r"\1", value[0]) if value else ""
     return f"{', '.join([*short, long])} {shape}".rstrip(), help_text
 

@@ -107,7 +107,7 @@ def complain(error: OstinatoError, shown: str | None = None) -> None:
         import json
 
         words = {"error": error.what, "where": error.where, "fix": error.fix}
-        with contextlib.suppress(OSError):  # what reads the output may be gone, and that is the error
+        with contextlib.suppress(OSError):  # the error may be that the reader of the output has ended
             print(json.dumps(words, ensure_ascii=False, indent=1), flush=True)
     for label, text in (("where", error.where), ("fix", error.fix)):
         if text:
@@ -185,7 +185,7 @@ def main(arguments: list[str] | None = None) -> None:
         else:
             complain(_misused(error))
         code = error.exit_code
-    except OSError as error:  # from what no command prints: --help and --version
+    except OSError as error:  # from --help and --version, which belong to no command
         code = _refused(error)
     sys.exit(code or 0)
 

@@ -127,7 +127,7 @@ def rounded() -> Iterator[None]:
 
 
 def doing(words: str) -> None:
-    """Change what the sign says that the command is doing, such as "reading sales.csv".
+    """Set the words of the progress sign, such as "reading sales.csv".
 
     Raises:
         Stopped: The command was told to stop before.

@@ -40,9 +40,11 @@ class Client:
         except ValueError:  # a port out of range, or half an address of IPv6
             host = port = None
         if not host:
-            raise ConfigError(f"{url!r} is no address of a server", fix="write it as http://127.0.0.1:8000")
+            raise ConfigError(f"{url!r} is not the address of a server", fix="write it as http://127.0.0.1:8000")
         if token is not None and not (token.isascii() and token.isprintable() and " " not in token):
-            raise ConfigError("the token has characters that no token has", fix="give what ostinato token printed")
+            raise ConfigError(
+                "the token has characters that cannot be part of a token", fix="give what ostinato token printed"
+            )
         make = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
         self._connection = make(host, port, timeout=timeout)
         self._base, self._repeats = parts.path.rstrip("/"), repeats

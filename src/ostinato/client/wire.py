@@ -23,7 +23,9 @@ def path_of(unique_id: str) -> str:
     try:
         return f"/v1/streams/{quote(unique_id, safe='')}"
     except (TypeError, UnicodeEncodeError) as error:
-        raise DataError(f"{unique_id!r} is no id of a stream", fix="give a string without lone surrogates") from error
+        raise DataError(
+            f"{unique_id!r} is not an id of a stream", fix="give a string without lone surrogates"
+        ) from error
 
 
 def _number(value: Any) -> Any:
@@ -36,7 +38,7 @@ def _number(value: Any) -> Any:
     try:
         return None if math.isnan(value) else value
     except (TypeError, OverflowError) as error:
-        raise DataError(f"{str(value)[:40]} is no value of a stream", fix="send a number, text or None") from error
+        raise DataError(f"{str(value)[:40]} is not a value of a stream", fix="send a number, text or None") from error
 
 
 def written(push: Push) -> dict[str, Any]:
@@ -67,7 +69,7 @@ def pushed(found: Mapping[str, Any]) -> Pushed:
 
 
 def _told(found: Mapping[str, Any]) -> Told:
-    """Return what was told of an event; what a later server tells besides is left out."""
+    """Return the answer about an event, without the fields that a later version of the server added."""
     return Told(**{name: found[name] for name in _TOLD if name in found})
 
 

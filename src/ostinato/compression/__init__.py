@@ -1,1 +1,1 @@
-"""Lossless files: a model drives an arithmetic coder, and a file takes what ``score`` says it does."""
+"""Lossless files: a model drives an arithmetic coder, and a file takes as many bits as ``score`` reports."""

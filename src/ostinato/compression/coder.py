@@ -229,7 +229,7 @@ class Decoder(Coder):
         super().ended(digest)
         if self._expected[len(self.digests) - 1 : len(self.digests)] != [digest & self._mask]:
             raise DataError(
-                "the model computes other probabilities on this machine than on that which wrote the file",
+                "the model computes different probabilities on this machine and on the machine that wrote the file",
                 where=self._where,
                 fix="decompress on a machine of the same kind, with the same versions of ostinato and torch",
             )

@@ -83,7 +83,11 @@ class Container:
         if bytes(view[:4]) == _EARLIER:
             return _earlier(bytes(view), where)
         if bytes(view[:2]) != MAGIC:
-            raise DataError("the file is not one that ostinato compress wrote", where=where, fix="give such a file")
+            raise DataError(
+                "the file was not written by ostinato compress",
+                where=where,
+                fix="give a file that ostinato compress wrote",
+            )
         if len(view) > 2 and view[2] & ~_DEFLATED != VERSION:
             raise _newer(view[2] & ~_DEFLATED, where)
         body, at = view[:-CHECK], 3 + MODEL

@@ -24,8 +24,9 @@ from ostinato.threads import Threads, in_threads
 def compress(model: Model, files: Mapping[str, bytes], *, threads: Threads = 1) -> bytes:
     """Compress files without loss by an arithmetic coder that a model drives.
 
-    The files take what ``score`` says of them, and about 20 bytes and their names. A model that goes on learning does
-    so here too: it codes each value by what it predicted before it saw it. ``decompress`` needs the same model.
+    The result takes the bits that ``score`` reports for the files, about 20 bytes, and their names. An adaptive model
+    learns here too: it codes each value by its prediction of the value, and then learns the value. ``decompress`` needs
+    the same model.
 
     Args:
         model: A fitted SequenceModel of text or sound.
@@ -64,7 +65,7 @@ def compressed(model: Model, files: Mapping[str, Raw]) -> Container:
             forget(raw)
         if at != len(raw):
             raise DataError(
-                "the file cannot be restored to the bit from what the model reads",
+                "the model does not read every byte of the file, so the file could not be restored exactly",
                 where=name,
                 fix="keep the file as it is",
             )

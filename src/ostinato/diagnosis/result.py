@@ -205,7 +205,7 @@ class Diagnosis(Shown):
         return max(self.effective_memory or len(self.lags), order)
 
     def _advice_of_learning(self) -> str:
-        """What to do about a model that goes on learning, in words."""
+        """Return the advice about a model that goes on learning."""
         near = self.reach <= 1.5 * self.model_reach or self.reach - self.model_reach <= 2
         return "the model looks back far enough" if near else _LEARNING[self.backbone]
 

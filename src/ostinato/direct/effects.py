@@ -38,7 +38,7 @@ _ROWS = 16_384
 
 
 @dataclass(frozen=True)
-class Form:
+class EffectsForm:
     """The choice of features.
 
     Attributes:
@@ -68,7 +68,7 @@ class Effects:
         own: The weights of each series, (E,).
     """
 
-    form: Form
+    form: EffectsForm
     season: int
     log: bool
     centre: Array
@@ -138,7 +138,7 @@ class Effects:
         return reduce(add, parts)
 
 
-def fit_effects(form: Form, season: int, log: bool, series: dict[str, tuple[Array, SeriesInputs]]) -> Effects:
+def fit_effects(form: EffectsForm, season: int, log: bool, series: dict[str, tuple[Array, SeriesInputs]]) -> Effects:
     """Fit effects to a panel.
 
     Args:
@@ -172,16 +172,16 @@ def unit(y: Array, season: int, log: bool) -> float:
     return change if change > 0 else size_of(y)
 
 
-def forms(inputs: Iterable[SeriesInputs]) -> Iterator[Form]:
+def forms(inputs: Iterable[SeriesInputs]) -> Iterator[EffectsForm]:
     """Return the forms that are possible with these inputs, the simplest first."""
     first = next(iter(inputs))
     clocks = (False, True) if first.clock.shape[1] else (False,)
     for clock in clocks:
         if clock:
-            yield Form(clock=True)
+            yield EffectsForm(clock=True)
         if first.known.shape[1]:
-            yield Form("linear", False, clock)
-            yield from (Form("curved", by_hour, clock) for by_hour in clocks)
+            yield EffectsForm("linear", False, clock)
+            yield from (EffectsForm("curved", by_hour, clock) for by_hour in clocks)
 
 
 def _blocks(rows: NDArray[np.int64]) -> list[NDArray[np.int64]]:

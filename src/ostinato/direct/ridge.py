@@ -92,11 +92,11 @@ def own(series: Moments, W: Array, strength: float, kept: float = 1.0) -> Array:
 
 
 def drift_kept(rest: Array) -> float:
-    """Return the share of an intercept that the stretches of time it stands on bear out, 0 to 1.
+    """Return the share of an intercept that its spread between stretches of time supports, 0 to 1.
 
-    The intercept is a drift that all windows share. Windows overlap, and series move together, so thousands of them can
-    stand on a few stretches, and what these had in common need not go on. The drift is shrunk by two standard errors of
-    its own, from its spread between the stretches (positive part, as of James and Stein 1961).
+    The intercept is a drift that all windows share. Windows overlap, and series move together, so thousands of windows
+    can come from a few stretches of time, and the drift of these stretches need not go on. The drift is shrunk by two
+    of its standard errors, from its spread between the stretches (positive part, as of James and Stein 1961).
 
     Args:
         rest: The mean of what is left of the targets without an intercept, in each of F stretches of time, (F, H).

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ostinato.direct.closed_form import ClosedForm
-from ostinato.direct.effects import Effects, Form
+from ostinato.direct.effects import Effects, EffectsForm
 from ostinato.direct.network import SegmentNetwork
 from ostinato.direct.windows import WindowSpec
 
@@ -86,5 +86,5 @@ def _effects(document: dict[str, Any] | None, x: dict[str, Any]) -> Effects | No
         return None
     own = dict(zip(document["own"], x.get("effects.own", ()), strict=True))
     centre, spread, hinges, weights = (x[f"effects.{name}"] for name in _EFFECTS)
-    form = Form(**document["form"])
+    form = EffectsForm(**document["form"])
     return Effects(form, document["season"], document["log"], centre, spread, hinges, weights, own)

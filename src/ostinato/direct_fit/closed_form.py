@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ostinato.direct.closed_form import ClosedForm, group
-from ostinato.direct.effects import Form
+from ostinato.direct.effects import EffectsForm
 from ostinato.direct.ridge import VOTES, Moments, design, drift_kept, moments, own, pooled, seasonal_naive
 from ostinato.direct.windows import Windows, WindowSpec, bounded
 from ostinato.direct_fit.panel import Panel
@@ -55,7 +55,7 @@ class Choice:
     penalty: float = 0.0
     strength: float = np.inf
     fixed: Array | None = None
-    form: Form | None = None
+    form: EffectsForm | None = None
     grouped: bool = False
 
 
@@ -148,7 +148,7 @@ def _rows(w: Windows, fold: int, telling: NDArray[np.bool_]) -> tuple[Array, Arr
 
 
 def telling(cut: dict[str, Windows], panel: Panel) -> dict[str, NDArray[np.bool_]]:
-    """Return which windows of each series tell other series something, (n,).
+    """Return which windows of each series inform the weights of the panel, (n,).
 
     A window of equal values shows neither a pattern nor a scale. In a panel it says nothing about the other series; if
     all windows are like that, or only one series has a vote, every window counts.
@@ -221,7 +221,7 @@ def words(choice: Choice) -> str:
     )
 
 
-def _effects(form: Form) -> list[str]:
+def _effects(form: EffectsForm) -> list[str]:
     hours = " by the hour" if form.by_hour else ""
     known = {"": [], "linear": ["known covariates"], "curved": ["known covariates, curved" + hours]}[form.known]
     return [*known, *(["the hour of the week"] if form.clock else [])]

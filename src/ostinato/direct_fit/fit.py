@@ -131,7 +131,7 @@ class _Networks:
     budget: Budget
     on_progress: Callable[[TrainingProgress], None] | None
     bf16: bool
-    #: where the networks were trained and why, if a card was thought of
+    #: where the networks were trained and why, if a card was considered
     placed: list[str] = field(default_factory=list)
 
     @property

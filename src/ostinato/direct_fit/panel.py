@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from ostinato.data.seasons import mean_change
 from ostinato.data.sequences import SequenceSet
-from ostinato.direct.effects import Effects, Form, fit_effects
+from ostinato.direct.effects import Effects, EffectsForm, fit_effects
 from ostinato.direct.inputs import SeriesInputs, series_inputs
 from ostinato.direct.windows import Windows, WindowSpec, channels
 from ostinato.errors import DataError
@@ -51,7 +51,7 @@ class Panel:
         """Whether every observed value is above 0."""
         return all(bool((y[np.isfinite(y)] > 0).all()) for y in self.series.values())
 
-    def effects(self, form: Form, window: WindowSpec, whole: bool = False) -> Effects:
+    def effects(self, form: EffectsForm, window: WindowSpec, whole: bool = False) -> Effects:
         """Return the effects of the covariates in the known part of the series, or in all of it."""
         shown = {k: (y if whole else y[: self.known[k]], self.covariates[k]) for k, y in self.series.items()}
         return fit_effects(form, window.season, window.log, shown)

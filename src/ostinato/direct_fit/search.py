@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ostinato.direct.closed_form import group
-from ostinato.direct.effects import Form, forms
+from ostinato.direct.effects import EffectsForm, forms
 from ostinato.direct.ridge import design, moments, own, pooled, seasonal_naive
 from ostinato.direct.windows import Windows, WindowSpec, bounded
 from ostinato.direct_fit.closed_form import FEW, Choice, groups_of
@@ -95,7 +95,7 @@ class Search:
         self.loss = np.inf
         self._naive_sizes: dict[int, dict[str, Array]] = {}
 
-    def window(self, window: WindowSpec, form: Form | None = None, grouped: bool = False) -> None:
+    def window(self, window: WindowSpec, form: EffectsForm | None = None, grouped: bool = False) -> None:
         """Try a window with every penalty or strength.
 
         Args:

@@ -317,7 +317,7 @@ class StepGraph:
         return bytes(whole.SerializeToString())
 
     def _metadata(self, digest: str) -> dict[str, str]:
-        """Return what a program needs to know of the graph, as texts."""
+        """Return the facts about the graph that a program needs, as strings."""
         source, model = self.model.description.source, self.model
         out = {
             "model_sha256": digest,

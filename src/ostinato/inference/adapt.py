@@ -15,7 +15,7 @@ from ostinato.layers.counts import BLOCK, Counts
 from ostinato.model import SequenceModel
 from ostinato.shapes import State
 
-#: The steps before a span that bring the state to its place in the sequence.
+#: The number of steps before a span that warm up the state.
 PAST = 256
 
 #: Sequence, first step, and the step after the last one.

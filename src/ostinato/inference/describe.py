@@ -18,7 +18,7 @@ def describe_model(model: ForecastModel) -> list[str]:
 
 
 def verdict(description: Description) -> str:
-    """Return which rung of the ladder was kept, and how it compares with the closed form.
+    """Return which model of the ladder was kept, and how it compares with the closed form.
 
     Args:
         description: The description of a SequenceModel whose record has a table.

@@ -169,11 +169,13 @@ def _told(
     alphabet = model.encoding
     if not isinstance(alphabet, Alphabet):
         raise ConfigError(
-            f"only text is shown while it is made, got a model of {model.description.kind}",
+            f"only text can be printed while it is drawn, got a model of {model.description.kind}",
             fix="write the sequences to a file",
         )
     if n_samples > 1:
-        raise ConfigError(f"one text is shown while it is made, got n_samples {n_samples}", fix="use n_samples 1")
+        raise ConfigError(
+            f"one text can be printed while it is drawn, got n_samples {n_samples}", fix="use n_samples 1"
+        )
     if isinstance(prompt, str):
         on_text(plain(prompt, "the prompt"))
     points, reader = alphabet.vocabulary(), alphabet.spelling.reader()

@@ -1,8 +1,8 @@
 """The surprisal of words, lines and sentences: that of their symbols, added up.
 
-A unit is what it is named after with the space that follows it, since the model knows that a word has ended only once
-the space has come (Oh and Schuler, 2024, "Leading whitespaces of language models' subword vocabulary pose a confound
-for calculating word probabilities"). The units of a text leave out nothing: their surprisals add up to its own.
+A unit includes the space that follows it, because only this space shows the model that the word has ended (Oh and
+Schuler, 2024, "Leading whitespaces of language models' subword vocabulary pose a confound for calculating word
+probabilities"). Every symbol of a text is in a unit, so the surprisals of the units add up to that of the text.
 """
 
 from __future__ import annotations

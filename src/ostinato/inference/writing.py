@@ -131,7 +131,9 @@ def stop_strings(stop: str | Sequence[str], *, symbols: bool) -> tuple[str, ...]
         raise ConfigError(f"stop ends a text, and the values are numbers, got {strings[0]!r}", fix="remove stop")
     for one in strings:
         if not isinstance(one, str) or not one:
-            raise ConfigError(f"a stop string must have at least 1 character, got {one!r}", fix="use such as '.'")
+            raise ConfigError(
+                f"a stop string must have at least 1 character, got {one!r}", fix="use a string such as '.'"
+            )
     return strings
 
 
@@ -142,7 +144,7 @@ def until(text: str, stop: Sequence[str]) -> str:
 
 @final
 class _Stops:
-    """What tells the rows whose text ends with a stop string; the prompt does not count."""
+    """The rows whose text ends with a stop string; the prompt does not count."""
 
     def __init__(self, alphabet: Alphabet, stop: Sequence[str], rows: int) -> None:
         spelling, points = alphabet.spelling, alphabet.vocabulary()

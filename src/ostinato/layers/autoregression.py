@@ -283,7 +283,7 @@ def _usable_rows(rows: Lagged, fitted: NDArray[np.bool_], max_order: int) -> NDA
 def _highest_order(usable: NDArray[np.int64], base: int, *, searching: bool) -> int:
     """Return the highest order with enough rows.
 
-    A search asks for half as many rows again: among nearly as many orders as rows it would always choose the last one.
+    A search needs half as many rows again: among nearly as many orders as rows it would always choose the last one.
     """
     least = (base + np.arange(len(usable))) * (1.5 if searching else 1.0) + 0.5
     return max(int((usable >= least).sum()) - 1, 0)

@@ -161,7 +161,7 @@ class Counts(AdaptiveMemory):
         return counts
 
     def learn(self, symbols: Ints, offsets: Ints) -> None:
-        """Learn sequences of symbols for good: ``initial_state`` then knows them.
+        """Learn sequences of symbols for good: ``initial_state`` then holds them.
 
         Args:
             symbols: The symbols of all sequences joined, (N,). Negative where a symbol is missing.
@@ -181,7 +181,7 @@ class Counts(AdaptiveMemory):
         self.learned.copy_(state.path[0, LEARNED])
 
     def absorb(self, state: State) -> None:
-        """Keep what one row has learned for good: ``initial_state`` then knows it.
+        """Keep what one row has learned for good: ``initial_state`` then holds it.
 
         Args:
             state: The state of one row, (1, ...) each.

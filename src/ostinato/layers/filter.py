@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from ostinato.layers.recurrence import Recurrence
-from ostinato.ops.filter.form import Form
+from ostinato.ops.filter.form import FilterForm
 from ostinato.ops.filter.reference import fresh
 from ostinato.ops.selection import pick
 from ostinato.shapes import State
@@ -35,7 +35,7 @@ class AdaptiveFilter(Recurrence):
 
     adaptive: ClassVar[bool] = True
 
-    def __init__(self, form: Form) -> None:
+    def __init__(self, form: FilterForm) -> None:
         super().__init__()
         self.form = form
         self.input_size, self.output_size = form.channels, form.channels * form.width_out

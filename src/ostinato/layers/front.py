@@ -136,7 +136,7 @@ class InnovationFront(Front):
 
 
 class FilterFront(Front):
-    """The front of numbers whose closed form goes on learning: adaptive filters predict, and assert a mixture.
+    """The front of numbers whose closed form goes on learning: adaptive filters predict a mixture of logistics.
 
     The backbone reads five numbers per channel: the previous value (0 if it is missing), whether it was observed, the
     prediction for this step, the last innovation over its scale after asinh, and the logarithm of the scale.
@@ -157,7 +157,7 @@ class FilterFront(Front):
 
     @property
     def reach(self) -> int:
-        """The number of steps after which little is left of what a filter knew."""
+        """The number of steps after which little is left of the state that a filter had."""
         return 4 * max(*self.filters.form.taps, *self.filters.form.orders)
 
     def initial_state(self, batch: int) -> State:
@@ -192,7 +192,7 @@ class FilterFront(Front):
 
 
 class SmoothingFront(Front):
-    """The front of numbers whose closed form is exponential smoothing. No backbone stands on it.
+    """The front of numbers whose closed form is exponential smoothing, without a backbone.
 
     Args:
         smoothing: The recurrence.

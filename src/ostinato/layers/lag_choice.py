@@ -50,7 +50,7 @@ def fit_dense_or_sparse(values: Array, offsets: NDArray[np.int64], max_order: in
     ours = [fit_ar_at(x, offsets, early, held_out=last) for x in channels]
     theirs = [fit_ar(x, offsets, max_order, held_out=last) for x in channels]
     if all(early == fit.lags for fit in theirs):
-        # the judged steps tell nothing of two forms that were one on the steps before them: the smaller one is kept
+        # on the steps before the judged ones both forms are the same, so these steps cannot choose: the smaller is kept
         smaller = len(lags) * len(channels) < sum(len(fit.lags) for fit in dense)
         return [fit_ar_at(x, offsets, lags) for x in channels] if smaller else dense
     coefficients = [sum(len(fit.lags) for fit in fits) for fits in (ours, theirs)]

@@ -21,7 +21,7 @@ MOST = 32
 FARTHEST = 512
 #: The fewest steps that a lag is searched on.
 FEWEST = 30
-#: A column of which no larger share is left by the columns that were taken depends on them.
+#: A column depends on the columns that were taken if they leave no larger share of it unexplained.
 DEPENDENT = 1e-9
 #: The least residual sum of squares, as a share of that of the series.
 PERFECT = 1e-12

@@ -39,7 +39,7 @@ class LSTM(Cell):
 
     @torch.no_grad()
     def start_for_symbols(self) -> None:
-        """Let the cell forget at first: a symbol says more of the next one than what a cell has gathered of many.
+        """Let the cell forget at first: the last symbol predicts the next one better than many earlier symbols do.
 
         After 500 steps on tinyshakespeare, 256 units had 1.921 nats a character in place of 1.990.
         """

@@ -213,12 +213,12 @@ class Smoothing(Recurrence):
         return Ring(table, mean, covariance, KNOWN)
 
     def step(self, state: State, x: Tensor) -> tuple[State, Tensor]:
-        """Return the next state and what is said of the next value, (B, 2 D), after x (B, D), NaN if missing."""
+        """Return the next state and the prediction of the next value, (B, 2 D), after x (B, D), NaN if missing."""
         state = step(self.per_channel, state, x.double())
         return state, torch.cat(self.pending(state), -1).to(x.dtype)
 
     def unroll(self, x: Tensor, state: State | None = None, lengths: Tensor | None = None) -> tuple[Tensor, State]:
-        """Return what is said after each step, (T, B, 2 D), and the last state (see ``Recurrence.unroll``)."""
+        """Return the predictions after each step, (T, B, 2 D), and the last state (see ``Recurrence.unroll``)."""
         now = self.initial_state(x.shape[1]) if state is None else state
         wanted = x.requires_grad or any(s.requires_grad for s in now)
         said, last = self._differentiable(x, now, lengths) if wanted else self._by_ring(x, now, lengths)
@@ -233,7 +233,7 @@ class Smoothing(Recurrence):
         last, pending, rows = ring.state, np.stack([ring.mu, ring.v]).reshape(2, B * D), np.ones(B * D, dtype=bool)
         for begin, end in pairwise(sorted({0, T, *sizes.tolist()})):
             inside = sizes > begin
-            said[:, begin:end] = pending[:, None]  # a row that has ended keeps what was said of its next step
+            said[:, begin:end] = pending[:, None]  # a row that has ended keeps the prediction of its next step
             if not inside.any():
                 break
             ring, rows = (ring if inside[rows].all() else ring.some(inside[rows])), inside

@@ -1,6 +1,6 @@
 """The week that a season of a day implies, if the data repeat after seven days more closely than after six or eight.
 
-A calendar knows that hours have a day and a week. Data without times have the season that is given, which is one.
+By the calendar, hourly data have a day and a week. Data without times have the season that is given, which is one.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from ostinato.local.panel import Array, Panel
 _DAY = 24
 #: The days of a week.
 _DAYS = 7
-#: How many weeks a series has that is asked.
+#: The least number of weeks of a series that is tested for a weekly pattern.
 _WEEKS = 3
 #: The change after seven days over the least of those after six and after eight below which a series has a week. Where
 #: days are alike it is about 1.

@@ -19,7 +19,7 @@ from ostinato.nn.on_cuda import DeclinedError, by_kernels, kernels_run
 from ostinato.ops.engine.buffers import kept_zeros, zeros
 from ostinato.ops.engine.extension import ABSENT
 from ostinato.ops.engine.gate import ApartError
-from ostinato.ops.engine.layer import Form
+from ostinato.ops.engine.layer import LayerForm
 from ostinato.ops.engine.places import Places
 from ostinato.ops.engine.unroll import run_plain, specified, unroll, unroll_both
 from ostinato.ops.selection import is_named
@@ -37,7 +37,9 @@ def _cell(mode: str, reset_after: bool, projects: bool) -> str:
 
 #: The form of a layer on a padded batch, by mode, and by whether it resets after the product, projects, runs both ways.
 _FORMS = {
-    (mode, after, projects, both): Form(_cell(mode, after, projects), (None, None, None), (False, True)[: 1 + both])
+    (mode, after, projects, both): LayerForm(
+        _cell(mode, after, projects), (None, None, None), (False, True)[: 1 + both]
+    )
     for mode in ("RNN_TANH", "RNN_RELU", "GRU", "LSTM")
     for after in (True, False)
     for projects in (False, True)
@@ -100,10 +102,10 @@ class RecurrentNetwork(DropIn, nn.RNNBase):
         Most calls have this form, and what the others must be asked takes longer than a small recurrence.
         """
         try:
-            # what ``_weights`` asks, in loops of C; a weight that was never there raises TypeError
+            # the checks of ``_weights``, in loops of C; a weight that was never there raises TypeError
             refs: Any = self._flat_weight_refs
             given = self._parameters.values()
-            # of a weight that was removed, both sides of the second question are None
+            # for a weight that was removed, both sides of the second comparison are None
             known = all(map(is_not, given, repeat(None))) and all(map(is_, given, map(call, refs)))
         except TypeError:
             known = False

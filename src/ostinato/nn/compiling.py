@@ -1,4 +1,4 @@
-"""torch.compile on the networks: its tracer passes over subclasses of torch.nn.RNN, GRU and LSTM unless it is told.
+"""torch.compile on the networks: by default its tracer passes over subclasses of torch.nn.RNN, GRU and LSTM.
 
 The tracer, torch._dynamo, breaks the graph at every instance of these classes, because to trace their time loop takes
 long. Its switch ``config.allow_rnn`` lets all of them in. Here it lets in our networks alone, whose time loop is one

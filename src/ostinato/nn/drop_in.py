@@ -46,7 +46,7 @@ class DropIn(nn.Module):
         """Return whether the engine runs this module on inputs of the device and the type of x."""
         usual = not torch.compiler.is_compiling() and not ABSENT and x.dtype in _COMPUTED and x.is_cpu
         if usual and outside_of_tracing_and_autocast() and not is_named():
-            return True  # what follows would refuse nothing of this, and takes longer
+            return True  # the checks that follow would pass too, and take longer
         facts: dict[str, Any] = {} if self.reset_after else {"reset_after": False}
         return (
             prefers_native(self.engine_cell.split("_", 1)[0], device=x.device.type, dtype=x.dtype, **facts)

@@ -201,7 +201,7 @@ def _choose(cell: str, implementation: str | None, facts: Mapping[str, Any]) -> 
     if not requested:
         requested, source = os.environ.get(IMPLEMENTATION), f"from {IMPLEMENTATION}"
     if not requested:
-        # on a CPU, nobody asks why the kernels for GPUs do not run
+        # on a CPU, the reason why the kernels for GPUs do not run is of no use
         mute = {"cuda"} if facts.get("device", "cpu") == "cpu" else set()
         others = [f"{name} cannot run ({reason})" for name, reason in reasons.items() if reason and name not in mute]
         fastest = _fastest(cell, facts)

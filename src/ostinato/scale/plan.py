@@ -182,7 +182,7 @@ def plan(
 
 
 def counted_rows(panel: ParquetPanel) -> ParquetPanel:
-    """Return a panel that knows the number of rows of its longest series, for which its ids are read once.
+    """Return a panel with the number of rows of its longest series, for which its ids are read once.
 
     Raises:
         DataError: A file is damaged.

@@ -40,7 +40,7 @@ class Batch:
     last: Array
 
 
-class Form(ABC):
+class StreamForm(ABC):
     """How the values of a kind of stream are read, stepped and told.
 
     Args:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from ostinato.errors import DataError
 from ostinato.inference.alarm_rule import Alarms, evidence_name
 from ostinato.numbers import counted
-from ostinato.serve.form import Array, Batch, Form, given
+from ostinato.serve.form import Array, Batch, StreamForm, given
 from ostinato.serve.order import Placed
 from ostinato.serve.schema import Next, Push, Told, numbers
 from ostinato.serve.snapshot import NUMBERS
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 @final
-class NumberForm(Form):
+class NumberForm(StreamForm):
     """Streams of numbers: an event is one step of all channels."""
 
     symbols, name = NUMBERS, "numbers"
@@ -68,7 +68,7 @@ class NumberForm(Form):
         return 1 + one.skipped
 
     def step(self, works: Sequence[Work], state: State, last: Array, p: tuple[float, ...]) -> Batch:
-        """Step the model (see ``Form.step``)."""
+        """Step the model (see ``StreamForm.step``)."""
         channels = self._model.channels
         cells: list[Any] = []
         lengths = np.empty(len(works), dtype=np.int64)
@@ -84,7 +84,7 @@ class NumberForm(Form):
         return self._stepped([work.held.unique_id for work in works], values, lengths, state, last, p)
 
     def columns(self, values: Sequence[Any]) -> Array | None:
-        """Return values of one step each as an array (see ``Form.columns``)."""
+        """Return values of one step each as an array (see ``StreamForm.columns``)."""
         if str in set(map(type, values)):
             return None
         try:
@@ -95,7 +95,7 @@ class NumberForm(Form):
         return found if usable else None
 
     def step_each(self, ids: Sequence[str], values: Array, state: State, last: Array) -> Batch:
-        """Step the model once for each stream (see ``Form.step_each``)."""
+        """Step the model once for each stream (see ``StreamForm.step_each``)."""
         return self._stepped(ids, values, np.ones(len(ids), dtype=np.int64), state, last, ())
 
     def _stepped(
@@ -126,7 +126,7 @@ class NumberForm(Form):
         return out
 
     def told(self, one: Placed, batch: Batch, alarms: Alarms, at: int) -> Told:
-        """Return what the model says of an event (see ``Form.told``)."""
+        """Return what the model says of an event (see ``StreamForm.told``)."""
         at += one.skipped
         nats = float(batch.found.surprisal[at])
         return Told(
@@ -140,7 +140,7 @@ class NumberForm(Form):
         )
 
     def told_simply(self, batch: Batch) -> tuple[list[float], list[list[float | None]]] | None:
-        """Return surprisals and expected values as lists (see ``Form.told_simply``)."""
+        """Return surprisals and expected values as lists (see ``StreamForm.told_simply``)."""
         found = batch.found
         finite = bool(np.isfinite(found.surprisal).all() and np.isfinite(found.expected).all())
         return (found.surprisal.tolist(), found.expected.tolist()) if finite else None

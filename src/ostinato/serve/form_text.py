@@ -12,7 +12,7 @@ from ostinato.data.spelling import Spelling, fixed_spelling, spelling_of
 from ostinato.errors import DataError, OstinatoError
 from ostinato.inference.alarm_rule import Alarms, evidence_name
 from ostinato.inference.live.rows import Rows, Stepped
-from ostinato.serve.form import Array, Batch, Form, given
+from ostinato.serve.form import Array, Batch, StreamForm, given
 from ostinato.serve.order import Placed
 from ostinato.serve.schema import Next, Push, Told
 from ostinato.serve.snapshot import TEXT
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 @final
-class TextForm(Form):
+class TextForm(StreamForm):
     """Streams of text: an event is one or more characters, and its surprisal is that of all together."""
 
     symbols, name = TEXT, "text"
@@ -55,7 +55,7 @@ class TextForm(Form):
         return sum(len(points) + ends for points, ends in self._model.encoding.lines(one.y))
 
     def step(self, works: Sequence[Work], state: State, last: Array, p: tuple[float, ...]) -> Batch:
-        """Step the model line by line, the lines of all streams together (see ``Form.step``)."""
+        """Step the model line by line, the lines of all streams together (see ``StreamForm.step``)."""
         lines = [[line for one in work.placed for line in self._model.encoding.lines(one.y)] for work in works]
         lines = [[(points, ends) for points, ends in some if len(points) or ends] for some in lines]
         state = tuple(s.clone() for s in state)
@@ -91,7 +91,7 @@ class TextForm(Form):
         return Batch(values, counts, Stepped(surprisal, expected, np.zeros((0, len(values), 1)), state), last)
 
     def told(self, one: Placed, batch: Batch, alarms: Alarms, at: int) -> Told:
-        """Return what the model says of a text (see ``Form.told``)."""
+        """Return what the model says of a text (see ``StreamForm.told``)."""
         span = slice(at, at + self.steps(one))
         points = batch.found.expected[span, 0].tolist()
         expected = "".join("\n" if point < 0 else self._spelling.text([int(point)]) for point in points)

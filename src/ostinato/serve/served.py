@@ -11,7 +11,7 @@ from ostinato.inference.alarm_rule import AlarmRule
 from ostinato.inference.clock import Clock
 from ostinato.inference.live.rows import Rows
 from ostinato.model import SequenceModel
-from ostinato.serve.form import Form
+from ostinato.serve.form import StreamForm
 from ostinato.serve.form_numbers import NumberForm
 from ostinato.serve.form_text import TextForm
 from ostinato.serve.snapshot import Layout, history_dtype, model_digest
@@ -44,7 +44,7 @@ class Served:
         self.model, self.rule = self.rows.model, rule
         self.digest = model_digest(model)
         numeric = model.description.traits.numeric
-        self.form: Form = NumberForm(self.rows) if numeric else TextForm(self.rows)
+        self.form: StreamForm = NumberForm(self.rows) if numeric else TextForm(self.rows)
         self.clock = Clock(model.description.source)
         self.event = history_dtype(model.channels)
         state = [s.numpy() for s in self.rows.start(1)]

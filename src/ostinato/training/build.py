@@ -1,4 +1,4 @@
-"""A model before its first gradient step: it stands on its closed form, and its emission starts there."""
+"""A model before its first gradient step: it corrects a closed form, and starts from its likelihood."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def build(
     name: str,
     material: Material,
     base: Base,
-    config: LadderOptions,
+    options: LadderOptions,
     *,
     centred: bool = False,
     memory: Counts | None = None,
@@ -35,20 +35,20 @@ def build(
         name: "ar", "filter", "ets", "theta", "counts", "mixture" or a backbone.
         material: The data of the fit.
         base: The closed form that the model corrects.
-        config: The options of the model.
+        options: The options of the model.
         centred: Whether the location of a model without a backbone stays at the prediction of the closed form.
         memory: The fitted counts of an adaptive model.
         network: The backbone of the network of a mixture.
     """
     data = material.data
-    emission = config.emission or default_emission(data.kind, data.count)
+    emission = options.emission or default_emission(data.kind, data.count)
     if name in ("ar", *SMOOTHED) and emission_class(emission).needs_counts:
         # a linear prediction may be negative: the closed form predicts with a normal on the whole numbers instead
         emission = "normal"
-    stands_on: Base | None = base
-    components = config.components
+    corrected: Base | None = base
+    components = options.components
     if isinstance(base, AdaptiveFilter):
-        # what the filters assert is a mixture of logistics, and a network moves its parameters
+        # the filters predict a mixture of logistics, whose parameters a network moves
         emission, components, shape = "logistic_mixture", base.form.mixed, {"filter": base.form.to_json()}
     elif isinstance(base, Smoothing):
         shape = {"smoothing": base.to_json()}
@@ -60,16 +60,16 @@ def build(
         shape = {"markov": base.config()}
     else:
         # the chain has counted the steps that a network is trained on, so there it would seem better than it is
-        shape, stands_on = {}, None
+        shape, corrected = {}, None
     channels = len(data.channels)
     parts = Architecture(
         network or name,
         emission,
         channels,
-        config.hidden,
-        config.depth if isinstance(base, AdaptiveFilter | Smoothing) else depth_for(name, config.depth, base.order),
-        config.dropout,
-        config.embedding,
+        options.hidden,
+        options.depth if isinstance(base, AdaptiveFilter | Smoothing) else depth_for(name, options.depth, base.order),
+        options.dropout,
+        options.embedding,
         components,
         shape,
         {} if memory is None else memory.config(),
@@ -77,7 +77,7 @@ def build(
     source = {**data.meta, "channels": list(data.channels), "frequency": data.frequency, "count": data.count}
     description = Description(name, data.kind, {"parts": parts.to_json()}, source)
     # a copy, because the model may move to a card, and the next model is built on the same closed form
-    model = assemble(parts, material.encoding, description, copy.deepcopy(stands_on), memory)
+    model = assemble(parts, material.encoding, description, copy.deepcopy(corrected), memory)
     if isinstance(base, AR | Smoothing):
         start(model, material, centred)
     return model

@@ -54,7 +54,7 @@ class Checkpoint:
 def fingerprint(
     data: SequenceSet,
     cut: Split,
-    config: LadderOptions,
+    options: LadderOptions,
     budget: Budget,
     held_out: float | str,
     method: Method | None,
@@ -69,7 +69,7 @@ def fingerprint(
     Args:
         data: The sequences of the fit.
         cut: Their parts.
-        config: The options.
+        options: The options.
         budget: The limits of the fit.
         held_out: The share or the pattern that ``cut`` follows from.
         method: How the error is sent back through time; None is the usual way.
@@ -77,5 +77,5 @@ def fingerprint(
     """
     parts = cut.digest(data), asdict(Within.of(budget)) if data.on_disk else None
     code = __version__, VERSION, rules()
-    words = [data.digest, parts, asdict(config), asdict(budget), held_out, method, threads, *code]
+    words = [data.digest, parts, asdict(options), asdict(budget), held_out, method, threads, *code]
     return hashlib.sha256(json.dumps(words, default=str, sort_keys=True).encode()).hexdigest()

@@ -1,4 +1,4 @@
-"""The rungs of one fit, one after the other: each is made, trained within its share of the budget, and judged."""
+"""The models of one fit, one after the other: each is made, trained within its share of the budget, and judged."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Ladder:
 
     material: Material
     base: AR | Markov
-    begun: float  # when the closed form was begun, which belongs to its rung
+    begun: float  # when the fit of the closed form began, by time.monotonic
     options: LadderOptions
     method: Method
     keep: Checkpoint | None
@@ -50,7 +50,7 @@ class Ladder:
     bf16: bool
     #: whether a mixture of the likeliest network and counts follows
     mixes: bool = False
-    #: where each network was trained and why, if a card was thought of
+    #: where each network was trained and why, if a card was considered
     placed: list[str] = field(default_factory=list)
     #: notes of the models that were fitted
     noted: list[str] = field(default_factory=list)
@@ -66,7 +66,7 @@ class Ladder:
         for i, name in enumerate(names):
             share = limits
             if limits.seconds is not None and name in BACKBONES:
-                # the mixture makes counts once more, and they learn each part as often as the rung of the counts did
+                # the mixture makes counts once more, which takes as long as it did for the model of counts
                 left = limits.seconds - spent - (counted if "mixture" in names[i:] else 0.0)
                 share = Budget(max(left / (sum(n in BACKBONES for n in names[i:]) + later), 1e-3), limits.steps)
             rung, model = self._rung(name, share, max(networks, key=lambda pair: pair[0].held_out, default=None))
@@ -140,7 +140,7 @@ class Ladder:
         return Budget(max(budget.seconds - seconds, budget.seconds / 2), budget.steps)
 
     def _base_of(self, name: str) -> Base:
-        """Return what a model stands on: a network on adaptive filters where they are a rung below it."""
+        """Return the closed form that a model corrects: for a network, adaptive filters where the ladder has them."""
         if name in SMOOTHED:
             found, notes = smoothing(self.material, self.options, name)
             self.noted.extend(notes)
@@ -149,7 +149,7 @@ class Ladder:
         return adaptive_filter(self.material) if filtered or name == "filter" else self.base
 
     def _device(self, model: SequenceModel, budget: Budget) -> str:
-        """Return where a model is trained and judged, and keep a note if a card was thought of."""
+        """Return where a model is trained and judged, and keep a note if a card was considered."""
         if model.on_processor:
             if asked() not in ("auto", "cpu"):
                 self.placed.append(

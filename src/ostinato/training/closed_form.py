@@ -1,4 +1,4 @@
-"""What a model stands on, fitted before its first gradient step: a closed form for each kind of data, and its name."""
+"""The closed form that a model corrects, for each kind of data: it is fitted before the first gradient step."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ostinato.layers.lag_choice import fit_dense_or_sparse, name_of
 from ostinato.layers.markov import Markov
 from ostinato.layers.smoothing import Smoothing
 from ostinato.layers.volatility import Volatility, fit_volatility
-from ostinato.ops.filter.form import Form
+from ostinato.ops.filter.form import FilterForm
 from ostinato.training.config import LadderOptions, most_orders
 from ostinato.training.few import settled
 from ostinato.training.innovations import innovations, parameters_of
@@ -24,7 +24,7 @@ from ostinato.training.smoothing import fit_smoothing, season_of
 #: The mean step from a value to the next, in units of an adaptive filter of continuous values.
 RESOLUTION = 20.0
 
-#: What a model stands on.
+#: The closed form that a model corrects.
 Base: TypeAlias = AR | Markov | AdaptiveFilter | Smoothing
 
 
@@ -40,13 +40,13 @@ def closed_form_name(base: Base) -> str:
 
 
 def closed_form(
-    material: Material, config: LadderOptions, order: int | None = None
+    material: Material, options: LadderOptions, order: int | None = None
 ) -> tuple[AR | Markov, tuple[str, ...]]:
     """Return the closed form with its order chosen: an AR for values, a Markov chain for symbols.
 
     Args:
         material: The data of the fit.
-        config: The options, of which the greatest order is used.
+        options: The options, of which the greatest order is used.
         order: The order of the Markov chain. None chooses it on the validation part. The lags of an AR are always
             chosen by ``fit_dense_or_sparse``.
 
@@ -63,22 +63,22 @@ def closed_form(
                 train[:, 0].numpy(),
                 train_offsets,
                 vocabulary,
-                config.max_order,
+                options.max_order,
                 (validation[:, 0].numpy(), validation_offsets),
             ).order
         values, offsets, _ = material.joined(limit=most)
         return Markov.fit(values[:, 0].numpy(), offsets, vocabulary, order, criterion="given"), ()
     values, offsets, _ = material.joined(limit=ENOUGH)
     z = values.double().numpy()
-    order = min(config.max_order, most_orders(material.data, config.season))
-    fits = fit_dense_or_sparse(z, offsets, order, config.max_order)
+    order = min(options.max_order, most_orders(material.data, options.season))
+    fits = fit_dense_or_sparse(z, offsets, order, options.max_order)
     base = AR.from_fits(fits)
     notes = [note for fit in fits for note in fit.notes]
     with torch.no_grad():
         known, unit = 1 + base.weight.count_nonzero(-1), material.encoded.unit.amin(0)
         told = settled(base.log_sigma, known, values, offsets.tolist(), unit)
         if bool((told[:, -1] != base.log_sigma[:, -1]).any()):
-            # what a perfect fit was raised to is not what it has now
+            # the notes name the raised scale of a perfect fit, which the prior has changed since
             notes = [note for note in notes if not note.startswith(PERFECT)]
         base.log_sigma.copy_(told)
     if material.data.traits.log_returns:
@@ -89,15 +89,15 @@ def closed_form(
     return base, tuple(dict.fromkeys(notes))
 
 
-def smoothing(material: Material, config: LadderOptions, name: str) -> tuple[Smoothing, list[str]]:
+def smoothing(material: Material, options: LadderOptions, name: str) -> tuple[Smoothing, list[str]]:
     """Return the likeliest exponential smoothing of the known part, and notes on it.
 
     Args:
         material: The data of the fit.
-        config: The options, of which the season is used.
+        options: The options, of which the season is used.
         name: "ets" or "theta".
     """
-    season, note = season_of(material.data, config.season)
+    season, note = season_of(material.data, options.season)
     values, offsets, _ = material.joined(limit=ENOUGH)
     found, notes = fit_smoothing(name, values.double().numpy(), offsets, season)
     known, unit = parameters_of(SmoothingFront(found)), material.encoded.unit.amin(0)
@@ -115,6 +115,6 @@ def adaptive_filter(material: Material) -> AdaptiveFilter:
     usual = float(steps[steps.isfinite()].mean()) if len(z) > 1 else 1.0
     unit = float(units.min()) if lattice else max(usual, 1e-6) / RESOLUTION
     channels = z.shape[1]
-    # two channels tell most of each other; more share the places
+    # of two channels each has 16 lags of the other; more channels share the 16
     cross = 0 if channels == 1 else max(1, 16 // (channels - 1))
-    return AdaptiveFilter(Form(channels=channels, cross=cross, unit=unit, wide=0.5 / unit, lattice=lattice))
+    return AdaptiveFilter(FilterForm(channels=channels, cross=cross, unit=unit, wide=0.5 / unit, lattice=lattice))

@@ -17,12 +17,12 @@ from ostinato.kinds import Kind
 from ostinato.layers.lag_search import FARTHEST
 from ostinato.training.text_network import network_for
 
-#: The ladder, simplest first: each rung must beat the ones below it to be chosen.
+#: The models of the ladder, simplest first: each must beat the simpler ones to be chosen.
 LADDER = ("ar", "linear", "rnn", "gru", "lstm", "conv")
-#: The kinds of data for which adaptive filters are a rung; there every network corrects their predictions.
+#: The kinds of data for which the ladder has adaptive filters; there every network corrects their predictions.
 FILTERED: tuple[Kind, ...] = ("sound",)
 
-#: The rungs for text that go on learning while they are used.
+#: The models of text that go on learning while they are used.
 ADAPTIVE = ("counts", "mixture")
 
 #: The sets in which continuous values may lie.

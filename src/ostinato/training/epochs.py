@@ -23,7 +23,7 @@ class Epochs:
     Args:
         material: The data of the fit.
         method: How the error is sent back through time.
-        config: The options of the training.
+        options: The options of the training.
         reach: The number of steps before a step that the closed form of the model needs.
         seen: The spans that the weights of the model were trained on already. Each epoch draws what is not in them
             first.
@@ -34,8 +34,10 @@ class Epochs:
         pieces: All of them.
     """
 
-    def __init__(self, material: Material, method: Method, config: LadderOptions, reach: int, seen: list[Span]) -> None:
-        self.material, self.method, self.config = material, method, config
+    def __init__(
+        self, material: Material, method: Method, options: LadderOptions, reach: int, seen: list[Span]
+    ) -> None:
+        self.material, self.method, self.options = material, method, options
         #: the steps that warm up the state of a piece: at least those that the closed form needs
         self.warm = max(WARM, reach)
         spans = material.spans("train")
@@ -46,7 +48,7 @@ class Epochs:
             # enough rows to fill the batch, but no row that is mostly warm-up; and none so long that training hardly
             # meets the start that each judged piece has, because a state that is carried for ever drifts away from it
             least = method.shortest if isinstance(method, AdaptiveBPTT) else method.window
-            longest = max(4 * self.warm, min(-(-self.steps * least // config.batch_steps), LONGEST - self.warm))
+            longest = max(4 * self.warm, min(-(-self.steps * least // options.batch_steps), LONGEST - self.warm))
         self.turns = [pieces(part, longest, self.warm) for part in self._in_turns(spans, seen)]
         self.pieces = [piece for part in self.turns for piece in part]
 
@@ -58,13 +60,13 @@ class Epochs:
             position: The number of its first batches that are left out.
             window: Returns the truncation window of a batch from its number in the epoch.
         """
-        rng = np.random.default_rng((self.config.seed, epoch))
+        rng = np.random.default_rng((self.options.seed, epoch))
         if isinstance(self.method, FullBPTT):
-            batches = [b for part in self.turns for b in bucketed(part, self.config.batch_steps, rng)]
+            batches = [b for part in self.turns for b in bucketed(part, self.options.batch_steps, rng)]
             yield from (whole(self.material.encoded, b) for b in batches[position:])
             return
         order = [part[i] for part in self.turns for i in rng.permutation(len(part))]
-        chunks = aligned(self.material.encoded, order, self.config.batch_steps, window, self.warm)
+        chunks = aligned(self.material.encoded, order, self.options.batch_steps, window, self.warm)
         for i, chunk in enumerate(chunks):
             if i >= position:
                 yield chunk

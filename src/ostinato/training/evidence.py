@@ -25,12 +25,12 @@ ENOUGH = 10
 
 
 def chosen(climbed: list[tuple[Rung, SequenceModel]], material: Material) -> tuple[Rung, SequenceModel]:
-    """Return the rung of ``auto`` that is kept: the likeliest, if it is ahead of each closed form that was kept before.
+    """Return the model that ``auto`` keeps: the likeliest, if it is ahead of each closed form that was kept before.
 
     Exponential smoothing must be ahead of the autoregression, and a network of the likelier of the two.
 
     Args:
-        climbed: The rungs with their models, the closed form first.
+        climbed: The rows of the table with their models, the closed form first.
         material: The data of the fit.
     """
     kept = climbed[0]

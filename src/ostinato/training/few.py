@@ -1,4 +1,4 @@
-"""What a few values tell of the size of their innovations.
+"""The scale of the innovations of a few values, with a prior.
 
 The likeliest scale of three innovations after two parameters is about 0. So the scale has a prior, as if innovations of
 the size of the changes from one value to the next had been seen before (the scaled inverse chi-squared distribution;
@@ -63,12 +63,12 @@ class Few:
 
     @property
     def silent(self) -> bool:
-        """Whether the prior says nothing of the scale of any channel."""
+        """Whether the prior has no weight in the scale of any channel."""
         return not bool(self.weight.any())
 
     @property
     def free(self) -> bool:
-        """Whether the prior says nothing of the scale or the tails of any channel."""
+        """Whether the prior has no weight in the scale or the tails of any channel."""
         return not bool(self.bound.any())
 
     @property
@@ -89,7 +89,7 @@ class Few:
         return ((squares + self.weight * BEFORE * self.change.square()) / (self.count + self.before)).sqrt()
 
     def seen_before(self) -> Tensor:
-        """Return two innovations of the size of the changes, one of each sign, (2, D); NaN where nothing is said."""
+        """Return two innovations of the size of the changes, one of each sign, (2, D); NaN without a prior."""
         size = self.weight.sqrt() * self.change
         return torch.where(self.weight > 0, torch.stack([-size, size]), torch.nan)
 
@@ -140,7 +140,7 @@ def settled(log_sigma: Tensor, parameters: Tensor, values: Tensor, spans: list[i
 def changes(values: Tensor, spans: list[int]) -> Tensor:
     """Return the size of the changes from one value to the next, (D,): the mean change counts as one of them.
 
-    A steady rise is no error, but two changes do not tell that a rise is steady.
+    A steady rise is not an error, but two changes cannot show that a rise is steady.
 
     Args:
         values: The values of sequences, joined, (N, D). NaN where a value is missing.

@@ -92,7 +92,9 @@ def fit_ladder(  # noqa: PLR0913, PLR0914 - each argument is one that ostinato.f
     limits = Budget.of(budget, Budget().seconds)
     options = with_fields(options or defaults(data, limits), fields, "a fit of the ladder")
     _check_not_empty(data)
-    names = names_of(model, data, options.season)  # what cannot be fitted is refused before anything is
+    names = names_of(
+        model, data, options.season
+    )  # first, so that a model that cannot be fitted is refused before any time is spent
     data, spelled = in_vocabulary(data, options.vocabulary, held_out)
     cut = split(data, held_out)
     material = material_of(data, cut, options.support, Within.of(limits))
@@ -115,7 +117,7 @@ def fit_ladder(  # noqa: PLR0913, PLR0914 - each argument is one that ostinato.f
     if options.refit:
         again = Refit(material, base, options, chosen_method, keep, workers, on_progress, bf16)
         best, refitted = again(best, _left(limits, sum(rung.seconds for rung, _ in climbed)), refit_device)
-        # what the fit of the known part said and the one of all data says too is said once
+        # a note on the closed form of the known part that holds for that of all data too is given once
         ladder.noted[:] = dict.fromkeys([*ladder.noted, *again.noted])
     record = LadderRecord(
         **run_facts(data, options, options.seed, cut.words(data)),

@@ -1,4 +1,4 @@
-"""The rungs that a fit of the ladder climbs, by the model that was asked for and by the data."""
+"""Which models a fit of the ladder tries, by the model that the user names and by the data."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def models() -> tuple[str, ...]:
 
 
 def tries_smoothing(data: SequenceSet, season: int | None = None) -> bool:
-    """Return whether exponential smoothing is a rung of ``auto``: for series that are short, or seasonal and not long.
+    """Return whether ``auto`` tries exponential smoothing: on series that are short, or seasonal and not long.
 
     Prices are modelled by their returns, which have no level that moves and no season.
 
@@ -41,7 +41,7 @@ def tries_smoothing(data: SequenceSet, season: int | None = None) -> bool:
 
 
 def smoothing_left_out(data: SequenceSet, season: int | None = None) -> str:
-    """Return a note if exponential smoothing is no rung of ``auto`` because of the length of the season; else "".
+    """Return a note if ``auto`` leaves out exponential smoothing because of the length of the season; else "".
 
     Args:
         data: The sequences as read.

@@ -20,8 +20,7 @@ from ostinato.fits.quasi_newton import minimise
 from ostinato.layers.smoothing import Parameters, Smoothing
 from ostinato.numbers import counted
 from ostinato.ops.ets.choice import unroll_in_use
-from ostinato.ops.ets.form import Batch
-from ostinato.ops.ets.form import Form as Cell
+from ostinato.ops.ets.form import Batch, Form
 
 Array = NDArray[np.float64]
 
@@ -44,7 +43,7 @@ ROUNDING = 1e-12
 
 
 @dataclass(frozen=True)
-class Form:
+class SearchedForm:
     """A form of exponential smoothing with additive errors.
 
     Attributes:
@@ -66,13 +65,13 @@ class Form:
         return sum(self.free) + 1
 
 
-def _form(trend: str, seasonal: bool) -> Form:
+def _form(trend: str, seasonal: bool) -> SearchedForm:
     """Return the form of a trend: "N", "A", "Ad", or "drift", a trend that never changes."""
     rises, moves, damped = trend != "N", trend in ("A", "Ad"), trend == "Ad"
     name = f"ETS(A,{trend},{'A' if seasonal else 'N'})"
     if trend == "drift":
         name = "SES with drift" + " and season" * seasonal
-    return Form(name, (True, moves, seasonal, damped, True, rises, seasonal))
+    return SearchedForm(name, (True, moves, seasonal, damped, True, rises, seasonal))
 
 
 #: The forms of each model, the simplest first. The Theta method is simple exponential smoothing with a drift (Hyndman
@@ -172,7 +171,7 @@ def _rows(sequences: list[Array]) -> tuple[list[_Rows], int]:
     return [_Rows(np.stack(some), np.isfinite(some[0])) for some in alike.values()], len(seen) - len(kept)
 
 
-def _fit_forms(rows: list[_Rows], forms: list[Form], m: int) -> list[_Fit]:
+def _fit_forms(rows: list[_Rows], forms: list[SearchedForm], m: int) -> list[_Fit]:
     """Return the likeliest parameters of each form for the sequences of one channel.
 
     Forms without a season are searched apart from those with one, because their states are smaller.
@@ -185,7 +184,7 @@ def _fit_forms(rows: list[_Rows], forms: list[Form], m: int) -> list[_Fit]:
     return [out[i] for i in range(len(forms))]
 
 
-def _fit_alike(rows: list[_Rows], forms: list[Form], m: int) -> list[_Fit]:
+def _fit_alike(rows: list[_Rows], forms: list[SearchedForm], m: int) -> list[_Fit]:
     """Return the likeliest parameters of forms whose states have the same size."""
     free = np.array([form.free for form in forms])
     starts = np.stack([np.tile(_coordinates(start), (len(forms), 1)) for start in STARTS])
@@ -276,6 +275,6 @@ def _predictions(part: _Rows, parameters: Array, m: int) -> Array:
     y = np.concatenate([part.y, np.where(part.observed, 0.0, np.nan)[None]])
     series = np.tile(np.minimum(np.arange(R + n), R), C)
     batch = Batch(y, series, np.full(len(series), T), np.zeros(len(series)))
-    cell = Cell("A", "Ad", "A" if m else "N")
-    found = unroll_in_use()(batch, cell, theta.reshape(-1, 6 + m), path=True).mean
+    form = Form("A", "Ad", "A" if m else "N")
+    found = unroll_in_use()(batch, form, theta.reshape(-1, 6 + m), path=True).mean
     return np.asarray(found.reshape(C, R + n, -1)[..., :T][..., part.observed])

@@ -68,7 +68,7 @@ class Trainer:
         model: The model.
         material: The data of the fit.
         method: How the error is sent back through time.
-        config: The options of the training.
+        options: The options of the training.
         workers: The processes that train together. Each computes its own rows of every batch, and together they compute
             what one process would compute with all rows.
         again: The optimiser steps of a refit, which goes on from the weights of the model and evaluates nothing. None
@@ -82,17 +82,17 @@ class Trainer:
         model: SequenceModel,
         material: Material,
         method: Method,
-        config: LadderOptions,
+        options: LadderOptions,
         workers: WorkerGroup | None = None,
         again: int | None = None,
         seen: list[Span] | None = None,
     ) -> None:
         if isinstance(method, AdaptiveBPTT):
-            most = max(method.window, min(method.longest, config.batch_steps // FEWEST_ROWS))
+            most = max(method.window, min(method.longest, options.batch_steps // FEWEST_ROWS))
             method = replace(method, longest=most)
-        self.model, self.material, self.method, self.config = model, material, method, config
+        self.model, self.material, self.method, self.options = model, material, method, options
         self.workers, self.again = workers or WorkerGroup(), again
-        self.epochs = Epochs(material, method, config, model.front.reach, seen or [])
+        self.epochs = Epochs(material, method, options, model.front.reach, seen or [])
         total = self.epochs.steps
         watched = judged_pieces(material, "validation", model.front.reach)
         self.watched = watched[:: max(1, sum(p.stop - p.counted for p in watched) // VALIDATED)]
@@ -102,10 +102,10 @@ class Trainer:
         #: the symbols of a character of text, so that loss and validation are for the same unit
         self.each = steps_per_unit(material.encoded, shown)
         #: optimiser steps from an evaluation to the next
-        self.interval = config.evaluate_every or min(max(total // config.batch_steps, 20), 200)
+        self.interval = options.evaluate_every or min(max(total // options.batch_steps, 20), 200)
         self._loss = self.workers.wrap(Loss(model, method))
         groups, on_card = self._decay_groups(), model.device.type == "cuda"
-        optimizer = torch.optim.AdamW(groups, lr=config.learning_rate, fused=True, capturable=on_card)
+        optimizer = torch.optim.AdamW(groups, lr=options.learning_rate, fused=True, capturable=on_card)
         self.run = Run(optimizer, self._trainable())
         self._started: list[Started] = []
         #: the steps that may be started before the host looks at their losses, and when it looked last
@@ -149,7 +149,7 @@ class Trainer:
         advance = self._advance()
         if not run.weights and self.again is None:
             self._judge()  # so that a network that training does not improve keeps its first weights
-        while self._spent(budget) < 1 and run.bad < self.config.patience:
+        while self._spent(budget) < 1 and run.bad < self.options.patience:
             for batch in self._epoch():
                 self._step(advance, batch, self._spent(budget))
                 self._adapt()
@@ -167,7 +167,7 @@ class Trainer:
                     run.save(checkpoint.path, self.model, self.workers, len(batch.rows))
                     saved, writing = run.elapsed, self.workers.first(time.monotonic() - before)
                     pause = writing / WRITING if checkpoint.every else 0.0
-                if share >= 1 or run.bad >= self.config.patience:
+                if share >= 1 or run.bad >= self.options.patience:
                     break
             else:
                 run.epoch, run.position, run.carried = run.epoch + 1, 0, None
@@ -182,7 +182,7 @@ class Trainer:
         """Return what makes an optimiser step, with the model ready to be trained."""
         run, carries = self.run, not isinstance(self.method, FullBPTT)
         self.model.train()
-        update = Update(self.model, self._loss, run.optimizer, run.average, self.config.clip, carries=carries)
+        update = Update(self.model, self._loss, run.optimizer, run.average, self.options.clip, carries=carries)
         return fastest(update, alone=self.workers.size == 1)
 
     def _name(self) -> str:
@@ -197,9 +197,9 @@ class Trainer:
     def _rate(self, share: float) -> float:
         """Return the learning rate; that of a refit starts at half of the peak, as in the middle of a training."""
         if self.again is None:
-            return self.config.learning_rate * schedule(share, self.run.step)
+            return self.options.learning_rate * schedule(share, self.run.step)
         warm_up = max(1, min(WARM_UP, self.again // 4))
-        return self.config.learning_rate * schedule((1 + share) / 2, self.run.step, warm_up)
+        return self.options.learning_rate * schedule((1 + share) / 2, self.run.step, warm_up)
 
     def _epoch(self) -> Iterator[Batch]:
         """Return the batches that are left of this epoch."""
@@ -220,7 +220,7 @@ class Trainer:
         }:
             return
         # a generator of its own, so that the training draws the same numbers with and without a measurement
-        rng = np.random.default_rng((self.config.seed, step))
+        rng = np.random.default_rng((self.options.seed, step))
         spans = self.material.spans("train")
         found = choose(self.model, self.material.encoded, spans, method, self._window(step), rng)
         self.run.windows.append((step, *found))
@@ -288,7 +288,7 @@ class Trainer:
         matrices = [p for p in parameters if p.dim() > 1]
         rest = [p for p in parameters if p.dim() <= 1]
         return [
-            {"params": matrices, "weight_decay": self.config.weight_decay},
+            {"params": matrices, "weight_decay": self.options.weight_decay},
             {"params": rest, "weight_decay": 0.0},
         ]
 

@@ -1,18 +1,18 @@
-"""Which values the state of a stream does not believe."""
+"""Which values of a stream count as outliers, and do not enter its state."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import final
 
-#: So many values in a row are doubted if they are far from their predictions; the next one is believed.
+#: At most so many values in a row count as outliers if they are far from their predictions; the next one is taken.
 DOUBTED = 2
 
 
 @final
 @dataclass
 class Doubt:
-    """The doubt about values that are far from their predictions, and how often it was used in a row.
+    """The rule for values that are far from their predictions, and the number of such values in a row.
 
     Attributes:
         limit: The distance in standard deviations from which on a value is far.
@@ -23,7 +23,7 @@ class Doubt:
     in_a_row: int = 0
 
     def believes(self, far: bool) -> bool:
-        """Return whether a step is believed; from the third far one in a row on, the level has changed.
+        """Return whether the value of a step is taken; from the third far one in a row on, the level has changed.
 
         Args:
             far: Whether the step has a value that is far from its prediction.

@@ -26,7 +26,7 @@ Array = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Stepped:
-    """What a model says of the steps of B sequences, joined end to end.
+    """The surprisals and expected values of the steps of B sequences, joined end to end.
 
     Attributes:
         surprisal: The surprisal of each step in nats, (N,). NaN where a value is missing.

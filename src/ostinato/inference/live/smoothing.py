@@ -59,7 +59,7 @@ class LiveSmoothing(LiveValues):
         return tuple(torch.from_numpy(part[None]) for part in self._ring.state)
 
     def _take(self, front: list[Any]) -> None:
-        """Nothing stands on exponential smoothing, so the state of the front is all that ``hold`` takes."""
+        """Do nothing: a model of exponential smoothing has no backbone, and ``hold`` takes the state of its front."""
 
     def _update(self, y: list[float]) -> tuple[float, list[float]]:
         """Return the surprisal of values y, or log returns, and the expected values; the state moves on."""

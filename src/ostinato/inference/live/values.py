@@ -99,7 +99,7 @@ class LiveValues(LiveCells):
     def _judged(
         self, y: list[float], loc: list[float], sd: list[float], params: list[list[float]]
     ) -> tuple[float, list[float], list[float]]:
-        """Return the surprisal of values y (D,), what was expected of them, and what the state believes of them.
+        """Return the surprisal of values y (D,), their expected values, and the values that the state takes.
 
         Args:
             y: The values, or log returns.
@@ -121,7 +121,7 @@ class LiveValues(LiveCells):
 
     @staticmethod
     def _believed(z: list[float], loc: list[float], standard: list[float], doubt: Doubt) -> list[float]:
-        """Return the values that the state believes, (D,): the prediction in the place of a value that is doubted."""
+        """Return the values that the state takes, (D,): in the place of an outlier, its prediction."""
         far = [abs(s) > doubt.limit for s in standard]
         return z if doubt.believes(any(far)) else [m if f else x for x, m, f in zip(z, loc, far, strict=True)]
 

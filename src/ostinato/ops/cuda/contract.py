@@ -8,8 +8,8 @@ from typing import Final, NamedTuple
 import torch
 
 
-class Form(NamedTuple):
-    """What the kernels need to know of a cell; the constants are those of the cell in recurrence.cu.
+class CellTraits(NamedTuple):
+    """The facts about a cell that the kernels need; the constants are those of the cell in recurrence.cu.
 
     Attributes:
         name: The name of the cell in the source.
@@ -36,12 +36,12 @@ class Form(NamedTuple):
 
 
 #: The cells of the kernels, by their names in the engine.
-FORMS: Final = {
-    "rnn_tanh": Form("RnnTanh", 1, 1),
-    "rnn_relu": Form("RnnRelu", 1, 1, unbounded=True),
-    "gru": Form("Gru", 3, 4, apart=True),
-    "gru_before": Form("GruBefore", 3, 3, late=True),
-    "lstm": Form("Lstm", 4, 4, cell_state=True),
+CELLS: Final = {
+    "rnn_tanh": CellTraits("RnnTanh", 1, 1),
+    "rnn_relu": CellTraits("RnnRelu", 1, 1, unbounded=True),
+    "gru": CellTraits("Gru", 3, 4, apart=True),
+    "gru_before": CellTraits("GruBefore", 3, 3, late=True),
+    "lstm": CellTraits("Lstm", 4, 4, cell_state=True),
 }
 
 #: The types of the tensors, as the source names them.
@@ -85,9 +85,9 @@ class Variant(NamedTuple):
     @classmethod
     def of(cls, cell: str, hidden: int, dtype: torch.dtype, rows: int = 1) -> Variant:
         """Return the variant for H hidden units, at most MOST, and so many rows."""
-        split = dtype == torch.float32 and hidden <= SPLIT_MOST[FORMS[cell].gates]
+        split = dtype == torch.float32 and hidden <= SPLIT_MOST[CELLS[cell].gates]
         # split weights leave room for one block a processor: blocks of 64 units then run all clusters at once
-        wide = split and 64 < hidden <= 128 and rows > 192 and FORMS[cell].gates > 1
+        wide = split and 64 < hidden <= 128 and rows > 192 and CELLS[cell].gates > 1
         return cls(cell, hidden, dtype, split, 64 if wide else 32)
 
     @property
@@ -99,7 +99,7 @@ class Variant(NamedTuple):
     def definitions(self) -> dict[str, object]:
         """The macros of the source."""
         return {
-            "CELL": FORMS[self.cell].name,
+            "CELL": CELLS[self.cell].name,
             "HIDDEN": self.hidden,
             "UNITS": self.units,
             "OWNED": self.owned,
@@ -127,8 +127,8 @@ class Variant(NamedTuple):
 
     def shared(self, *, backward: bool) -> int:
         """Return the shared memory of a block, in bytes: two buffers of the slices of all units."""
-        form = FORMS[self.cell]
-        scaled = self.split or (self.dtype != torch.bfloat16 and (backward or form.unbounded))
+        traits = CELLS[self.cell]
+        scaled = self.split or (self.dtype != torch.bfloat16 and (backward or traits.unbounded))
         # the numbers of a unit in an exchange: h, or the gradients of the gates in the larger of the two exchanges
-        entries = (2 if form.late else form.gates) if backward else 1
+        entries = (2 if traits.late else traits.gates) if backward else 1
         return 2 * self.units // 32 * (512 * entries * (1 + self.split) + 32 * scaled)

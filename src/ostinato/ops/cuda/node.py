@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from ostinato.ops.cuda import recurrence
-from ostinato.ops.cuda.contract import FORMS, Form, Variant
+from ostinato.ops.cuda.contract import CELLS, CellTraits, Variant
 from ostinato.ops.cuda.rows import Rows
 from ostinato.ops.engine.call import Call
 from ostinato.ops.engine.decomposed import by_reference, gradients_of
@@ -113,34 +113,34 @@ def gradients(
         needed: For each tensor whether its gradient is needed.
     """
     x, h0, _, w_ih, w_hh, *_ = tensors
-    H, dtype, form = h0.shape[-1], x.dtype, FORMS[plan.variant.cell]
+    H, dtype, traits = h0.shape[-1], x.dtype, CELLS[plan.variant.cell]
     of_outputs = [None if t is None else t.to(dtype).contiguous() for t in given]
     dg, db, dh0, dc0 = recurrence.backward(plan.variant, saved, w_hh.contiguous(), of_outputs, plan.rows)
-    of_input = dg[:, : form.gates * H] if form.apart else dg
+    of_input = dg[:, : traits.gates * H] if traits.apart else dg
     with _products(dtype):
         dx = torch.mm(of_input, w_ih).view(x.shape) if needed[0] else None
         dw_ih = torch.mm(of_input.t(), _steps_of(x, plan.rows)) if needed[3] else None
-        dw_hh = _of_recurrent_weights(form, dg, saved) if needed[4] else None
-    db_ih, db_hh = _of_biases(form, db, dtype) if needed[5] or needed[6] else (None, None)
+        dw_hh = _of_recurrent_weights(traits, dg, saved) if needed[4] else None
+    db_ih, db_hh = _of_biases(traits, db, dtype) if needed[5] or needed[6] else (None, None)
     return dx, dh0, dc0, dw_ih, dw_hh, db_ih, db_hh
 
 
-def _of_recurrent_weights(form: Form, dg: Tensor, saved: recurrence.Saved) -> Tensor:
+def _of_recurrent_weights(traits: CellTraits, dg: Tensor, saved: recurrence.Saved) -> Tensor:
     """Return the gradient of the recurrent weights, (GH, H), given those of the gates, (places, GH or more)."""
     h, H = saved.h_before, saved.h_before.shape[-1]
-    if not (form.apart or form.late):
+    if not (traits.apart or traits.late):
         return torch.mm(dg.t(), h)
     # the last gate has a gradient, or an operand, of its own
-    dw = h.new_empty(form.gates * H, H)
+    dw = h.new_empty(traits.gates * H, H)
     torch.mm(dg[:, : 2 * H].t(), h, out=dw[: 2 * H])
-    torch.mm(dg[:, -H:].t(), saved.m if form.late else h, out=dw[2 * H :])
+    torch.mm(dg[:, -H:].t(), saved.m if traits.late else h, out=dw[2 * H :])
     return dw
 
 
-def _of_biases(form: Form, db: Tensor, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
+def _of_biases(traits: CellTraits, db: Tensor, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
     """Return the gradients of the two biases, (GH,), given the sums of those of the gates over each row."""
     sums = db.sum(0).to(dtype)
-    if not form.apart:
+    if not traits.apart:
         return sums, sums
     H = len(sums) // 4
     return sums[: 3 * H], torch.cat([sums[: 2 * H], sums[3 * H :]])

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from ostinato.ops.cuda import node, recurrence, support
 from ostinato.ops.cuda.compiler import UnavailableError
-from ostinato.ops.cuda.contract import FORMS, Variant
+from ostinato.ops.cuda.contract import CELLS, Variant
 from ostinato.ops.cuda.rows import Rows
 from ostinato.ops.cuda.unroll import check
 from ostinato.ops.engine.call import Call
@@ -76,17 +76,17 @@ def backward(*args: Any) -> tuple[Tensor, ...]:
 def _fake_forward(*args: Any) -> tuple[Tensor, ...]:
     """The results of forward by shape and type alone."""
     call = call_of(args)
-    form, (rows, H), x, places = FORMS[call.cell], call.h0.shape, call.x, call.places
+    traits, (rows, H), x, places = CELLS[call.cell], call.h0.shape, call.x, call.places
     wide = torch.float32
     return (
         x.new_empty(*x.shape[:-1], H),
         x.new_empty(rows, H),
         x.new_empty(0) if call.c0 is None else x.new_empty(rows, H),
-        x.new_empty(places, form.kept * H),
+        x.new_empty(places, traits.kept * H),
         x.new_empty(places, H),
-        x.new_empty((places, H) if form.cell_state else 0, dtype=wide if form.cell_state else x.dtype),
-        x.new_empty((places, H) if form.late else 0),
-        x.new_empty((rows, H) if form.cell_state else 0, dtype=wide if form.cell_state else x.dtype),
+        x.new_empty((places, H) if traits.cell_state else 0, dtype=wide if traits.cell_state else x.dtype),
+        x.new_empty((places, H) if traits.late else 0),
+        x.new_empty((rows, H) if traits.cell_state else 0, dtype=wide if traits.cell_state else x.dtype),
     )
 
 

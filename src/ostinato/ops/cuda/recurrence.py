@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from ostinato.ops.cuda.binaries import binary
-from ostinato.ops.cuda.contract import BACKWARD, FORMS, FORWARD, Variant
+from ostinato.ops.cuda.contract import BACKWARD, CELLS, FORWARD, Variant
 from ostinato.ops.cuda.driver import Binary
 from ostinato.ops.cuda.rows import Rows
 
@@ -112,7 +112,7 @@ def forward(
     Raises:
         UnavailableError: The kernels cannot be compiled, loaded or launched.
     """
-    form, (places, _), (count, H) = FORMS[variant.cell], gx.shape, h0.shape
+    traits, (places, _), (count, H) = CELLS[variant.cell], gx.shape, h0.shape
     run = kernels(variant, gx.device.index)
     # no step is written where a row has ended
     make = gx.new_empty if rows.lengths is None else gx.new_zeros
@@ -121,12 +121,12 @@ def forward(
     none, wide = gx.new_empty(0), torch.float32
     saved = None
     if save:
-        two = form.cell_state
+        two = traits.cell_state
         saved = Saved(
-            gx.new_empty(places, form.kept * H),
+            gx.new_empty(places, traits.kept * H),
             make(places, H),
             gx.new_empty((places, H), dtype=wide) if two else none,
-            make(places, H) if form.late else none,
+            make(places, H) if traits.late else none,
             gx.new_empty((count, H), dtype=wide) if two else none,
         )
     tensors = (gx, w_hh, b_hh, h0, c0, y, h_n, c_n, *(saved or (None,) * 5))
@@ -159,13 +159,13 @@ def backward(
     Raises:
         UnavailableError: The kernels cannot be loaded or launched.
     """
-    form, (places, H), count = FORMS[variant.cell], saved.h_before.shape, rows.number
+    traits, (places, H), count = CELLS[variant.cell], saved.h_before.shape, rows.number
     run = kernels(variant, w_hh.device.index)
-    width = form.gradients * H
+    width = traits.gradients * H
     make = w_hh.new_empty if rows.lengths is None else w_hh.new_zeros
     dg, db = make(places, width), w_hh.new_empty((count, width), dtype=torch.float32)
     dh0 = w_hh.new_empty(count, H)
-    dc0 = w_hh.new_empty(count, H) if form.cell_state else None
+    dc0 = w_hh.new_empty(count, H) if traits.cell_state else None
     tensors = (*given, w_hh, saved.kept, saved.h_before, saved.c_before, saved.c_last, dg, db, dh0, dc0)
     run.backward(BACKWARD.pack(*map(_address, tensors), *rows.arguments(places)), count)
     return dg, db, dh0, dc0

@@ -10,7 +10,7 @@ from torch import Tensor
 from ostinato.errors import ConfigError
 from ostinato.ops.cuda import support
 from ostinato.ops.cuda.compiler import UnavailableError
-from ostinato.ops.cuda.contract import FORMS, Variant
+from ostinato.ops.cuda.contract import CELLS, Variant
 from ostinato.ops.cuda.node import Plan, Unrolled, run
 from ostinato.ops.cuda.rows import Rows
 from ostinato.ops.engine.places import Places
@@ -92,10 +92,12 @@ def _results(cell: str, given: Any, places: Places) -> Any:
 def check(cell: str, given: Any, places: Places) -> None:
     """Raise ConfigError if a shape does not fit the others: the kernels would read at wrong addresses."""
     x, h0, c0, w_ih, w_hh, b_ih, b_hh = given
-    form, (B, H), D = FORMS[cell], h0.shape, x.shape[-1]
-    GH = form.gates * H
-    if (c0 is not None) != form.cell_state:
-        raise ConfigError(f"{cell} has {1 + form.cell_state} states, got {1 + (c0 is not None)}", fix="give its states")
+    traits, (B, H), D = CELLS[cell], h0.shape, x.shape[-1]
+    GH = traits.gates * H
+    if (c0 is not None) != traits.cell_state:
+        raise ConfigError(
+            f"{cell} has {1 + traits.cell_state} states, got {1 + (c0 is not None)}", fix="give its states"
+        )
     for name, t, shape in (
         ("x", x, (len(x), B, D) if places.base is None else (len(x), D)),
         ("c0", c0, (B, H)),

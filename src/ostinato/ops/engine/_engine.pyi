@@ -353,7 +353,7 @@ def counts(
         x: The symbols, (T, B), int64.
         network: The log probabilities of the network, (T, B, V), float32; 0 for none.
         out: The log probabilities of the next symbols, (T, B, V), float32; 0 for none.
-        nats: The log probabilities that the symbols had been asserted with, (T, B), float64; 0 for none.
+        nats: The log probabilities that the symbols had been predicted with, (T, B), float64; 0 for none.
     """
 
 def filters(
@@ -364,7 +364,7 @@ def filters(
     lengths: int,
     rate: int,
     memory: int,
-    asserted: int,
+    predicted: int,
 ) -> None:
     """Move adaptive filters on: see ``filter_unroll`` in csrc/filter.h, and ``ops.filter.form.Form`` for the names.
 
@@ -378,7 +378,7 @@ def filters(
         lengths: The steps of each row, (B,), int64, or 0.
         rate: 1 for a row that learns, 0 for one that remembers, (B,), float32.
         memory: Changed in place, (B, D, N), float64.
-        asserted: Written, (T + 1, B, D, W), float64.
+        predicted: Written, (T + 1, B, D, W), float64.
     """
 
 def filter_step(
@@ -388,7 +388,7 @@ def filter_step(
     x: int,
     rate: int,
     memory: int,
-    asserted: int,
+    predicted: int,
     unit: float,
     low: float,
     high: float,
@@ -404,7 +404,7 @@ def filter_step(
         x: The values, (D,), float64.
         rate: 1 to learn and 0 to remember, (1,), float32.
         memory: Changed in place, (D, N).
-        asserted: What was asserted of this step; replaced by what is asserted of the next, (D, W).
+        predicted: What was predicted of this step; replaced by what is predicted of the next, (D, W).
         unit: The spacing of the values in model space, or 0.
         low: The least value of the lattice.
         high: The greatest value of the lattice.

@@ -2,7 +2,7 @@
 
 A kernel reads and writes bytes. It sees nothing of what torch keeps apart from the bytes of a tensor: a tangent, a
 level of a transform, a sign that is still to be applied, another device. Therefore no address is taken before one of
-two questions is answered. The engine asks the quick one (csrc/tensors.cpp): are all tensors of torch's own classes,
+two questions is answered. The engine answers the quick one (csrc/tensors.cpp): are all tensors of torch's own classes,
 memory of the CPU by DLPack, with their sign applied, in a thread without modes? If not, ``way`` or ``require_bytes``
 compares the dispatch keys of the tensors and of the thread with those of plain tensors. Every state that torch adds to
 a tensor has a key, so a state that this module does not know is not plain.
@@ -27,7 +27,7 @@ class Way(Enum):
     Attributes:
         KERNEL: By the kernel itself, on the addresses of the tensors.
         OPERATOR: By the operator of torch that holds the kernel, which tracers, modes and hooks can see.
-        REFERENCE: By the reference, in operators of torch that every transform knows.
+        REFERENCE: By the reference, in operators of torch that every transform supports.
     """
 
     KERNEL = "kernel"

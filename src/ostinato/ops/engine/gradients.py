@@ -16,11 +16,11 @@ from torch._library.autograd import Info, make_autograd_impl
 from ostinato.ops.engine.call import Call
 from ostinato.ops.engine.decomposed import by_reference, gradients_of, gradients_of_gradients, in_float32
 from ostinato.ops.engine.gate import Way, transformed, way
-from ostinato.ops.engine.layer import Form, joined, run_forward
+from ostinato.ops.engine.layer import LayerForm, joined, run_forward
 from ostinato.ops.engine.operator import LIBRARY
 
 
-def _reference_of(form: Form) -> Callable[..., tuple[Tensor, ...]]:
+def _reference_of(form: LayerForm) -> Callable[..., tuple[Tensor, ...]]:
     """Return the reference of a layer as a function of its tensors, in float32 under autocast."""
 
     def run(*tensors: Tensor | None) -> tuple[Tensor, ...]:
@@ -31,12 +31,12 @@ def _reference_of(form: Form) -> Callable[..., tuple[Tensor, ...]]:
 
 def decomposed(call: Call) -> tuple[Tensor, Tensor, Tensor | None]:
     """Return y, h_n and c_n by the reference; c_n is None for a cell of one state."""
-    y, h_n, *c_n = _reference_of(Form.of(call))(*call.tensors)
+    y, h_n, *c_n = _reference_of(LayerForm.of(call))(*call.tensors)
     return y, h_n, c_n[0] if c_n else None
 
 
 def _decomposed_gradients(
-    form: Form,
+    form: LayerForm,
     tensors: Sequence[Tensor | None],
     output_gradients: Sequence[Tensor | None],
     needed: Sequence[bool],
@@ -73,7 +73,7 @@ def _backward(
     needed: Any = Call.split(ctx.needs_input_grad)[0].tensors
     output_gradients = dy, dh_n, None if call.c0 is None else dc_n
     if torch.is_grad_enabled() or way((*tensors, *output_gradients)) is Way.REFERENCE:
-        gradients = _decomposed_gradients(Form.of(call), call.tensors, output_gradients, needed)
+        gradients = _decomposed_gradients(LayerForm.of(call), call.tensors, output_gradients, needed)
     else:
         gradients = _gradients_by_operator(call, y, saved, output_gradients, needed)
     # cell; the tensors; lengths, base, column, reverse and save
@@ -127,7 +127,7 @@ def _other_gradients(
 ) -> Sequence[Tensor | None]:
     """Return the gradients of a layer where the first pass of the kernel alone does not give them."""
     form = made.form
-    # forward has let the saved tensors through the gate; it is only asked again if their data were replaced since
+    # forward has let the saved tensors through the gate; they pass it again only if their data were replaced since
     how = way(output_gradients if made.knows(tensors) else (*tensors, *output_gradients))
     if how is Way.REFERENCE or torch.is_grad_enabled():
         return _decomposed_gradients(form, tensors, output_gradients, needed)
@@ -147,7 +147,7 @@ def _other_gradients(
 
 
 def _layer_by_operators(
-    form: Form,
+    form: LayerForm,
     tensors: Sequence[Tensor | None],
     output_gradients: Sequence[Tensor | None],
     needed: Sequence[bool],
@@ -211,7 +211,7 @@ def _backward_of_backward(ctx: Any, *moved: Tensor | None) -> tuple[Any, ...]:
     of_call, (_, _, *of_outputs) = Call.split(ctx.needs_input_grad)
     needed = *of_call.tensors, *of_outputs[:count]
     output_gradients = (dy, dh_n, dc_n)[:count]
-    found = gradients_of_gradients(_reference_of(Form.of(call)), call.tensors, output_gradients, moved, needed)
+    found = gradients_of_gradients(_reference_of(LayerForm.of(call)), call.tensors, output_gradients, moved, needed)
     found += [None] * (3 - count)
     # cell; the tensors; lengths, base, column, reverse, y and saved; dy, dh_n and dc_n; need_x and need_weights
     return (None, *found[:8], *[None] * 6, *found[8:], None, None)

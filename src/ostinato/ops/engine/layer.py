@@ -26,7 +26,7 @@ if not ABSENT:
 SHARED, WEIGHTS = 3, 5
 
 
-class Form(NamedTuple):
+class LayerForm(NamedTuple):
     """What a layer is besides its tensors.
 
     Its tensors are x, h0 and c0 and, for each direction, w_ih, w_hh, b_ih, b_hh and w_hr, as in Call. The states of two
@@ -43,7 +43,7 @@ class Form(NamedTuple):
     reverse: tuple[bool, ...]
 
     @classmethod
-    def of(cls, call: Call) -> Form:
+    def of(cls, call: Call) -> LayerForm:
         """Return the form of a call, a layer of one direction."""
         return cls(call.cell, (call.lengths, call.base, call.column), (call.reverse,))
 
@@ -72,7 +72,7 @@ def joined(results: Sequence[Sequence[Any]]) -> tuple[Any, ...]:
     )
 
 
-def run_forward(form: Form, tensors: tuple[Any, ...], save: bool) -> Any:
+def run_forward(form: LayerForm, tensors: tuple[Any, ...], save: bool) -> Any:
     """Run a layer whose tensors the gate has let through.
 
     Args:
@@ -99,7 +99,7 @@ def run_forward(form: Form, tensors: tuple[Any, ...], save: bool) -> Any:
     return found
 
 
-def _checked(form: Form, tensors: tuple[Any, ...]) -> Any:
+def _checked(form: LayerForm, tensors: tuple[Any, ...]) -> Any:
     """Return the layout as the kernels read it.
 
     Raises:

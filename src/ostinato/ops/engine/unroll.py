@@ -15,7 +15,7 @@ from ostinato.ops.engine.decomposed import by_reference
 from ostinato.ops.engine.extension import ABSENT
 from ostinato.ops.engine.gate import Way, way
 from ostinato.ops.engine.gradients import apply_eager, decomposed
-from ostinato.ops.engine.layer import Form, joined, run_forward
+from ostinato.ops.engine.layer import LayerForm, joined, run_forward
 from ostinato.ops.engine.places import Places
 from ostinato.shapes import State
 
@@ -74,7 +74,7 @@ def unroll(
         return h.view(*x.shape[:-1], h.shape[-1]), tuple(s[pieces.last] for s in last)
     h0, c0 = state if len(state) == 2 else (state[0], None)
     layout = places.lengths, places.base, places.column
-    y, h_n, c_n = run_layer((x, h0, c0, w_ih, w_hh, b_ih, b_hh, w_hr), Form(cell, layout, (places.reverse,)))
+    y, h_n, c_n = run_layer((x, h0, c0, w_ih, w_hh, b_ih, b_hh, w_hr), LayerForm(cell, layout, (places.reverse,)))
     return y, (h_n,) if c0 is None else (h_n, c_n)
 
 
@@ -98,11 +98,11 @@ def unroll_both(
     """
     h0, c0 = state if len(state) == 2 else (state[0], None)
     layout = places.lengths, places.base, places.column
-    y, h_n, c_n = run_layer((x, h0, c0, *weights), Form(cell, layout, (False, True)))
+    y, h_n, c_n = run_layer((x, h0, c0, *weights), LayerForm(cell, layout, (False, True)))
     return y, (h_n,) if c0 is None else (h_n, c_n)
 
 
-def run_plain(tensors: tuple[Any, ...], form: Form) -> Any:
+def run_plain(tensors: tuple[Any, ...], form: LayerForm) -> Any:
     """Return y, h_n and c_n of a layer by its kernel; None unless the engine finds all plain (csrc/tensors.h)."""
     passes = 0 if ABSENT else _engine.gate(tensors, form[1])
     if passes == 2:
@@ -110,7 +110,7 @@ def run_plain(tensors: tuple[Any, ...], form: Form) -> Any:
     return run_forward(form, tensors, False) if passes else None
 
 
-def run_layer(tensors: tuple[Any, ...], form: Form) -> tuple[Tensor, Tensor, Any]:
+def run_layer(tensors: tuple[Any, ...], form: LayerForm) -> tuple[Tensor, Tensor, Any]:
     """Return y, h_n and c_n of a layer in the way that the gate finds; c_n counts for a cell of two states alone."""
     results = None if is_compiling() else run_plain(tensors, form)
     if results is not None:

@@ -99,7 +99,7 @@ class Ring:
         self._look()
 
     def _look(self) -> None:
-        """Set what is said of the next value: mu = w' a, and v = 1 + w' P w."""
+        """Set the prediction of the next value: mu = w' a, and v = 1 + w' P w."""
         a, phi, row, seasonal = self._mean, self._phi, self._row, len(self._rows) > 2
         mu = a[0] + phi * a[1]
         self.mu = mu + a[self._next] if seasonal else mu

@@ -9,7 +9,7 @@ from ostinato.errors import ConfigError
 
 
 @dataclass(frozen=True)
-class Form:
+class FilterForm:
     """The sizes and rates of an adaptive filter. Values are counted in units: y = x / unit.
 
     Attributes:

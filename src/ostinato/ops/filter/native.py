@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from ostinato.ops.engine import extension
 from ostinato.ops.engine.extension import ABSENT
-from ostinato.ops.filter.form import Form
+from ostinato.ops.filter.form import FilterForm
 from ostinato.ops.filter.reference import Array
 
 if not ABSENT:
@@ -24,14 +24,16 @@ def refusal(facts: Mapping[str, Any]) -> str | None:
     return extension.refusal(facts)
 
 
-def arrays_of(form: Form) -> tuple[NDArray[np.int64], Array]:
+def arrays_of(form: FilterForm) -> tuple[NDArray[np.int64], Array]:
     """Return the counts and the rates of a form as the engine takes them."""
     last = form.share, form.stack_forget, form.prior, form.unit, form.scale, form.wide, form.width
     counts = np.array([*form.orders, *form.taps], dtype=np.int64)
     return counts, np.array([*form.forgets, *form.rates, *form.decays, *last])
 
 
-def unroll(form: Form, x: Array, memory: Array, rate: NDArray[np.float32], lengths: NDArray[np.int64] | None) -> Array:
+def unroll(
+    form: FilterForm, x: Array, memory: Array, rate: NDArray[np.float32], lengths: NDArray[np.int64] | None
+) -> Array:
     """Move memory on in place and return what is predicted; arguments are those of the reference."""
     T, B, D = x.shape
     out = np.empty((T + 1, B, D, form.width_out))

@@ -17,14 +17,14 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from ostinato.ops.filter.form import Form
+from ostinato.ops.filter.form import FilterForm
 
 Array = NDArray[np.float64]
-#: The mean variance of a weight from which a filter forgets what it knew: it has been blown up by silence.
+#: The mean variance of a weight from which a filter starts anew: it grows without bound while the values are constant.
 LARGEST = 1e7
 
 
-def fresh(form: Form) -> Array:
+def fresh(form: FilterForm) -> Array:
     """Return the memory of every channel before the first step of a filter that has learned nothing, (D, N)."""
     memory, at = np.zeros((form.channels, form.size)), form.places()
     for where, square in zip(at["weights"], at["variances"], strict=True):
@@ -40,7 +40,9 @@ def fresh(form: Form) -> Array:
     return memory
 
 
-def unroll(form: Form, x: Array, memory: Array, rate: NDArray[np.float32], lengths: NDArray[np.int64] | None) -> Array:
+def unroll(
+    form: FilterForm, x: Array, memory: Array, rate: NDArray[np.float32], lengths: NDArray[np.int64] | None
+) -> Array:
     """Move memory on in place and return what is predicted before each step and after the last, (T + 1, B, D, W).
 
     Args:
@@ -76,7 +78,7 @@ def _learn(w: Array, variances: Array, x: Array, error: float, forget: float, pr
 class _Row:
     """One sequence: its memory (D, N), which is moved on in place."""
 
-    form: Form
+    form: FilterForm
     memory: Array
     at: dict[str, list[slice]] = field(init=False)
 
