@@ -1,8 +1,8 @@
 """A Sphinx extension that writes the lists of all options and of all error messages, from the source of the package.
 
-``{options}`` lists the options of every command, as typer knows them. ``{messages}`` lists what errors say: it reads
-every ``raise`` of an error of ostinato in the source, and shows what varies in a message as its expression in angle
-quotes. Nothing is written twice, so the pages cannot fall behind the program.
+``{options}`` lists the options of every command, as typer defines them. ``{messages}`` lists the texts of errors: it
+reads every ``raise`` of an error of ostinato in the source, and shows the parts of a message that vary as expressions
+in angle quotes. Both come from the source alone, so the pages cannot fall behind the program.
 """
 
 from __future__ import annotations

@@ -27,7 +27,7 @@ def command(
 
     The graph takes a raw value and the state, and returns the surprisal, the
     expected value, the quantiles and the next state. It is written only if
-    onnxruntime gives the answers of the model.
+    onnxruntime gives the same answers as the model.
 
     Example: ostinato export sensor.ost --onnx sensor.onnx
     """

@@ -37,10 +37,12 @@ def command(
     top_p: Annotated[
         float,
         typer.Option(
-            help="Draw each symbol from the most probable ones only, which have this total probability together."
+            help="Draw each symbol from the fewest of the most probable ones that have this total probability."
         ),
     ] = 1.0,
-    top_k: Annotated[int | None, typer.Option(help="Draw each symbol from this many most probable ones.")] = None,
+    top_k: Annotated[
+        int | None, typer.Option(help="Draw each symbol from this many of the most probable ones.")
+    ] = None,
     min_p: Annotated[
         float,
         typer.Option(help="Draw only symbols with at least this share of the probability of the most probable one."),
@@ -48,7 +50,7 @@ def command(
     stop: Annotated[
         list[str] | None, typer.Option(help="End a text after it has drawn this string. May be given several times.")
     ] = None,
-    stream: Annotated[bool, typer.Option("--stream", help="Print one text while it is made.")] = False,
+    stream: Annotated[bool, typer.Option("--stream", help="Print one text while it is drawn.")] = False,
     output: options.Output = None,
     seed: options.Seed = 0,
     threads: options.Threads = "auto",

@@ -39,7 +39,8 @@ def command(
         Path | None, typer.Option(help="The file of the tokens that clients need, which ostinato token writes.")
     ] = None,
     alarm: Annotated[
-        float | None, typer.Option(help="Give an alarm for values that ordinary data reach this rarely: --alarm 1e-3.")
+        float | None,
+        typer.Option(help="Give an alarm at this rate of ordinary values: --alarm 1e-3 for one in a thousand."),
     ] = None,
     reference: Annotated[
         str | None,

@@ -36,7 +36,7 @@ def command(
         float | None,
         typer.Option(
             help="Mark values at this rate of ordinary values: --alarm 1e-4 for one in ten thousand. Spikes, shifts, "
-            "stuck sensors and lost seasons count; the rule is calibrated on data that were not fitted to."
+            "stuck sensors and lost seasons count; the rule is calibrated on data that the model was not fitted to."
         ),
     ] = None,
     reference: Annotated[
@@ -55,7 +55,7 @@ def command(
     forget: Annotated[
         float | None,
         typer.Option(
-            help="The least rate at which an adaptive model moves towards what is latest: --forget 0.05 follows "
+            help="The least rate at which an adaptive model moves towards the latest values: --forget 0.05 follows "
             "changes sooner. Default: that of the model, 0.016."
         ),
     ] = None,

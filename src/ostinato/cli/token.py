@@ -11,23 +11,22 @@ from ostinato.cli import options, screen
 
 
 def command(
-    name: Annotated[str, typer.Argument(help="Whose token it is. An earlier token of the same name ends.")],
-    tokens: Annotated[Path, typer.Option(help="The file of tokens, which holds their hashes alone.")] = Path(
-        "tokens.json"
-    ),
+    name: Annotated[str, typer.Argument(help="Whose token it is. An earlier token of the same name becomes invalid.")],
+    tokens: Annotated[Path, typer.Option(help="The file of tokens. It holds only their hashes.")] = Path("tokens.json"),
     rate: Annotated[
         float | None,
         typer.Option(help="The most events and other requests a second on average. Default: no limit.", min=0.001),
     ] = None,
     streams: Annotated[
-        int | None, typer.Option(help="The number of streams beyond which it may begin none. Default: no limit.", min=0)
+        int | None,
+        typer.Option(help="The token begins no stream once the server has this many. Default: no limit.", min=0),
     ] = None,
     body: Annotated[
         int | None, typer.Option(help="The most bytes of a request. Default: as the server.", min=1000)
     ] = None,
     as_json: options.Json = False,
 ) -> None:
-    """Make a token for ostinato serve, and print it; it is shown this once.
+    """Make a token for ostinato serve, and print it. It cannot be shown again.
 
     Example: ostinato token sensors --tokens tokens.json --rate 1000
     """

@@ -64,7 +64,7 @@ class Monitor:
         cool_down: The number of steps after an alarm of a series that give none; None is 10, or fewer if the rate
             leaves no room for them.
         adapt: Whether an adaptive model goes on learning from each series, as in ``Stream``.
-        forget: The least rate at which it moves towards what is latest, as in ``Stream``.
+        forget: The least rate at which it moves towards the latest values, as in ``Stream``.
 
     Attributes:
         rule: The rule of the alarm; None without an alarm.

@@ -95,11 +95,11 @@ class Stream:
             step: The spacing of the amplitudes of a sound, such as 256 for 8-bit sound stored as 16-bit.
             robust: A value farther from its prediction than this many standard deviations is scored as it is, but the
                 state goes on as if the prediction had come true, so that an outlier does not spoil the steps after it.
-                From the third such value in a row on they are believed: the level has changed. Without such a value
-                nothing changes. None believes every value. 6 is a good number. For continuous values only.
+                From the third such value in a row on they enter the state: the level has changed. Without such a value
+                nothing changes. None lets every value enter the state. 6 is a good number. For continuous values only.
             adapt: Whether the model goes on learning from the stream. None: an adaptive model does.
-            forget: The least rate at which an adaptive model moves towards what is latest, above 0 and at most 1. None
-                keeps the rate of the model.
+            forget: The least rate at which an adaptive model moves towards the latest values, above 0 and at most 1.
+                None keeps the rate of the model.
             threads: The number of threads that compute a block of values, or "auto" for the decision by the machine.
             device: Where the model computes: "cpu", "cuda", "cuda:1" or "mps". "auto" leaves it where it is, because
                 a single step is quicker on the CPU.
