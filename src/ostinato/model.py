@@ -202,6 +202,10 @@ class SequenceModel(nn.Module):
         """Return every row of a state some times, the copies of a row next to each other: (B * times, ...) each.
 
         What an adaptive model has learned is shared by the copies of one row, and they learn nothing more.
+
+        Args:
+            state: The state of the B rows.
+            times: The number of copies of each row.
         """
         parts = self.parts(state)
         copied, shared = parts.joined(), tuple[Tensor, ...]()
@@ -239,7 +243,11 @@ class SequenceModel(nn.Module):
         return self.conditional(h, ahead, x.shape[:2]), StateParts(front, backbone).joined()
 
     def predict(self, state: State) -> tuple[Conditional, State]:
-        """Return P(x_t | x_<t) of the next step (B, ...), and the state that ``observe`` takes with x_t."""
+        """Return P(x_t | x_<t) of the next step (B, ...), and the state that ``observe`` takes with x_t.
+
+        Args:
+            state: The state after x_<t.
+        """
         parts = self.parts(state)
         ahead = self.front.pending(parts.front)
         if self.backbone is None:
@@ -248,12 +256,21 @@ class SequenceModel(nn.Module):
         return self.conditional(h, ahead, ahead.inputs.shape[:1]), parts._replace(backbone=backbone).joined()
 
     def observe(self, state: State, x: Tensor) -> State:
-        """Return the state after the values x (B, D) of the step that was just predicted."""
+        """Return the state after the values x (B, D) of the step that was just predicted.
+
+        Args:
+            state: The state that ``predict`` returned.
+            x: The values of the step in model space, (B, D).
+        """
         parts = self.parts(state)
         return parts._replace(front=self.front.unroll(x[None], parts.front)[1]).joined()
 
     def parts(self, state: State) -> StateParts:
-        """Return the states of the front and of the backbone."""
+        """Return the states of the front and of the backbone.
+
+        Args:
+            state: The state of the model.
+        """
         cut = len(state) - (0 if self.backbone is None else len(self.backbone.initial_state(1)))
         return StateParts(state[:cut], state[cut:])
 
@@ -294,6 +311,9 @@ class SequenceModel(nn.Module):
     def accept(self, data: SequenceSet) -> SequenceSet:
         """Return data of the model's kind and channels in the resolution of the model.
 
+        Args:
+            data: Sequences of the kind and the channels of the model.
+
         Raises:
             ModelFileError: The sample rate or the bits of a sound do not suit the model.
             DataError: The model gives no probability to a value.
@@ -305,19 +325,30 @@ class SequenceModel(nn.Module):
     def check_values(self, data: SequenceSet) -> None:
         """Check that every value of data has a probability.
 
+        Args:
+            data: Sequences of the kind and the channels of the model.
+
         Raises:
             DataError: A value has no probability.
         """
         check_possible(self.encoding, data)
 
     def unusable(self, data: SequenceSet) -> list[int]:
-        """Return the rows of the sequences that ``check_values`` refuses, in order."""
+        """Return the rows of the sequences that ``check_values`` refuses, in order.
+
+        Args:
+            data: Sequences of the kind and the channels of the model.
+        """
         bad = np.flatnonzero(self.encoding.impossible(data.values))
         rows: list[int] = np.unique(np.searchsorted(data.offsets, bad, side="right") - 1).tolist()
         return rows
 
     def check_covariates(self, data: SequenceSet) -> None:
-        """Accept any covariates and frequency: the model does not use them."""
+        """Accept any covariates and frequency: the model does not use them.
+
+        Args:
+            data: Sequences, which do not matter here.
+        """
 
     def title(self) -> str:
         """Return what the model is, in one line."""

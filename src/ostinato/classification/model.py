@@ -88,7 +88,14 @@ class Classifier:
         return shifted(self.head.log_prob(said.blocks()), self.shares, prior)
 
     def save(self, path: str | Path) -> None:
-        """Write the classifier to one file, which ``load_classifier`` reads."""
+        """Write the classifier to one file, which ``load_classifier`` reads.
+
+        Args:
+            path: The file to write.
+
+        Raises:
+            WriteError: The file cannot be written.
+        """
         tensors, documents = dict[str, torch.Tensor](), []
         for k, model in enumerate(self.models):
             parts, document = model_parts(model)
@@ -168,6 +175,9 @@ def _read_prior(text: str) -> dict[str, float]:
 
 def load_classifier(path: str | Path) -> Classifier:
     """Read a classifier from a file that ``Classifier.save`` or ``ostinato fit --label`` wrote.
+
+    Args:
+        path: The file.
 
     Raises:
         ModelFileError: The file is damaged, or holds no classifier.

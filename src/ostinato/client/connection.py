@@ -23,6 +23,8 @@ _PAUSES = (0.1, 0.5, 1.0, 2.0)
 class Client:
     """A connection to one server; one thread at a time uses it.
 
+    Every method raises ServerError if the server refuses the call, or if it cannot be reached.
+
     Args:
         url: The address of the server, such as http://127.0.0.1:8000.
         token: The bearer token; None if the server asks for none.
@@ -30,7 +32,7 @@ class Client:
         repeats: How often a call that may be sent again is repeated, at most 4.
 
     Raises:
-        ConfigError: The URL is no address of HTTP, or the token is none.
+        ConfigError: The URL is not an HTTP address, or the token has characters that no token has.
     """
 
     def __init__(self, url: str, token: str | None = None, *, timeout: float = 30.0, repeats: int = 4) -> None:
@@ -80,7 +82,18 @@ class Client:
         return self._read(wire.pushed, "POST", path, wire.written(push), again=again)
 
     def push_many(self, pushes: Sequence[Push]) -> list[Pushed | ServerError]:
-        """Push events to many streams in one call; what was refused is an error in the place of its answer."""
+        """Push events to many streams in one call.
+
+        Args:
+            pushes: The events of each stream, with what is asked of it.
+
+        Returns:
+            For each push its answer, or the error with which the server refused it.
+
+        Raises:
+            DataError: A value, a time or an id cannot be sent.
+            ServerError: The server refused the whole call.
+        """
         body = {"pushes": [{"unique_id": push.unique_id, **wire.written(push)} for push in pushes]}
 
         def read(found: Any) -> list[Pushed | ServerError]:
@@ -89,7 +102,11 @@ class Client:
         return self._read(read, "POST", "/v1/events", body, again=wire.is_numbered(pushes))
 
     def stream(self, unique_id: str) -> NumberedStream:
-        """Return a stream whose events are numbered here, so that each is applied once whatever breaks."""
+        """Return a stream whose events this client numbers, so that each is applied once even if an answer is lost.
+
+        Args:
+            unique_id: The stream.
+        """
         try:
             seq = self._read(lambda found: int(found["seq"]), "GET", wire.path_of(unique_id))
         except ServerError as error:
@@ -99,58 +116,116 @@ class Client:
         return NumberedStream(self, unique_id, seq)
 
     def streams(self, after: str = "", limit: int = 1000) -> list[dict[str, Any]]:
-        """Return what is known of the streams after an id, in the order of their ids."""
+        """Return descriptions of streams, in the order of their ids.
+
+        Args:
+            after: The id after which to begin.
+            limit: The most streams to return.
+        """
         query = urlencode({"after": after, "limit": limit})
         return self._read(wire.part("streams"), "GET", f"/v1/streams?{query}")
 
     def info(self, unique_id: str) -> dict[str, Any]:
-        """Return what is known of a stream."""
+        """Return the description of a stream.
+
+        Args:
+            unique_id: The stream.
+        """
         return self._json("GET", wire.path_of(unique_id))
 
     def delete(self, unique_id: str) -> None:
-        """Delete a stream with its history."""
+        """Delete a stream with its history.
+
+        Args:
+            unique_id: The stream.
+        """
         self._call("DELETE", wire.path_of(unique_id), again=True)
 
     def next(self, unique_id: str, p: Sequence[float] = (0.1, 0.5, 0.9), *, top: int = 0) -> Next:
-        """Return the distribution of the next event: the quantiles at p, or of text the likeliest symbols."""
+        """Return the distribution of the next event: the quantiles at p, or of text the likeliest symbols.
+
+        Args:
+            unique_id: The stream.
+            p: The probabilities of the quantiles.
+            top: The number of the likeliest symbols of a text, in place of quantiles.
+        """
         query = urlencode([*(("p", one) for one in p if not top), *([("top", top)] if top else [])])
         return self._read(wire.following, "GET", f"{wire.path_of(unique_id)}/next?{query}")
 
     def forecast(self, unique_id: str, horizon: int = 12, **options: Any) -> dict[str, Any]:
-        """Return a forecast from the present state; the options are level, n_paths and seed."""
+        """Return a forecast from the present state.
+
+        Args:
+            unique_id: The stream.
+            horizon: The number of steps.
+            options: level, n_paths and seed, as in ``ostinato.forecast``.
+        """
         return self._json("POST", f"{wire.path_of(unique_id)}/forecast", {"horizon": horizon, **options}, again=True)
 
     def sample(self, unique_id: str, length: int = 100, **options: Any) -> dict[str, Any]:
-        """Return samples from the present state; the options are those of ``ostinato sample``, as in /openapi.json."""
+        """Return samples from the present state.
+
+        Args:
+            unique_id: The stream.
+            length: The number of steps of each sample.
+            options: Those of ``ostinato sample``, as /openapi.json lists them.
+        """
         return self._json("POST", f"{wire.path_of(unique_id)}/sample", {"length": length, **options}, again=True)
 
     def fork(self, unique_id: str, to: str) -> dict[str, Any]:
-        """Begin a new stream at the present state of another one."""
+        """Begin a new stream at the present state of another one.
+
+        Args:
+            unique_id: The stream.
+            to: The id of the new stream.
+        """
         return self._json("POST", f"{wire.path_of(unique_id)}/fork", {"to": to})
 
     def reset(self, unique_id: str) -> dict[str, Any]:
-        """Begin a stream anew."""
+        """Begin a stream anew.
+
+        Args:
+            unique_id: The stream.
+        """
         return self._json("POST", f"{wire.path_of(unique_id)}/reset", {})
 
     def history(self, unique_id: str, after: int = 0) -> list[dict[str, Any]]:
-        """Return the events that are kept of a stream, after a sequence number."""
+        """Return the events of a stream that the server keeps.
+
+        Args:
+            unique_id: The stream.
+            after: The sequence number after which to begin.
+        """
         path = f"{wire.path_of(unique_id)}/history?{urlencode({'after': after})}"
         return self._read(wire.part("events"), "GET", path)
 
     def snapshot(self, unique_id: str) -> bytes:
-        """Return a stream as a file of safetensors, for ``restore`` here or on another server with the same model."""
+        """Return a stream as a file of safetensors, for ``restore`` here or on another server with the same model.
+
+        Args:
+            unique_id: The stream.
+        """
         return self._call("GET", f"{wire.path_of(unique_id)}/snapshot", again=True)
 
     def restore(self, unique_id: str, snapshot: bytes) -> None:
-        """Set a stream to a snapshot."""
+        """Set a stream to a snapshot.
+
+        Args:
+            unique_id: The stream.
+            snapshot: The bytes that ``snapshot`` returned.
+        """
         self._call("PUT", f"{wire.path_of(unique_id)}/snapshot", snapshot, kind="application/octet-stream", again=True)
 
     def model(self) -> dict[str, Any]:
-        """Return what the server serves."""
+        """Return the description of the model that the server serves."""
         return self._json("GET", "/v1/model")
 
     def reload(self, streams: str = "replay") -> dict[str, Any]:
-        """Read the model file again; the streams "replay" their history into it, or start "fresh"."""
+        """Let the server read its model file again.
+
+        Args:
+            streams: "replay" lets each stream read its history with the new model; "fresh" lets it begin anew.
+        """
         return self._json("POST", "/v1/model", {"streams": streams})
 
     def ready(self) -> bool:
@@ -234,7 +309,12 @@ class NumberedStream:
         self._client, self.unique_id, self.seq = client, unique_id, seq
 
     def push(self, *values: Value, ds: Sequence[str | int] | None = None, **asked: Any) -> Pushed:
-        """Push values, with their times if they have some; level, next and top are asked as in ``Push``.
+        """Push values, with their times if they have some.
+
+        Args:
+            values: The values, in their order.
+            ds: The time of each value.
+            asked: level, next and top, as in ``Push``.
 
         Raises:
             ServerError: The values were refused. They keep their numbers for the next push.

@@ -131,11 +131,19 @@ class SequenceSet(Shown):
         return (self[b] for b in range(len(self)))
 
     def times_of(self, b: int) -> NDArray[Any] | None:
-        """Return the times of sequence b, (T,); None if the sequences have no times."""
+        """Return the times of sequence b, (T,); None if the sequences have no times.
+
+        Args:
+            b: The number of the sequence.
+        """
         return None if self.times is None else self.times[self.offsets[b] : self.offsets[b + 1]]
 
     def take(self, rows: Sequence[int] | NDArray[np.int64]) -> SequenceSet:
-        """Return the sequences with these numbers, in this order."""
+        """Return the sequences with these numbers, in this order.
+
+        Args:
+            rows: The numbers of the sequences, from 0.
+        """
         spans = [(int(self.offsets[b]), int(self.offsets[b + 1])) for b in rows]
         return self._spans(spans, tuple(self.ids[b] for b in rows), np.asarray(rows, dtype=np.int64))
 
@@ -153,7 +161,11 @@ class SequenceSet(Shown):
         return self._spans(spans, self.ids, np.arange(len(self)))
 
     def stretches(self, spans: Sequence[tuple[int, int, int]]) -> SequenceSet:
-        """Return stretches (sequence, first step, the step after the last) as sequences, with the ids of theirs."""
+        """Return stretches of sequences as sequences, each with the id of its sequence.
+
+        Args:
+            spans: For each stretch the number of its sequence, its first step, and the step after its last.
+        """
         at, rows = self.offsets, np.array([b for b, _, _ in spans], dtype=np.int64)
         within = [(int(at[b] + a), int(at[b] + z)) for b, a, z in spans]
         return self._spans(within, tuple(self.ids[b] for b in rows), rows)

@@ -102,11 +102,18 @@ class DirectModel:
         )
 
     def accept(self, data: SequenceSet) -> SequenceSet:
-        """Return data of the model's kind and channels as they are; ``check_values`` checks them for a forecast."""
+        """Return data of the model's kind and channels as they are; ``check_values`` checks them for a forecast.
+
+        Args:
+            data: Sequences of the kind and the channels of the model.
+        """
         return data
 
     def check_values(self, data: SequenceSet) -> None:
         """Check that every series of data has a value, and only values above 0 if the model takes logarithms.
+
+        Args:
+            data: Sequences of the kind and the channels of the model.
 
         Raises:
             DataError: A series has no value, or a value that has no logarithm.
@@ -114,11 +121,18 @@ class DirectModel:
         checks.check_values(channels(data), data.meta.get("source", "the data"), log=self.base.window.log)
 
     def unusable(self, data: SequenceSet) -> list[int]:
-        """Return the rows of the sequences that ``check_values`` refuses, in order."""
+        """Return the rows of the sequences that ``check_values`` refuses, in order.
+
+        Args:
+            data: Sequences of the kind and the channels of the model.
+        """
         return [b for b, y in enumerate(data) if not all(checks.usable(x, log=self.base.window.log) for x in y.T)]
 
     def check_covariates(self, data: SequenceSet) -> None:
         """Check that data have the covariates and the frequency of the training data.
+
+        Args:
+            data: Sequences of the kind and the channels of the model.
 
         Raises:
             ModelFileError: The covariates or the frequency differ.
@@ -128,7 +142,11 @@ class DirectModel:
         checks.check_columns(data, self.description)
 
     def before_refit(self, data: SequenceSet) -> DirectModel:
-        """Return the model itself, which does not keep its weights before the refit."""
+        """Return the model itself, which does not keep its weights before the refit.
+
+        Args:
+            data: The sequences as read, which do not matter here.
+        """
         return self
 
     def title(self) -> str:

@@ -47,6 +47,11 @@ class Budget:
         return cls(default if given is None else given)
 
     def spent(self, seconds: float, steps: int) -> float:
-        """Return the share of the budget that is used up: 0 at the start, 1 and more at the end."""
+        """Return the share of the budget that is used up: 0 at the start, 1 and more at the end.
+
+        Args:
+            seconds: The seconds so far.
+            steps: The optimiser steps so far.
+        """
         by_time = seconds / self.seconds if self.seconds else 0.0
         return max(by_time, steps / self.steps if self.steps else 0.0)

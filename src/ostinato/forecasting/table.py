@@ -52,7 +52,15 @@ class Forecast(Shown):
     fitted: tuple[str, ...] = ()
 
     def course(self, b: int, d: int) -> pl.DataFrame:
-        """Return the rows of channel d of sequence b."""
+        """Return the rows of channel d of sequence b.
+
+        Args:
+            b: The number of the sequence.
+            d: The number of the channel.
+
+        Returns:
+            The rows of ``frame`` of this channel, one for each of the H steps.
+        """
         return self.frame.slice((b * len(self.history.channels) + d) * self.horizon, self.horizon)
 
     def look(self) -> tuple[list[str], pl.DataFrame]:

@@ -149,7 +149,11 @@ class Monitor:
         )
 
     def stream(self, unique_id: str) -> Stream:
-        """Return the stream of a series, to take in whole blocks; a new id begins a new series."""
+        """Return the stream of a series, to take in whole blocks; a new id begins a new series.
+
+        Args:
+            unique_id: The id of the series.
+        """
         series = self._get(unique_id)
         self._series[unique_id] = series
         return series.stream

@@ -127,7 +127,11 @@ class Scores(Shown):
         return self.nats_per_step / math.log(2)
 
     def most_surprising(self, count: int = 5) -> list[ScoredStep]:
-        """Return the ``count`` least likely steps, the least likely first."""
+        """Return the ``count`` least likely steps, the least likely first.
+
+        Args:
+            count: The number of steps, or all scored steps if there are fewer.
+        """
         ranked = np.zeros(0, dtype=np.int64)
         at = 0
         for block in blocks(self.surprisal):
@@ -142,7 +146,12 @@ class Scores(Shown):
         ]
 
     def label(self, row: int, step: int) -> str:
-        """Return the value at a step of a sequence, for a person to read."""
+        """Return the value at a step of a sequence, for a person to read.
+
+        Args:
+            row: The number of the sequence.
+            step: The number of the step, from 0; that after the last one is the end of a text.
+        """
         values = self.data[row]
         if step >= len(values):
             return "the end"
@@ -151,7 +160,17 @@ class Scores(Shown):
         return words(values[step])
 
     def by(self, unit: str) -> pl.DataFrame:
-        """Return the surprisal of every "symbol", "word", "line" or "sentence" of a text, as in ``units``."""
+        """Return the surprisal of every unit of a text.
+
+        Args:
+            unit: "symbol", "word", "line" or "sentence".
+
+        Returns:
+            One row for each unit: its id, place, text and count, and its surprisal in nats and in bits (see ``units``).
+
+        Raises:
+            ConfigError: The data are not text, or the unit is unknown.
+        """
         from ostinato.inference.units import units
 
         return units(self, unit)

@@ -160,7 +160,11 @@ class Stream:
         return Held(state, self._last, self.steps, doubted, self._returned)
 
     def resume(self, held: Held) -> None:
-        """Go on from what ``held`` returned, for the same model and id."""
+        """Go on from a state that ``held`` returned.
+
+        Args:
+            held: The state of a stream of the same model and id.
+        """
         state, self._last, self.steps, doubted, self._returned = held
         if self._doubt is not None:
             self._doubt.in_a_row = doubted
