@@ -334,7 +334,11 @@ def limits(budget: str | None, steps: int | None) -> Budget:
 
 
 def share(text: str) -> float | str:
-    """Return the held-out share as a number, or the text itself, which is a pattern of ids."""
+    """Return the held-out share as a number, or the text itself, which is a pattern of ids.
+
+    Raises:
+        ConfigError: The share is NaN.
+    """
     try:
         number = float(text)
     except ValueError:
@@ -347,7 +351,11 @@ def share(text: str) -> float | str:
 
 
 def threads(text: str) -> Threads_:
-    """Return the number of threads from --threads, or "auto"."""
+    """Return the number of threads from --threads, or "auto".
+
+    Raises:
+        ConfigError: The text is neither "auto" nor a number of threads.
+    """
     if text == "auto":
         return "auto"
     try:
@@ -398,7 +406,11 @@ def in_parts_on(text: str, on: str | None) -> Iterator[None]:
 
 
 def source(model: AnyModel, data: str | None) -> str:
-    """Return the path of the data; if none is given, the path of the data that the model was fitted to."""
+    """Return the path of the data; if none is given, the path of the data that the model was fitted to.
+
+    Raises:
+        ConfigError: No data are given, and those of the fit cannot be read again.
+    """
     found = data or model.description.source.get("source")
     if found is None:
         raise ConfigError(

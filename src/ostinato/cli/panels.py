@@ -50,7 +50,11 @@ class Destination:
     device: str = "auto"
 
     def cluster(self) -> Cluster | None:
-        """Return the cluster that --on names; None for this process."""
+        """Return the cluster that --on names; None for this process.
+
+        Raises:
+            ConfigError: --on is unknown, or --workers is given without a cluster.
+        """
         if self.on in (None, "here"):
             if self.workers is not None:
                 raise ConfigError(
@@ -127,6 +131,9 @@ def running(destination: Destination) -> Iterator[PanelRun]:
     """Set the numbers of threads, join the cluster and show a progress bar while a panel is processed.
 
     Import ``ostinato.scale`` inside the context: the libraries read their number of threads when they are loaded.
+
+    Raises:
+        ConfigError: No folder for the results is given.
     """
     if destination.output is None:
         raise ConfigError("no output given; the results of a panel are a folder of parts", fix="name a folder with -o")

@@ -190,7 +190,11 @@ class SoundOriginals(Originals):
         self._bits, self._channels, self._rate = amplitude.bits, channels, rate
 
     def apart(self, raw: Raw, where: str) -> tuple[list[Values], list[int], list[Any]]:
-        """Return the samples of a WAV file. What is left: frames, bits, step, and the head and the tail of the file."""
+        """Return the samples of a WAV file. What is left: frames, bits, step, and the head and the tail of the file.
+
+        Raises:
+            DataError: The file is not such a WAV file, or the model has other channels, another rate or fewer bits.
+        """
         raw = bytes(raw)
         start, size, channels, rate, width, used = _places(raw, where)
         if channels != self._channels:

@@ -44,7 +44,11 @@ def compress(model: Model, files: Mapping[str, bytes], *, threads: Threads = 1) 
 
 
 def compressed(model: Model, files: Mapping[str, Raw]) -> Container:
-    """Return files as a container (see ``compress``). Large texts that are mapped take no memory."""
+    """Return files as a container (see ``compress``). Large texts that are mapped take no memory.
+
+    Raises:
+        DataError: A file cannot be restored exactly from the values of the model.
+    """
     sequence_model = model.likelihood("compress")
     check()
     originals, drive, coder = originals_of(sequence_model), drive_of(sequence_model), Encoder()
@@ -98,6 +102,10 @@ def restored(model: Model, container: Raw, where: str) -> dict[str, Iterator[byt
     """Return the bytes of each file of a container, in parts (see ``decompress``).
 
     They are checked before the first one is returned. Large texts are kept in a mapped file meanwhile.
+
+    Raises:
+        ModelFileError: Another model compressed the files.
+        DataError: The container is damaged, or the model computes other probabilities on this machine.
     """
     sequence_model = model.likelihood("decompress")
     held = Container.from_bytes(container, where)

@@ -26,7 +26,11 @@ def fit_encoding(data: SequenceSet, *, by_id: bool, nonnegative: tuple[bool, ...
 
 
 def encoding_from_json(document: dict[str, Any]) -> Encoding:
-    """Return the encoding that ``Encoding.to_json`` wrote."""
+    """Return the encoding that ``Encoding.to_json`` wrote.
+
+    Raises:
+        ModelFileError: The encoding is unknown.
+    """
     match document.get("name"):
         case "alphabet":
             return Alphabet.from_json(document)

@@ -60,6 +60,9 @@ def search(panel: Panel, windows: Iterable[WindowSpec]) -> Choice:
     Args:
         panel: The series.
         windows: The windows to try.
+
+    Raises:
+        DataError: No series is long enough.
     """
     tried = Search(panel)
     windows = list(windows)

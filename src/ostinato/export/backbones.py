@@ -37,6 +37,9 @@ def step(layer: Recurrence, state: list[Wire], x: Wire) -> Step:
         layer: The recurrence.
         state: The state before the step, (B, ...) each.
         x: The input, (B, D).
+
+    Raises:
+        NotImplementedError: The backbone has no graph.
     """
     raise NotImplementedError(f"the graph of {type(layer).__name__} is not written")
 

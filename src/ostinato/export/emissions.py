@@ -406,6 +406,9 @@ def law(emission: Emission, params: Wire, lattice: Lattice, loc: Wire, scale: Wi
         lattice: The support of the values.
         loc: The predictions of the closed form, (B, D).
         scale: Their scales, (B, D).
+
+    Raises:
+        NotImplementedError: The emission has no graph.
     """
     raise NotImplementedError(f"the graph of {type(emission).__name__} is not written")
 

@@ -34,7 +34,12 @@ class Pending:
 
 @singledispatch
 def pending(front: Front, state: list[Wire]) -> Pending:
-    """Return what the front gives for the next step."""
+    """Return what the front gives for the next step.
+
+    Raises:
+        ConfigError: The front is that of exponential smoothing.
+        NotImplementedError: Another front has no graph.
+    """
     raise NotImplementedError(f"the graph of {type(front).__name__} is not written")
 
 
@@ -48,7 +53,11 @@ def _(front: SmoothingFront, state: list[Wire]) -> Pending:
 
 @singledispatch
 def observed(front: Front, state: list[Wire], x: Wire) -> list[Wire]:
-    """Return the state of the front after the values x (B, D) in model space."""
+    """Return the state of the front after the values x (B, D) in model space.
+
+    Raises:
+        NotImplementedError: The front has no graph.
+    """
     raise NotImplementedError(f"the graph of {type(front).__name__} is not written")
 
 

@@ -60,7 +60,11 @@ class DropIn(nn.Module):
 
     @property
     def qconfig(self) -> Any:
-        """The configuration that the quantization of torch.ao has set, if it has set one."""
+        """The configuration that the quantization of torch.ao has set, if it has set one.
+
+        Raises:
+            AttributeError: None is set.
+        """
         try:
             return vars(self)["qconfig"]
         except KeyError:

@@ -84,6 +84,9 @@ def render(model: Model, data: SequenceSet, seed: int) -> str:
         model: A fitted model.
         data: The data that judge it.
         seed: The seed of the page.
+
+    Raises:
+        ConfigError: jinja2 is not installed.
     """
     try:
         from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -105,7 +108,11 @@ def render(model: Model, data: SequenceSet, seed: int) -> str:
 
 @singledispatch
 def contents(model: Model, data: SequenceSet, seed: int) -> dict[str, Any]:
-    """Return what the template shows of a model and data; each type of model has its own implementation below."""
+    """Return what the template shows of a model and data; each type of model has its own implementation below.
+
+    Raises:
+        TypeError: The model is of another type.
+    """
     raise TypeError(f"model must be a SequenceModel or a DirectModel, got {type(model).__name__}")
 
 

@@ -87,7 +87,12 @@ class Cluster:
 
     @contextmanager
     def joined(self) -> Iterator[Any]:
-        """Connect to the cluster, and disconnect at the end unless the program was connected before."""
+        """Connect to the cluster, and disconnect at the end unless the program was connected before.
+
+        Raises:
+            ConfigError: Ray is not installed, or the cluster cannot be reached.
+            LostError: The connection was lost while the block ran.
+        """
         try:
             import ray
         except ImportError as error:

@@ -46,7 +46,8 @@ def search(
         The fit of the best trial, and all trials, best first.
 
     Raises:
-        OstinatoError: As for ``training.search.search``, or the worker of a trial died several times.
+        ConfigError: As for ``training.search.search``, or no trial finished.
+        OstinatoError: No trial finished, because the worker of a trial died several times.
     """
     source, folder = Path(source).absolute(), Path(folder).absolute()
     data, limits = read(source, **(reading or {})), budget or Budget()

@@ -218,7 +218,11 @@ def _backward_of_backward(ctx: Any, *moved: Tensor | None) -> tuple[Any, ...]:
 
 
 def not_transformed(*_: Any) -> Any:
-    """Raise the error of a backward operator that torch.func or forward mode reach; the forward operator can do it."""
+    """Raise the error of a backward operator that torch.func or forward mode reach; the forward operator can do it.
+
+    Raises:
+        RuntimeError: Always.
+    """
     raise RuntimeError(
         "the backward pass of a compiled or traced recurrence cannot be transformed by torch.func or by forward mode: "
         "transform the module itself, not its graph"

@@ -34,7 +34,11 @@ def arrays_of(form: FilterForm) -> tuple[NDArray[np.int64], Array]:
 def unroll(
     form: FilterForm, x: Array, memory: Array, rate: NDArray[np.float32], lengths: NDArray[np.int64] | None
 ) -> Array:
-    """Move memory on in place and return what is predicted; arguments are those of the reference."""
+    """Move memory on in place and return what is predicted; arguments are those of the reference.
+
+    Raises:
+        ValueError: The memory is not contiguous float64.
+    """
     T, B, D = x.shape
     out = np.empty((T + 1, B, D, form.width_out))
     if not memory.flags.c_contiguous or memory.dtype != np.float64:
