@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, overload
 
 from ostinato.device import Device, checked, computing_on
@@ -176,8 +177,7 @@ def _refuse(given: dict[str, Any], where: str, fix: str) -> None:
 
 def _by_direct_model(data: Any, horizon: int | None, level: float | Sequence[float], season: int | None) -> Forecast:
     """Fit a direct model for the horizon, and forecast with it."""
-    from dataclasses import replace
-
+    # here, because the fit imports torch
     from ostinato.data.read import read
     from ostinato.data.sequences import SequenceSet
     from ostinato.fitting import fit

@@ -187,7 +187,7 @@ def test_an_id_that_is_none_is_not_sent(client: Client, recorder: type[Recorder]
 
 @pytest.mark.parametrize("url", ["http://127.0.0.1:99999", "http://[::1"])
 def test_half_an_address_is_refused(url: str) -> None:
-    with pytest.raises(ConfigError, match="no address of a server"):
+    with pytest.raises(ConfigError, match="is not the address of a server"):
         Client(url)
 
 
@@ -198,7 +198,7 @@ def test_a_token_that_no_header_can_hold_is_refused(token: str) -> None:
 
 
 def test_a_wrong_address_is_refused() -> None:
-    with pytest.raises(ConfigError, match="no address"):
+    with pytest.raises(ConfigError, match="is not the address of a server"):
         Client("127.0.0.1:8000")
 
 

@@ -13,6 +13,7 @@ agree with it.
 from __future__ import annotations
 
 import math
+import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
@@ -334,8 +335,6 @@ def _usual_step(times: Times, zone: str | None) -> Calendar | None:
 @lru_cache(maxsize=64)
 def named(frequency: str) -> Calendar | None:
     """Return the calendar of a frequency such as "1h", "1mo" or "1bd", with its usual days; None for other words."""
-    import re
-
     if frequency == "step":
         return Steps(1)
     if frequency == "1bd":

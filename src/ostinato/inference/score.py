@@ -24,6 +24,7 @@ from ostinato.forecasting.inputs import as_sequences, words
 from ostinato.inference.adapt import Learner, learns
 from ostinato.inference.dynamic import WINDOW, LearningWeights, has_weights
 from ostinato.inference.rollout import window_of
+from ostinato.inference.stream import Stream
 from ostinato.look import Shown
 from ostinato.model import SequenceModel
 from ostinato.model_file import Model
@@ -226,8 +227,6 @@ def score(
     dynamic = bool(adapt) and robust is None and has_weights(sequence_model)
     adapted = not dynamic and learns(sequence_model, adapt)
     if robust is not None:
-        from ostinato.inference.stream import Stream
-
         streams = (Stream(sequence_model, key, robust=robust) for key in data.ids)
         parts = [stream.update(values).surprisal for stream, values in zip(streams, data, strict=True)]
         return Scores(data, np.concatenate([np.zeros(0), *parts]), encoded.offsets)

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from ostinato.data.read import read
 from ostinato.errors import LostError, OstinatoError
 from ostinato.fits.progress import TrainingProgress
 from ostinato.fits.result import DirectRung, Fit, Rung, fit_of
@@ -85,8 +86,6 @@ def fit(
 
 def _work(arguments: dict[str, Any]) -> list[str] | OstinatoError:
     """Fit on one worker and return the notes, or the user's error, which must not be retried. The first one saves."""
-    from ostinato.data.read import read
-
     callbacks: dict[str, Any] = {}
     if arguments["queue"] is not None and current().leads:
         sender = ProgressSender(arguments["queue"])
