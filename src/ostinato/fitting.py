@@ -15,7 +15,7 @@ from ostinato.device import Device, on_device
 from ostinato.direct_fit.fit import fit_direct
 from ostinato.direct_fit.options import ALIASES, DirectOptions
 from ostinato.errors import ConfigError
-from ostinato.fits.budget import Budget
+from ostinato.fits.budget import CHECKPOINT_EVERY, Budget
 from ostinato.fits.fields import DirectFields, DirectOnlyFields, LadderFields, LadderOnlyFields, SharedFields
 from ostinato.fits.progress import TrainingProgress
 from ostinato.fits.result import Fit
@@ -27,9 +27,6 @@ from ostinato.record import DirectRung, Rung
 from ostinato.threads import Threads, in_threads
 from ostinato.training.config import LadderOptions
 from ostinato.training.ladder import fit_ladder
-
-#: The default seconds from a checkpoint to the next.
-CHECKPOINT_EVERY = 10.0
 
 #: Arguments of ``fit`` that both ways of fitting take.
 _SHARED = frozenset({"budget", "held_out", "threads", "device", "precision", "on_progress", "on_rung"})

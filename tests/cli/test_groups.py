@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from ostinato.cli import options
+from ostinato.cli import reading
 from ostinato.cli.groups import expanded
 
 
@@ -33,5 +33,5 @@ def test_a_command_receives_its_group_and_the_parser_sees_the_options() -> None:
 
 
 def test_the_options_of_reading_that_were_not_given_are_left_out() -> None:
-    found = options.reading(options.Columns(id_col="shop"), options.Clock(day_first=False), options.Covariates())
+    found = reading.arguments(reading.Columns(id_col="shop"), reading.Clock(day_first=False), reading.Covariates())
     assert found == {"id_col": "shop", "day_first": False}

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ostinato.cli import options, panels, screen, unused
+from ostinato.cli import options, panels, reading, screen, unused
 from ostinato.cli.options import BUDGET, OUTPUT
 from ostinato.errors import ConfigError
 from ostinato.numbers import counted, shown
@@ -103,9 +103,9 @@ def command(
     ] = None,
     seed: options.Seed = 0,
     *,
-    clock: options.Clock,
-    columns: options.Columns,
-    covariates: options.Covariates,
+    clock: reading.Clock,
+    columns: reading.Columns,
+    covariates: reading.Covariates,
     place: panels.Place,
     as_json: options.Json = False,
     quiet: options.Quiet = False,
@@ -139,7 +139,7 @@ def command(
     from ostinato.storage import atomic_write
 
     screen.doing(f"reading {data}")
-    sequences = read(data, **options.reading(clock, columns, covariates))
+    sequences = read(data, **reading.arguments(clock, columns, covariates))
     screen.doing("fitting and forecasting")
     result = cross_validation(
         sequences,
@@ -166,7 +166,7 @@ def command(
 
 
 def _in_parts(
-    model: str | None, data: str, destination: panels.Destination, how: dict[str, Any], columns: options.Columns
+    model: str | None, data: str, destination: panels.Destination, how: dict[str, Any], columns: reading.Columns
 ) -> pl.DataFrame:
     """Backtest a panel, one part after the other, and return the table of measures."""
     with panels.running(destination) as panel:

@@ -10,7 +10,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from ostinato.cli import options, screen
+from ostinato.cli import options, reading, screen
 from ostinato.cli.model_data import opened
 from ostinato.numbers import counted
 
@@ -39,8 +39,8 @@ def command(
     ] = "0.1",
     seed: options.Seed = 0,
     *,
-    columns: options.Columns,
-    sound: options.Sound,
+    columns: reading.Columns,
+    sound: reading.Sound,
     threads: options.Threads = "auto",
     device: options.Device = "auto",
     as_json: options.Json = False,
@@ -58,7 +58,7 @@ def command(
     from ostinato.diagnosis.diagnose import diagnose
     from ostinato.storage import atomic_write
 
-    fitted, sequences = opened(model, data, **options.reading(columns, sound))
+    fitted, sequences = opened(model, data, **reading.arguments(columns, sound))
     screen.doing("measuring how far back the model reaches")
     found = diagnose(
         fitted,

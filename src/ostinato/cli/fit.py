@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from ostinato.arguments import seconds
-from ostinato.cli import classify, fit_dispatch, options, panels, unused
+from ostinato.cli import classify, fit_dispatch, options, panels, reading, unused
 from ostinato.cli.fit_request import FitRequest
 from ostinato.cli.options import ADVANCED, BUDGET, CLUSTER, DATA, MODEL, OUTPUT
 from ostinato.errors import ConfigError
@@ -199,11 +199,11 @@ def command(
         ),
     ] = None,
     *,
-    clock: options.Clock,
-    columns: options.Columns,
-    covariates: options.Covariates,
-    sound: options.Sound,
-    symbols: options.Symbols,
+    clock: reading.Clock,
+    columns: reading.Columns,
+    covariates: reading.Covariates,
+    sound: reading.Sound,
+    symbols: reading.Symbols,
     each: Annotated[
         bool,
         typer.Option(
@@ -266,7 +266,7 @@ def command(
     request = FitRequest(
         command=("ostinato", *ctx.obj),
         data=data,
-        reading=options.reading(clock, columns, sound, symbols, covariates),
+        reading=reading.arguments(clock, columns, sound, symbols, covariates),
         output=path,
         report=report,
         model=model,
@@ -314,7 +314,7 @@ _USED_BY_EACH = ("each", "season", "kind", "zone", "day_first", "resume")
 
 
 def _fit_each(
-    data: str, destination: panels.Destination, season: int | None, clock: options.Clock, columns: options.Columns
+    data: str, destination: panels.Destination, season: int | None, clock: reading.Clock, columns: reading.Columns
 ) -> None:
     """Fit a model to each series of a panel, one part after the other."""
     panels.check_times(clock.zone, clock.day_first)

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from ostinato.cli.fit_request import CHECKPOINT_EVERY, FitRequest
+from ostinato.cli.fit_request import FitRequest
 from ostinato.errors import ConfigError
+from ostinato.fits.budget import CHECKPOINT_EVERY
 
 if TYPE_CHECKING:
     from ostinato.gradients.methods import Method

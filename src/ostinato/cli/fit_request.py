@@ -12,8 +12,6 @@ if TYPE_CHECKING:
     from ostinato.scale.cluster import Cluster
     from ostinato.threads import Threads
 
-#: The default seconds from a checkpoint to the next.
-CHECKPOINT_EVERY = 10.0
 #: The fields of FitRequest that are options of the model and its training, under the names that ``fit`` gives them.
 _MODEL_OPTIONS = (
     "season",

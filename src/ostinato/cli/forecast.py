@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ostinato.cli import options, panels, screen, unused
+from ostinato.cli import options, panels, reading, screen, unused
 from ostinato.cli.forecast_dispatch import ForecastOptions, source_of
 from ostinato.cli.options import MODEL, OUTPUT
 
 if TYPE_CHECKING:
+    from ostinato.cli.forecast_dispatch import Source
     from ostinato.forecasting.table import Forecast
 
 
@@ -95,9 +96,9 @@ def command(
         ),
     ] = None,
     *,
-    clock: options.Clock,
-    columns: options.Columns,
-    sound: options.Sound,
+    clock: reading.Clock,
+    columns: reading.Columns,
+    sound: reading.Sound,
     place: panels.Place,
     as_json: options.Json = False,
     quiet: options.Quiet = False,
@@ -110,24 +111,8 @@ def command(
     in_parts = source.in_parts or place.in_parts
     source.check(unused.given(ctx), in_parts=in_parts)
     if in_parts:
-        panel_data = source.given_data()
-        with panels.running(place.to(output)) as panel:
-            from ostinato import scale
-
-            outcome = scale.forecast(
-                source.model,
-                panel_data,
-                panel.output,
-                horizon=horizon,
-                level=level or (80, 95),
-                on=panel.cluster,
-                season=season,
-                n_paths=paths,
-                seed=seed,
-                on_progress=panel.show,
-                **columns.in_parts(),
-            )
-        panel.summarise(outcome)
+        how = {"horizon": horizon, "level": level or (80, 95), "season": season, "n_paths": paths, "seed": seed}
+        _forecast_in_parts(source, place.to(output), how, columns)
         return
     for path in (output, plot):
         if path:
@@ -139,9 +124,9 @@ def command(
             season,
             future,
             sampling={"n_paths": paths, "seed": seed},
-            reading=options.reading(columns),
-            clock=options.reading(clock),
-            sound=options.reading(sound),
+            reading=reading.arguments(columns),
+            clock=reading.arguments(clock),
+            sound=reading.arguments(sound),
             threads=place.count,
             device=options.device(place.device),
         )
@@ -151,6 +136,26 @@ def command(
 
         answer({"horizon": result.horizon, "level": result.level, "notes": result.notes, "forecast": result.frame})
     _write(result, output, plot, as_json=as_json)
+
+
+def _forecast_in_parts(
+    source: Source, destination: panels.Destination, how: dict[str, Any], columns: reading.Columns
+) -> None:
+    """Forecast a panel, one part after the other."""
+    data = source.given_data()
+    with panels.running(destination) as panel:
+        from ostinato import scale
+
+        outcome = scale.forecast(
+            source.model,
+            data,
+            panel.output,
+            on=panel.cluster,
+            on_progress=panel.show,
+            **how,
+            **columns.in_parts(),
+        )
+    panel.summarise(outcome)
 
 
 def _write(result: Forecast, output: Path | None, plot: Path | None, *, as_json: bool) -> None:

@@ -6,16 +6,16 @@ from typing import Annotated
 
 import typer
 
-from ostinato.cli import options, screen
+from ostinato.cli import options, reading, screen
 
 
 def command(
     path: Annotated[str, typer.Argument(help="A model file or a data file.")],
     *,
-    clock: options.Clock,
-    columns: options.Columns,
-    sound: options.Sound,
-    symbols: options.Symbols,
+    clock: reading.Clock,
+    columns: reading.Columns,
+    sound: reading.Sound,
+    symbols: reading.Symbols,
     as_json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
@@ -36,7 +36,7 @@ def command(
         from ostinato.data.describe import describe
         from ostinato.data.read import read
 
-        data = read(path, **options.reading(clock, columns, sound, symbols))
+        data = read(path, **reading.arguments(clock, columns, sound, symbols))
         lines = describe(data)
     if as_json:
         answer({"facts": lines})

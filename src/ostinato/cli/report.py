@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from ostinato.cli import options, screen
+from ostinato.cli import options, reading, screen
 from ostinato.cli.model_data import opened
 
 
@@ -35,8 +35,8 @@ def command(
     ] = None,
     seed: options.Seed = 0,
     *,
-    columns: options.Columns,
-    sound: options.Sound,
+    columns: reading.Columns,
+    sound: reading.Sound,
     threads: options.Threads = "auto",
     device: options.Device = "auto",
     as_json: options.Json = False,
@@ -50,7 +50,7 @@ def command(
     options.writable(path)
     from ostinato.report.page import write_report
 
-    fitted, sequences = opened(model, data, **options.reading(columns, sound))
+    fitted, sequences = opened(model, data, **reading.arguments(columns, sound))
     screen.doing("writing the report")
     write_report(
         fitted,

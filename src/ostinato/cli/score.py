@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ostinato.cli import options, panels, screen, unused
+from ostinato.cli import options, panels, reading, screen, unused
 from ostinato.cli.model_data import opened
 from ostinato.numbers import counted
 
@@ -45,8 +45,8 @@ def command(
     adapt: options.Adapt = None,
     robust: options.Robust = None,
     *,
-    columns: options.Columns,
-    sound: options.Sound,
+    columns: reading.Columns,
+    sound: reading.Sound,
     place: panels.Place,
     as_json: options.Json = False,
     quiet: options.Quiet = False,
@@ -65,7 +65,7 @@ def command(
     from ostinato.inference.score import score
     from ostinato.storage import atomic_write
 
-    fitted, sequences = opened(model, data, **options.reading(columns, sound))
+    fitted, sequences = opened(model, data, **reading.arguments(columns, sound))
     screen.doing(f"scoring {counted(len(sequences), 'sequence')}")
     device = options.device(place.device)
     scores = score(fitted, sequences, adapt=adapt, robust=robust, threads=place.count, device=device)
@@ -82,7 +82,7 @@ def command(
         print(f"surprisals: {output}") if not as_json else screen.say(f"surprisals: {output}")
 
 
-def _score_in_parts(model: Path, data: str, destination: panels.Destination, columns: options.Columns) -> None:
+def _score_in_parts(model: Path, data: str, destination: panels.Destination, columns: reading.Columns) -> None:
     """Score a panel, one part after the other, and print the mean over all of its steps."""
     with panels.running(destination) as panel:
         from ostinato import scale

@@ -72,11 +72,7 @@ def diagnose(
     data = as_sequences(model, data)
     model = model.before_refit(data)
     source = Source(placed(model), data, split(data, held_out))
-    farthest = min(max_lag, max(stop for *_, stop in source.spans("held-out")) - 1)
-    if farthest < 1:
-        raise DataError(
-            "no held-out step has a step before it", where=data.meta.get("source"), fix="hold out more steps"
-        )
+    farthest = _farthest(source, max_lag)
     cuts, rng = geometric(farthest), np.random.default_rng(seed)
     measured = ablate(source, cuts, positions, rng)
     if not measured.steps:
@@ -85,11 +81,10 @@ def diagnose(
         )
     reference_words, rewards = reference(source, cuts, rng)
     data_reach = rewards.reach(WORTH)
-    gradient = (
-        norms(source, cuts, max(8, positions // 8), rng)
-        if model.backbone is not None and not model.adaptive  # what is counted has no gradient
-        else np.zeros((0, farthest, 0))
-    )
+    if model.backbone is not None and not model.adaptive:
+        gradient = norms(source, cuts, max(8, positions // 8), rng)
+    else:
+        gradient = np.zeros((0, farthest, 0))  # counts and closed forms are not trained by a gradient
     growth = exponent(source, rng, seed)
     unit = data.traits.unit
     return Diagnosis(
@@ -122,3 +117,13 @@ def diagnose(
         seed=seed,
         improved=model.description.ladder_record.improved(model.description.name),
     )
+
+
+def _farthest(source: Source, max_lag: int) -> int:
+    """Return the farthest lag that the held-out steps have, at most ``max_lag``."""
+    farthest = min(max_lag, max(stop for *_, stop in source.spans("held-out")) - 1)
+    if farthest < 1:
+        raise DataError(
+            "no held-out step has a step before it", where=source.data.meta.get("source"), fix="hold out more steps"
+        )
+    return farthest

@@ -7,6 +7,9 @@ from dataclasses import dataclass
 from ostinato.arguments import seconds as time_of
 from ostinato.arguments import whole
 
+#: The default seconds from a checkpoint to the next.
+CHECKPOINT_EVERY = 10.0
+
 
 @dataclass(frozen=True, init=False)
 class Budget:

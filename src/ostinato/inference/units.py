@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from ostinato.choices import unknown
 from ostinato.data.ids import restored
-from ostinato.data.spelling import spelling_of
+from ostinato.data.spelling import Spelling, spelling_of
 from ostinato.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -69,17 +69,7 @@ def units(scores: Scores, by: str) -> pl.DataFrame:
     nats: list[NDArray[np.float64]] = []
     for b, key in enumerate(restored(data.ids, data.meta)):
         surprisal = np.nan_to_num(scores.surprisal[scores.offsets[b] : scores.offsets[b + 1]])
-        points = data[b][:, 0]
-        begun = spelling.characters(points)
-        # a symbol belongs to the first character that begins in it, or to the one that it goes on with
-        place = np.maximum(np.cumsum(begun) - np.maximum(begun, 1), 0)
-        if by == "symbol":
-            words, place = [spelling.text([p]) for p in points.tolist()], np.arange(len(points))
-            stops = np.arange(1, len(points) + 1)
-        else:
-            text = spelling.text(points.tolist())
-            stops = np.array([stop for _, stop in _spans(text, by)], dtype=np.int64)
-            words = [text[a:z].strip() for a, z in pairwise([0, *stops.tolist()])]
+        words, stops, place = _cut(spelling, data[b][:, 0], by)
         if not words:
             if not len(surprisal):
                 continue
@@ -106,6 +96,25 @@ def units(scores: Scores, by: str) -> pl.DataFrame:
             "bits": total / math.log(2),
         }
     )
+
+
+def _cut(spelling: Spelling, points: NDArray[Any], by: str) -> tuple[list[str], NDArray[np.int64], NDArray[np.int64]]:
+    """Return the units of a text, the border after each of them, and the place of each symbol among the borders.
+
+    Args:
+        spelling: The spelling of the text.
+        points: The symbols of the text, (T,).
+        by: The unit.
+    """
+    if by == "symbol":
+        words = [spelling.text([p]) for p in points.tolist()]
+        return words, np.arange(1, len(points) + 1), np.arange(len(points))
+    begun = spelling.characters(points)
+    # a symbol belongs to the first character that begins in it, or to the one that it goes on with
+    place = np.maximum(np.cumsum(begun) - np.maximum(begun, 1), 0)
+    text = spelling.text(points.tolist())
+    stops = np.array([stop for _, stop in _spans(text, by)], dtype=np.int64)
+    return [text[a:z].strip() for a, z in pairwise([0, *stops.tolist()])], stops, place
 
 
 def _spans(text: str, by: str) -> Iterator[tuple[int, int]]:

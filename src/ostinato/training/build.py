@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from typing import Any
 
 from ostinato.assemble import Architecture, assemble
 from ostinato.description import Description
@@ -11,6 +12,7 @@ from ostinato.layers.ar import AR
 from ostinato.layers.build import SMOOTHED, depth_for
 from ostinato.layers.counts import Counts
 from ostinato.layers.filter import AdaptiveFilter
+from ostinato.layers.markov import Markov
 from ostinato.layers.smoothing import Smoothing
 from ostinato.model import SequenceModel
 from ostinato.training.closed_form import Base
@@ -45,22 +47,12 @@ def build(
     if name in ("ar", *SMOOTHED) and emission_class(emission).needs_counts:
         # a linear prediction may be negative: the closed form predicts with a normal on the whole numbers instead
         emission = "normal"
-    corrected: Base | None = base
     components = options.components
     if isinstance(base, AdaptiveFilter):
         # the filters predict a mixture of logistics, whose parameters a network moves
-        emission, components, shape = "logistic_mixture", base.form.mixed, {"filter": base.form.to_json()}
-    elif isinstance(base, Smoothing):
-        shape = {"smoothing": base.to_json()}
-    elif isinstance(base, AR):
-        changing = base.volatility is not None
-        ar = {"order": base.order, "lags": list(base.lags), "channels": base.output_size}
-        shape = {"ar": {**ar, "trend": False, "volatility": changing}}
-    elif name == "ar":
-        shape = {"markov": base.config()}
-    else:
-        # the chain has counted the steps that a network is trained on, so there it would seem better than it is
-        shape, corrected = {}, None
+        emission, components = "logistic_mixture", base.form.mixed
+    # the chain has counted the steps that a network is trained on, so there it would seem better than it is
+    corrected = None if isinstance(base, Markov) and name != "ar" else base
     channels = len(data.channels)
     parts = Architecture(
         network or name,
@@ -71,7 +63,7 @@ def build(
         options.dropout,
         options.embedding,
         components,
-        shape,
+        {} if corrected is None else _shape(corrected),
         {} if memory is None else memory.config(),
     )
     source = {**data.meta, "channels": list(data.channels), "frequency": data.frequency, "count": data.count}
@@ -81,3 +73,17 @@ def build(
     if isinstance(base, AR | Smoothing):
         start(model, material, centred)
     return model
+
+
+def _shape(base: Base) -> dict[str, Any]:
+    """Return the kind and the sizes of a closed form, as the description of a model holds them."""
+    match base:
+        case AdaptiveFilter():
+            return {"filter": base.form.to_json()}
+        case Smoothing():
+            return {"smoothing": base.to_json()}
+        case AR():
+            ar = {"order": base.order, "lags": list(base.lags), "channels": base.output_size}
+            return {"ar": {**ar, "trend": False, "volatility": base.volatility is not None}}
+        case Markov():
+            return {"markov": base.config()}

@@ -11,7 +11,7 @@ from ostinato._version import __version__
 from ostinato.data.sequences import SequenceSet
 from ostinato.data.split import Split
 from ostinato.errors import ConfigError
-from ostinato.fits.budget import Budget
+from ostinato.fits.budget import CHECKPOINT_EVERY, Budget
 from ostinato.gradients.methods import Method
 from ostinato.storage import VERSION, atomic_write
 from ostinato.threads import Threads
@@ -32,7 +32,7 @@ class Checkpoint:
 
     path: Path
     fingerprint: str
-    every: float = 10.0
+    every: float = CHECKPOINT_EVERY
 
     def claim(self) -> None:
         """Mark the folder as that of this fit.

@@ -15,7 +15,7 @@ from ostinato.data.sequences import SequenceSet
 from ostinato.data.split import Part, split
 from ostinato.device import Device, asked, in_bf16, on_device
 from ostinato.errors import DataError
-from ostinato.fits.budget import Budget
+from ostinato.fits.budget import CHECKPOINT_EVERY, Budget
 from ostinato.fits.fields import LadderFields, with_fields
 from ostinato.fits.progress import TrainingProgress
 from ostinato.fits.record import refit_notes, run_facts
@@ -52,7 +52,7 @@ def fit_ladder(  # noqa: PLR0913, PLR0914 - each argument is one that ostinato.f
     held_out: float | str = 0.1,
     method: Method | None = None,
     checkpoint: str | Path | None = None,
-    checkpoint_every: float = 10.0,
+    checkpoint_every: float = CHECKPOINT_EVERY,
     threads: Threads = "auto",
     device: Device = "auto",
     precision: str = "float32",
