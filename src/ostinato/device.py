@@ -52,7 +52,7 @@ class Decision:
     Attributes:
         device: The name of the device, such as "cpu" or "cuda:0".
         why: The reason, as a clause.
-        considered: Whether a card was thought of, so that the user is told.
+        considered: Whether a card was considered, so that the user is told.
     """
 
     device: str
@@ -235,10 +235,14 @@ def decide(home: Any, step: Callable[[str], Callable[[], Any]] | None = None, co
         return Decision(str(home), "the model is there")
     cards = [d for d in devices() if d.startswith("cuda")]
     if not cards or step is None:
-        return Decision("cpu", "auto; there is no CUDA card" if not cards else "auto; the model is there", False)
+        return Decision(
+            "cpu", "auto; there is no CUDA card" if not cards else "auto; the model is there", considered=False
+        )
     here = _timed(step("cpu"))
     if here * count < WORTH:
-        return Decision("cpu", f"auto; the work takes less than {WORTH:g} s there, which needs no card", False)
+        return Decision(
+            "cpu", f"auto; the work takes less than {WORTH:g} s there, which needs no card", considered=False
+        )
     try:
         there = _timed(step(cards[0]), cards[0])
     except RuntimeError as error:  # no memory, or no kernel: the CPU has both

@@ -180,7 +180,7 @@ def forms(inputs: Iterable[SeriesInputs]) -> Iterator[EffectsForm]:
         if clock:
             yield EffectsForm(clock=True)
         if first.known.shape[1]:
-            yield EffectsForm("linear", False, clock)
+            yield EffectsForm("linear", by_hour=False, clock=clock)
             yield from (EffectsForm("curved", by_hour, clock) for by_hour in clocks)
 
 

@@ -65,7 +65,7 @@ class SearchedForm:
         return sum(self.free) + 1
 
 
-def _form(trend: str, seasonal: bool) -> SearchedForm:
+def _form(trend: str, *, seasonal: bool) -> SearchedForm:
     """Return the form of a trend: "N", "A", "Ad", or "drift", a trend that never changes."""
     rises, moves, damped = trend != "N", trend in ("A", "Ad"), trend == "Ad"
     name = f"ETS(A,{trend},{'A' if seasonal else 'N'})"
@@ -77,8 +77,8 @@ def _form(trend: str, seasonal: bool) -> SearchedForm:
 #: The forms of each model, the simplest first. The Theta method is simple exponential smoothing with a drift (Hyndman
 #: and Billah 2003).
 FORMS = {
-    "ets": tuple(_form(trend, seasonal) for seasonal in (False, True) for trend in ("N", "A", "Ad")),
-    "theta": (_form("drift", False), _form("drift", True)),
+    "ets": tuple(_form(trend, seasonal=seasonal) for seasonal in (False, True) for trend in ("N", "A", "Ad")),
+    "theta": (_form("drift", seasonal=False), _form("drift", seasonal=True)),
 }
 
 

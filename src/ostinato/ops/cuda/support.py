@@ -139,7 +139,7 @@ def common(tensors: Sequence[Tensor | None]) -> list[Tensor | None] | None:
     if first is None or first.device.type != "cuda" or _transformed():
         return None
     device, dtype = first.device, effective(first.dtype)
-    (outside, thread), (inside, other_thread) = _plain(False), _plain(True)
+    (outside, thread), (inside, other_thread) = _plain(inference=False), _plain(inference=True)
     if torch._C._dispatch_tls_local_include_set() not in (thread, other_thread):
         return None
     converts = torch.is_autocast_enabled("cuda")
