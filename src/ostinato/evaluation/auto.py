@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -18,9 +18,9 @@ from ostinato.evaluation.forecasters import Baseline, Forecaster, baselines
 from ostinato.evaluation.local import Local
 from ostinato.evaluation.summary import Tally, probabilities, resolution
 from ostinato.evaluation.windows import BacktestPlan
+from ostinato.fits.result import Fit
 from ostinato.fitting import fields_for, fit
 from ostinato.local.forecast import LOCAL, names_of_methods
-from ostinato.model_file import Model
 from ostinato.numbers import counted
 from ostinato.training.rungs import models
 
@@ -33,57 +33,86 @@ _MARGIN = 0.02
 _SHORT = "naive2"
 
 
-def named(
-    name: str,
-    model: str,
-    history: SequenceSet,
-    plan: BacktestPlan,
-    season: int,
-    own_season: int | None,
-    sampling: dict[str, int],
-    options: dict[str, Any],
-) -> tuple[Forecaster, list[str]]:
-    """Return the forecaster of a model of ``fit``, and notes; the arguments are those of ``forecaster``.
+@dataclass(frozen=True)
+class Task:
+    """What a forecaster is fitted to, and how.
+
+    Attributes:
+        history: The steps that the model may be fitted to.
+        plan: The windows of the backtest.
+        season: The season in steps.
+        own_season: The season that was given, for local methods and the ladder; None to follow the calendar.
+        sampling: The number of sample paths and their seed, as keywords of ``fitted``.
+        options: The options of ``fit``.
+    """
+
+    history: SequenceSet
+    plan: BacktestPlan
+    season: int
+    own_season: int | None
+    sampling: dict[str, int]
+    options: dict[str, Any]
+
+    def direct(self, steps: SequenceSet) -> Fit:
+        """Return a direct model for the horizon of the plan, fitted to some steps of the history."""
+        how = {"season": self.season, **fields_for("direct", self.options)}
+        return fit(steps, model="direct", horizon=self.plan.horizon, **how)
+
+    def ladder(self, steps: SequenceSet, model: str) -> Fit:
+        """Return a model of the ladder, or with "auto" the best one, fitted to some steps of the history."""
+        return fit(steps, model=model, **self.ladder_season(), **fields_for("ladder", self.options))
+
+    def ladder_season(self) -> dict[str, Any]:
+        """Return the season that was given as an option of the ladder; none for prices, which have no season there."""
+        given = self.own_season is not None and self.history.kind == "series"
+        return {"season": self.own_season} if given else {}
+
+
+def named(name: str, model: str, task: Task) -> tuple[Forecaster, list[str]]:
+    """Return the forecaster of a model of ``fit``, and notes.
+
+    Args:
+        name: The name of the model in the table.
+        model: The name of the model to fit.
+        task: What it is fitted to.
 
     Raises:
         ConfigError: No model has the name.
     """
     if model not in models():
         raise unknown("model", model, dict.fromkeys((*models(), *names_of_methods())))
+    history, options = task.history, task.options
     if model == "direct":
         given = {name: value for name, value in options.items() if name != "support"}  # an option of the ladder
-        direct = fit(history, model=model, horizon=plan.horizon, **{"season": season, **given})
-        return fitted(name, direct.model, **sampling), [f"direct: {direct.model.description.direct_record.verdict}"]
-    return fitted(name, fit(history, model=model, **_season(history, own_season), **options).model, **sampling), []
+        direct = fit(history, model=model, horizon=task.plan.horizon, **{"season": task.season, **given})
+        verdict = direct.model.description.direct_record.verdict
+        return fitted(name, direct.model, **task.sampling), [f"direct: {verdict}"]
+    return fitted(name, fit(history, model=model, **task.ladder_season(), **options).model, **task.sampling), []
 
 
-def best(
-    name: str,
-    history: SequenceSet,
-    plan: BacktestPlan,
-    season: int,
-    own_season: int | None,
-    sampling: dict[str, int],
-    options: dict[str, Any],
-) -> tuple[Forecaster, list[str]]:
-    """Return the forecaster of "auto", and a note on its choice; the arguments are those of ``forecaster``."""
+def best(name: str, task: Task) -> tuple[Forecaster, list[str]]:
+    """Return the forecaster of "auto", and a note on its choice.
+
+    Args:
+        name: The name of the model in the table.
+        task: What it is fitted to.
+    """
+    history, plan, season = task.history, task.plan, task.season
     longest = int(history.lengths.max())
     steps = min(longest // 4, max(_WINDOWS * plan.horizon, _STEPS))
     count = steps // plan.horizon or int(longest >= 2 * plan.horizon)
     if not count:
         note = (
             f"auto: the longest series has {counted(longest, 'step')}, too few to compare models on windows of "
-            f"{plan.horizon}; "
-            f"{_SHORT} is used"
+            f"{plan.horizon}; {_SHORT} is used"
         )
         return Baseline(name, _SHORT, season), [note]
     earlier = BacktestPlan(plan.horizon, count, plan.horizon)
     # the simplest first, because the first one within the margin is used
     candidates: list[Baseline | Local | Quantiles | Fitted] = list(baselines(season, refit=False))
     if history.traits.tabular:
-        candidates.append(Local(LOCAL, LOCAL, own_season))
-    given = _season(history, own_season)
-    candidates += _models(earlier.before(history), plan.horizon, season, given, sampling, options)
+        candidates.append(Local(LOCAL, LOCAL, task.own_season))
+    candidates += _models(task, earlier.before(history))
     losses = _losses(candidates, history, earlier)
     at = int(np.argmax(losses <= losses.min() * (1 + _MARGIN)))
     best, models = candidates[at], [i for i, c in enumerate(candidates) if not isinstance(c, Baseline)]
@@ -97,51 +126,25 @@ def best(
         return Baseline(name, best.rule, season, best.keep), [note]
     if isinstance(best, Local):
         return replace(best, name=name), [f"auto: {best.name} is used: {where}, {figures}"]
-    again = _again(best.model, history, plan.horizon, season, given, options)
+    direct = best.model.max_horizon is not None
+    again = task.direct(history) if direct else task.ladder(history, best.model.description.name)
     note = f"auto: {best.name} is used: {where}, {figures}; it is fitted again to every step before that cutoff"
-    return fitted(name, again, **sampling), [note]
+    return fitted(name, again.model, **task.sampling), [note]
 
 
-def _season(history: SequenceSet, own_season: int | None) -> dict[str, Any]:
-    """Return the season that was given as an option of the ladder; none for prices, which have no season there."""
-    return {} if own_season is None or history.kind != "series" else {"season": own_season}
-
-
-def _again(
-    model: Model, history: SequenceSet, horizon: int, season: int, given: dict[str, Any], options: dict[str, Any]
-) -> Model:
-    """Return a model like the chosen one that is fitted to the windows of the choice, too; see ``_models``."""
-    name = model.description.name
-    if model.max_horizon is not None:
-        direct = {"season": season, **fields_for("direct", options)}
-        return fit(history, model="direct", horizon=horizon, **direct).model
-    return fit(history, model=name, **given, **fields_for("ladder", options)).model
-
-
-def _models(
-    before: SequenceSet,
-    horizon: int,
-    season: int,
-    given: dict[str, Any],
-    sampling: dict[str, int],
-    options: dict[str, Any],
-) -> list[Quantiles | Fitted]:
+def _models(task: Task, before: SequenceSet) -> list[Quantiles | Fitted]:
     """Return a direct model, if the series are long enough for one, and the best model of the ladder.
 
     Args:
-        before: The steps before the windows of the choice.
-        horizon: The number of steps that a direct model forecasts.
-        season: The season in steps, of a direct model.
-        given: The season of the ladder, if it was given.
-        sampling: How sample paths are drawn.
-        options: The options of ``fit``.
+        task: What the models are fitted to, and how.
+        before: The steps of the history before the windows of the choice.
     """
     out: list[Quantiles | Fitted] = []
     with suppress(DataError):
-        direct = fit(before, model="direct", horizon=horizon, **{"season": season, **fields_for("direct", options)})
-        out.append(fitted(f"direct ({direct.kept.name})", direct.model, **sampling))
-    ladder = fit(before, model="auto", **given, **fields_for("ladder", options))
-    return [*out, fitted(ladder.kept.name, ladder.model, **sampling)]
+        direct = task.direct(before)
+        out.append(fitted(f"direct ({direct.kept.name})", direct.model, **task.sampling))
+    ladder = task.ladder(before, "auto")
+    return [*out, fitted(ladder.kept.name, ladder.model, **task.sampling)]
 
 
 def _losses(candidates: Sequence[Forecaster], history: SequenceSet, plan: BacktestPlan) -> NDArray[np.float64]:

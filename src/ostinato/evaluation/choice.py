@@ -82,6 +82,7 @@ def forecaster(
 
     if not isinstance(model, str):
         return fitted(name, model, **sampling), []
+    task = auto.Task(history, plan, season, own_season, sampling, options)
     if model == "auto":
-        return auto.best(name, history, plan, season, own_season, sampling, options)
-    return auto.named(name, model, history, plan, season, own_season, sampling, options)
+        return auto.best(name, task)
+    return auto.named(name, model, task)
