@@ -1,10 +1,10 @@
-"""Alarms at a stated rate: the false-alarm rate asked for and found, and the faults found, with two other ways.
+"""Alarms at a stated rate: the false-alarm rate asked for and found, and the faults found, beside two other methods.
 
 Run from the repository root: python benchmarks/alarms.py [vic_elec.csv.gz] [--river PYTHON] [--rate 0.01]
 
 The model is fitted to the first 60 % of a series, every rule is calibrated on the next 20 %, and the last 20 % are the
 test: as they are for the rate, and with faults for the detections. A fault lasts 48 steps, a spike one. It is found if
-there is an alarm within 48 steps from its start; the delay is the median over those found. The other ways are a
+there is an alarm within 48 steps from its start; the delay is the median over those found. The other methods are a
 threshold on the size of the residual, and the HalfSpaceTrees of river, of the value and its differences to one step and
 to one season before. Both have the cool-down of ours, and the threshold at which the calibration part gives alarms at
 the rate.

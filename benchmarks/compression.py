@@ -1,4 +1,4 @@
-"""Proof by compression: bytes beside what score says, restored to the bit, symbols a second, and damage refused.
+"""Proof by compression: bytes beside the bits that score reports, exact restoration, symbols a second, and damage.
 
 python benchmarks/compression.py MODEL FILE... [--corruptions 1000]
 """

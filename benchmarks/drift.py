@@ -1,4 +1,4 @@
-"""A law that changes half-way: an adaptive memory, the same one frozen, and an autoregression fitted again and again.
+"""A process that changes half-way: an adaptive memory, the same one frozen, and an autoregression that is refitted.
 
 python benchmarks/drift.py [FOLDER OF SOUND] prints nats a step after the change and seconds of processor. The files of
 the folder are named DIGIT_SPEAKER_NUMBER.wav.

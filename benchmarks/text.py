@@ -1,4 +1,4 @@
-"""Nats a character of a text's last tenth: adaptive counts and mixtures beside ppmd, xz and zstd, told the rest first.
+"""Nats a character of a text's last tenth: adaptive counts and mixtures beside ppmd, xz and zstd, given the rest first.
 
     python benchmarks/text.py tinyshakespeare.txt --seconds 180
     python benchmarks/text.py tinyshakespeare.txt --steps 2000 --hidden 256

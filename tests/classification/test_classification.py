@@ -199,7 +199,7 @@ def test_right_probabilities_are_calibrated_and_others_are_not() -> None:
     assert sum(one.count for one in found.bins) == 4000
 
 
-def test_a_head_finds_the_block_that_tells() -> None:
+def test_a_head_finds_the_informative_block() -> None:
     rng = np.random.default_rng(0)
     y = np.arange(90) % 3
     noise, signal = rng.normal(size=(90, 4)), np.eye(3)[y] + 0.1 * rng.normal(size=(90, 3))

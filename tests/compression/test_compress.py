@@ -1,4 +1,4 @@
-"""compress and decompress: to the bit, within what score says, and every damage is refused."""
+"""compress and decompress: to the bit, in the size that score reports, and every damage is refused."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ learners = pytest.mark.parametrize("kind", ["counts", "mixture"])
 
 
 @learners
-def test_what_goes_on_learning_comes_back_and_takes_what_score_says(kind: str) -> None:
+def test_an_adaptive_model_restores_the_files_in_the_size_that_score_reports(kind: str) -> None:
     model, text = learner(kind), "a moth sat on the dog\n" * 40
     expected = -score(model, text_set(text)).log_prob[0] / np.log(2) / 8
     packed = compress(model, {"a": text.encode()})
@@ -139,7 +139,7 @@ def test_sound_comes_back_to_the_bit(bits: int, channels: int) -> None:
     assert decompress(model, compress(model, raw)) == raw
 
 
-def test_the_size_is_what_score_says() -> None:
+def test_the_size_is_what_score_reports() -> None:
     text = TEXT[:400] + "the log sat on the cat"
     expected = -score(learner("ar"), text_set(text)).log_prob[0] / np.log(2) / 8
     assert len(compress(learner("ar"), {"": text.encode()})) <= expected * 1.003 + 22

@@ -1,7 +1,7 @@
 """The launches of the kernels for GPUs, computed on the CPU from the bytes of their arguments.
 
 It reads and writes memory by the addresses in the structures, as the kernels do, so that the order of the arguments,
-the layouts and the padding are tested without a card. It knows nothing of the wrapper above it.
+the layouts and the padding are tested without a card. It does not depend on the wrapper above it.
 """
 
 from __future__ import annotations

@@ -73,7 +73,7 @@ def test_intervals_of_few_stretches_are_those_of_a_t_distribution() -> None:
     np.testing.assert_allclose(calibration(y, 0.5 * right, 1e9), calibration(y, 0.5 * right), rtol=1e-6)
 
 
-def test_the_verdict_says_on_how_many_windows_it_stands() -> None:
+def test_the_verdict_names_the_number_of_its_windows() -> None:
     y = 100 + np.cumsum(np.random.default_rng(3).standard_normal(60))
     fit = ostinato.fit(read([y]), model="direct", horizon=8, season=4, networks=0)
     verdict = fit.model.description.direct_record.verdict

@@ -163,7 +163,7 @@ def counts(text: str) -> str:
 
 
 def a_new_character(name: str) -> str:
-    """A network knows a character that only the held-out part has, and draws from all of them."""
+    """The alphabet of a network has a character that only the held-out part has, and it draws from all characters."""
     text = "abcab" * 80 + "zab" * 12
     data = SequenceSet(
         "text",

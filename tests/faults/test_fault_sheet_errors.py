@@ -28,7 +28,9 @@ def book(path: Path, *, error: bool = False, empty: bool = False) -> Path:
 
 @pytest.mark.parametrize("error", [True, False])
 @pytest.mark.parametrize("empty", [True, False])
-def test_what_cannot_be_told_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: bool, empty: bool) -> None:
+def test_a_note_says_that_errors_and_empty_cells_look_alike(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: bool, empty: bool
+) -> None:
     path = book(tmp_path / "a.xlsx", error=error, empty=empty)
     monkeypatch.setitem(sys.modules, "pyarrow", None)
     notes = ostinato.read(path).notes

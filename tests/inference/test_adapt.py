@@ -1,4 +1,4 @@
-"""The verbs with a model that goes on learning: what it learns, and what says that it did."""
+"""The verbs with a model that goes on learning: what it learns, and how results and files say so."""
 
 from __future__ import annotations
 

@@ -221,7 +221,9 @@ def test_a_card_that_is_not_there_is_refused() -> None:
 
 
 @pytest.mark.parametrize(("on_card", "device"), [(0.1, "cuda:0"), (9.0, "cpu")])
-def test_auto_takes_what_a_timed_step_says(monkeypatch: pytest.MonkeyPatch, on_card: float, device: str) -> None:
+def test_auto_takes_the_faster_device_of_a_timed_step(
+    monkeypatch: pytest.MonkeyPatch, on_card: float, device: str
+) -> None:
     times = {"cpu": 1.0, "cuda:0": on_card}
     monkeypatch.setattr(device_module, "_timed", lambda run, where="cpu": times[where])
     with pretend_card():

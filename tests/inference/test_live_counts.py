@@ -87,7 +87,7 @@ def test_a_refused_value_leaves_the_stream_as_it_was(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["counts", "mixture"])
-def test_a_stream_learns_apart_from_the_model_and_as_fast_as_forget_says(name: str) -> None:
+def test_a_stream_learns_apart_from_the_model_at_the_rate_of_forget(name: str) -> None:
     model = made(name, ends=False)
     kept = [s.clone() for s in model.initial_state(1)]
     options: list[dict[str, object]] = [{"adapt": False}, {}, {"forget": 0.3}]

@@ -69,7 +69,7 @@ def test_cold_numbers_are_all_alike(kind: str, name: str) -> None:
 
 
 @pytest.mark.parametrize(("kind", "name"), WORDS)
-def test_first_symbols_come_as_often_as_their_probability_says(kind: str, name: str) -> None:
+def test_first_symbols_are_as_frequent_as_they_are_probable(kind: str, name: str) -> None:
     model, count = fitted(kind, name), 3000
     p = next_symbol(model, "b").double().numpy()
     drawn = Counter(text[1:2] for text in sample(model, 1, n_samples=count, prompt="b"))

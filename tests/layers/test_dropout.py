@@ -32,7 +32,7 @@ def test_the_share_is_dropped_and_the_mean_is_kept(share: float) -> None:
 
 
 def test_neighbours_are_dropped_independently() -> None:
-    """Four values share a random number, and one's bits must say nothing of another's."""
+    """Four values share a random number, and the bits of one must be independent of those of another."""
     torch.manual_seed(1)
     kept = (Dropout(0.5)(torch.ones(400_000)) != 0).double() - 0.5
     for lag in range(1, 9):

@@ -159,14 +159,14 @@ def test_every_other_route(client: Client, recorder: type[Recorder]) -> None:
 @pytest.mark.parametrize(
     "answer", [b"<html>", b"[]", b"{}", b"null", b'{"unique_id":"a","seq":1,"events":[1]}', b"\xff"]
 )
-def test_what_is_no_such_server_is_said_to_be_none(client: Client, recorder: type[Recorder], answer: bytes) -> None:
+def test_an_answer_of_another_server_is_refused(client: Client, recorder: type[Recorder], answer: bytes) -> None:
     for call in (lambda: client.push("a", 1.0), client.streams):
         recorder.answers[:] = [(200, answer, {})]
         with pytest.raises(ServerError, match="no ostinato serve"):
             call()
 
 
-def test_what_a_later_server_tells_besides_is_left_out(client: Client, recorder: type[Recorder]) -> None:
+def test_unknown_fields_of_a_later_server_are_left_out(client: Client, recorder: type[Recorder]) -> None:
     recorder.answers += [(200, {**_told(1), "events": [{"seq": 1, "status": "applied", "mood": "good"}]}, {})]
     assert client.push("a", 1.0).events == [Told(1, "applied")]
 

@@ -1,4 +1,4 @@
-"""Models of a few values: their intervals know how little the values tell."""
+"""Models of a few values: their intervals are as wide as so few values require."""
 
 from __future__ import annotations
 
@@ -100,7 +100,7 @@ def test_the_emission_of_counts_is_the_likeliest() -> None:
         assert at_best < min(nats(0.0, 0.05), nats(0.0, -0.05)), model
 
 
-def test_a_perfect_fit_of_many_counts_is_told_as_certain() -> None:
+def test_a_perfect_fit_of_many_counts_is_certain() -> None:
     """Forty steps of two values by turns are no few: their likelihood, with that of the first step, decides."""
     y = np.array([5.0, 7.0] * 20)
     kept = ostinato.fit(y, model="ar").model

@@ -39,7 +39,7 @@ def noise(steps: int = 12_000) -> Material:
 def linear(rate: float, material: Material) -> SequenceModel:
     """h_t = rate h_{t-1} + w x_t + b, of which b alone is trained: its gradient is a sum of terms rate^k, all alike.
 
-    The location asserted is far from the values, so that every step's error is nearly the same.
+    The predicted location is far from the values, so that every step's error is nearly the same.
     """
     config = Config(max_order=0, emission="normal")
     torch.manual_seed(0)

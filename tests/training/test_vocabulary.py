@@ -47,7 +47,7 @@ def test_every_text_is_scored_and_the_units_add_up(model: ostinato.SequenceModel
     assert words.filter(words["unique_id"] == words["unique_id"][0])["text"].to_list() == _NEW[0].split()
 
 
-def test_a_stream_says_what_score_says(model: ostinato.SequenceModel) -> None:
+def test_a_stream_and_score_give_the_same_surprisals(model: ostinato.SequenceModel) -> None:
     scores = ostinato.score(model, ostinato.read(_NEW, kind="text"))
     stream = ostinato.Stream(model)
     found = [stream.update(line + "\n").surprisal for line in _NEW]
