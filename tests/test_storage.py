@@ -65,7 +65,7 @@ def test_any_cut_is_refused(good: Path, tmp_path_factory: pytest.TempPathFactory
 
 
 def test_a_newer_format_says_so(good: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ostinato.storage.VERSION", 3)
+    monkeypatch.setattr("ostinato.storage.bundles.VERSION", 3)
     save_bundle(tmp_path / "m.ost", TENSORS, DOCUMENT)
     monkeypatch.undo()
     with pytest.raises(ModelFileError, match="format 3, expected 2 or lower"):

@@ -12,8 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from ostinato import leftovers
-from ostinato.storage import atomic_write
+from ostinato.storage import atomic_write, leftovers
 
 #: A process that writes a part of a file, says so, and waits.
 WRITER = """
