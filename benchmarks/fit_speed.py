@@ -106,7 +106,7 @@ def compare(name: str, data: Any, *, truncated: bool, turns: int) -> None:
     """Measure one case and print its row of the table."""
     ours, batches = trainer(data, truncated)
     assert isinstance(ours.model.front, SymbolFront)
-    plain = theirs(ours.model.front.vocabulary, ours.config)
+    plain = theirs(ours.model.front.vocabulary, ours.options)
     spent = [0.0]
     advance = ours._advance()
     tasks = {"ours": lambda b: ours._step(advance, b, 0.5), "torch.nn": plain}

@@ -110,7 +110,7 @@ def forecast(  # noqa: PLR0913 - each argument is a choice of its own, given by 
         seed: The seed of the sample paths, 0 by default.
         threads: The number of threads, or "auto" for what the machine has and each call is worth.
         device: Where a model computes: "cpu", "cuda", "cuda:1", "mps", or "auto", which takes a card if a timed step
-            says that it pays. Methods that need no fitted model compute on the CPU.
+            is faster there. Methods that need no fitted model compute on the CPU.
 
     Returns:
         The table of the forecast, with notes; ``fitted`` says what was fitted to each series.

@@ -62,8 +62,8 @@ class Judgement:
         accuracy: The share whose likeliest class is the true one, with Wilson's interval (1927).
         log_loss: The mean of -log P(true class) in nats, with a bootstrap interval.
         calibration: The expected calibration error (Naeini et al. 2015), with a bootstrap interval: the mean distance
-            of the asserted probability from the share that was right, over bins of equally many sequences.
-        by_chance: The calibration error that probabilities which are right have on so many sequences.
+            of the predicted probability from the share that was right, over bins of equally many sequences.
+        by_chance: The calibration error that exact probabilities have on as many sequences.
         bins: The bins of the calibration.
     """
 

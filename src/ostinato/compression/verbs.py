@@ -38,7 +38,7 @@ def compress(model: Model, files: Mapping[str, bytes], *, threads: Threads = 1) 
 
     Raises:
         ConfigError: The model is of another kind of data, or a package is not installed.
-        DataError: A file is not of the model's kind, or cannot be restored to the bit from what the model reads.
+        DataError: A file is not of the model's kind, or cannot be restored exactly.
     """
     return b"".join(compressed(model, files).parts())
 

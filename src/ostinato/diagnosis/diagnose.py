@@ -58,7 +58,7 @@ def diagnose(
         seed: The seed of the samples.
         threads: The number of threads that compute, or "auto" for the decision by the machine.
         device: Where the model computes: "cpu", "cuda", "cuda:1", "mps", or "auto", which takes a card if a timed step
-            says that it pays.
+            is faster there.
 
     Returns:
         The measured lags, with a verdict in words.

@@ -67,7 +67,7 @@ def fit_direct(
             number of steps, at least the horizon.
         threads: The number of threads that compute, or "auto" for the decision by the machine.
         device: Where the model computes: "cpu", "cuda", "cuda:1", "mps", or "auto", which takes a card if a timed step
-            says that it pays.
+            is faster there.
         precision: "float32", or "bf16" for the products of a training on a card.
         on_progress: Called after every optimiser step of a network.
         on_rung: Called with the row of each forecaster when it is judged.

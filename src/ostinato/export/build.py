@@ -37,7 +37,7 @@ OPSET, IR = 17, 8
 
 @dataclass(frozen=True)
 class Exported:
-    """What was written.
+    """The result of ``export_onnx``.
 
     Attributes:
         path: The file.

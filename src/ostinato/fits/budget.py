@@ -21,7 +21,7 @@ class Budget:
         steps: The earlier name of ``max_steps``.
 
     Raises:
-        ConfigError: A limit is no time or no number, or not positive.
+        ConfigError: A limit is neither a time nor a number, or it is not positive.
         TypeError: ``max_steps`` and ``steps`` are both given.
     """
 

@@ -69,7 +69,7 @@ def forecast(
         seed: The seed of the sample paths.
         threads: The number of threads that compute, or "auto" for the decision by the machine.
         device: Where the model computes: "cpu", "cuda", "cuda:1", "mps", or "auto", which takes a card if a timed step
-            says that it pays.
+            is faster there.
 
     Raises:
         ConfigError: horizon, level or n_paths is out of range, future is given to a model without covariates, or the

@@ -25,7 +25,7 @@ from ostinato.model_file import Model, model_digest
 
 @dataclass(frozen=True)
 class Reading:
-    """What the model says of one value of one series.
+    """The scores of one value of one series.
 
     Attributes:
         unique_id: The id of the series.

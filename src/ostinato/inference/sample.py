@@ -66,14 +66,14 @@ def sample(  # noqa: PLR0913 - each argument is an option of a draw, given by na
             model does not know is the unknown symbol, as in ``score``.
         temperature: Below 1 the draws keep to likely values; above 1 they vary more. 0 gives the likeliest value of
             each step.
-        top_p: Draw only from the likeliest symbols that have this probability together.
-        top_k: Draw only from this many likeliest symbols; None for all.
+        top_p: Draw only from the fewest of the likeliest symbols that have this total probability.
+        top_k: Draw only from this many of the likeliest symbols; None for all.
         min_p: Draw only symbols that have at least this share of the probability of the likeliest one.
         stop: A string, or several: a text ends after the first that it has drawn.
         seed: The seed of the draws. With the same seed, the first texts of a larger n_samples are those of a smaller.
         threads: The number of threads that compute, or "auto" for the decision by the machine.
         device: Where the model computes: "cpu", "cuda", "cuda:1", "mps", or "auto", which takes a card if a timed step
-            says that it pays.
+            is faster there.
         precision: "float32", or "int8" for a network of text: each row of its recurrent weights is rounded to 255
             places, and its state to 16 bits. Texts are drawn several times as fast, from the distributions of the
             rounded network, whose copy is kept with the model.

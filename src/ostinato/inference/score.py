@@ -213,7 +213,7 @@ def score(
         robust: The number of standard deviations beyond which a value does not enter the state, as in ``Stream``.
         threads: The number of threads that compute, or "auto" for the decision by the machine.
         device: Where the model computes: "cpu", "cuda", "cuda:1", "mps", or "auto", which takes a card if a timed step
-            says that it pays.
+            is faster there.
 
     Raises:
         ConfigError: The model is a DirectModel, adapt is True and the model can learn nothing, adapt is given to

@@ -63,7 +63,7 @@ def write_report(
         seed: The seed of the forecasts, the samples and the randomised PIT.
         threads: The number of threads that compute, or "auto" for the decision by the machine.
         device: Where the model computes: "cpu", "cuda", "cuda:1", "mps", or "auto", which takes a card if a timed step
-            says that it pays.
+            is faster there.
 
     Raises:
         ConfigError: The packages of ostinato[plot] are not installed.

@@ -74,7 +74,7 @@ def fit_ladder(  # noqa: PLR0913, PLR0914 - each argument is one that ostinato.f
         checkpoint_every: The seconds from a checkpoint to the next.
         threads: The number of threads that compute, or "auto" for the decision by the machine.
         device: Where the model computes: "cpu", "cuda", "cuda:1", "mps", or "auto", which takes a card if a timed step
-            says that it pays.
+            is faster there.
         precision: "float32", or "bf16" for the products of a training on a card.
         on_progress: Called after every optimiser step.
         on_rung: Called with the row of each model when it is fitted.
