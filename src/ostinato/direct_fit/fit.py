@@ -11,7 +11,7 @@ from ostinato.data.read import read
 from ostinato.data.seasons import season_length
 from ostinato.data.sequences import SequenceSet
 from ostinato.description import Description
-from ostinato.device import Decision, Device, in_bf16, on_device
+from ostinato.device import Device, in_bf16, on_device
 from ostinato.direct.closed_form import ClosedForm
 from ostinato.direct.model import DirectModel
 from ostinato.direct.network import SegmentNetwork
@@ -20,7 +20,7 @@ from ostinato.direct_fit.options import ALIASES, DirectOptions
 from ostinato.direct_fit.panel import Panel, held_horizons, panel_of
 from ostinato.direct_fit.search import candidates, search
 from ostinato.direct_fit.selection import Selection, calibrate
-from ostinato.direct_fit.train import NetworkConfig, ensemble
+from ostinato.direct_fit.train import NetworkConfig, NetworkTraining, examples
 from ostinato.errors import ConfigError, DataError
 from ostinato.fits.budget import Budget
 from ostinato.fits.fields import DirectFields, with_fields
@@ -142,12 +142,13 @@ class _Networks:
     def train(self, closed: ClosedForm, crossed: Crossed) -> tuple[tuple[SegmentNetwork, ...], str]:
         """Return one network for each seed, and their optimiser steps in words."""
         seeds = range(self.options.seed, self.options.seed + self.options.networks)
-        where: list[Decision] = []
-        found = ensemble(
-            closed, crossed, self.ids, self.config, seeds, self.budget, self.on_progress, bf16=self.bf16, where=where
-        )
-        self.placed.extend(f"the networks were trained on {one}" for one in where if one.considered)
-        return found
+        data = examples(closed, crossed, self.ids)
+        training = NetworkTraining(closed, data, len(self.ids), self.config, self.bf16)
+        trained = training.ensemble(seeds, self.budget, self.on_progress)
+        devices = [one.device for one in trained]
+        self.placed.extend(f"the networks were trained on {device}" for device in devices if device.considered)
+        steps = " + ".join(str(one.steps) for one in trained)
+        return tuple(one.network for one in trained), f"{steps} steps"
 
 
 def _select(

@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -99,43 +100,6 @@ def examples(closed: ClosedForm, crossed: dict[str, tuple[Windows, Array]], ids:
     return Examples(inputs, base, targets, scale, deviation, joined[5])
 
 
-def ensemble(
-    closed: ClosedForm,
-    crossed: dict[str, tuple[Windows, Array]],
-    ids: tuple[str, ...],
-    config: NetworkConfig,
-    seeds: Sequence[int],
-    budget: Budget,
-    on_progress: Callable[[TrainingProgress], None] | None = None,
-    *,
-    bf16: bool = False,
-    where: list[Decision] | None = None,
-) -> tuple[tuple[SegmentNetwork, ...], str]:
-    """Train one network for each seed.
-
-    Args:
-        closed: The closed form whose quantiles the networks correct.
-        crossed: The windows and the cross-fitted forecasts of each series.
-        ids: The names of all series, in the order of the embeddings.
-        config: How one network is built and trained.
-        seeds: The seed of each network.
-        budget: The seconds of all networks together, and the steps of each.
-        on_progress: Called after every optimiser step, with the share of all networks together.
-        bf16: Whether the products of a training on a card are computed in bfloat16.
-        where: Takes the device of each network and why.
-
-    Returns:
-        The networks, and their optimiser steps in words.
-    """
-    data = examples(closed, crossed, ids)
-    part = Budget(budget.seconds and budget.seconds / len(seeds), budget.steps)
-    trained = []
-    for number, seed in enumerate(seeds):
-        report = _reporter(on_progress, config.backbone, number, len(seeds)) if on_progress else None
-        trained.append(train(closed, data, len(ids), config, seed, part, report, bf16=bf16, where=where))
-    return tuple(net for net, _ in trained), " + ".join(str(steps) for _, steps in trained) + " steps"
-
-
 def _reporter(
     on_progress: Callable[[TrainingProgress], None], name: str, number: int, count: int
 ) -> Callable[[int, float, float, float], None]:
@@ -149,93 +113,135 @@ def _reporter(
     return report
 
 
-def train(
-    closed: ClosedForm,
-    data: Examples,
-    count: int,
-    config: NetworkConfig,
-    seed: int,
-    budget: Budget,
-    report: Callable[[int, float, float, float], None] | None = None,
-    *,
-    bf16: bool = False,
-    where: list[Decision] | None = None,
-) -> tuple[SegmentNetwork, int]:
-    """Train one network.
+class Trained(NamedTuple):
+    """A trained network.
 
-    The learning rate falls by a cosine (Loshchilov and Hutter 2017, eq. 5) to almost 0 at the end of the budget, or
-    after EPOCHS passes over the windows, whichever comes first. The training does not stop early by held-out windows: a
-    few days of them are so noisy that they would stop it at random. With a budget in steps, or without a budget, the
-    same seed gives the same weights.
+    Attributes:
+        network: The network, on the CPU.
+        steps: The number of its optimiser steps.
+        device: The device that it was trained on, and why.
+    """
 
-    Args:
-        closed: The closed form whose quantiles the network corrects.
+    network: SegmentNetwork
+    steps: int
+    device: Decision
+
+
+@dataclass(frozen=True)
+class NetworkTraining:
+    """What the trainings of all networks of one fit share.
+
+    Attributes:
+        closed: The closed form whose quantiles the networks correct.
         data: The windows with their cross-fitted forecasts.
         count: The number of series.
-        config: How the network is built and trained.
-        seed: The seed of the weights, the batches and the dropout.
-        budget: The seconds and the steps of this network.
-        report: Called after every step with the step, the share of the budget, the loss and the seconds.
+        config: How one network is built and trained.
         bf16: Whether the products of a training on a card are computed in bfloat16.
-        where: Takes the device of the network and why.
-
-    Returns:
-        The network, on the CPU, and its optimiser steps.
-
-    Raises:
-        ConfigError: The backbone is unknown.
-        NonFiniteLossError: The training diverges.
     """
-    torch.manual_seed(seed)
-    rng, begun = np.random.default_rng(seed), time.monotonic()
-    net = _untrained(closed, count, config).train()
-    usual = min(max(EPOCHS * len(data.series) // config.batch, FEWEST), MOST)
 
-    def first_step(device: str) -> Callable[[], None]:
-        trial, own = copy.deepcopy(net).to(device), np.random.default_rng(seed)
-        first = _Batches(closed, data.to(torch.device(device)), config.batch, own, bf16=bf16)
-        return lambda: torch.autograd.backward(first.loss(trial))
+    closed: ClosedForm
+    data: Examples
+    count: int
+    config: NetworkConfig
+    bf16: bool = False
 
-    # the dropout of a step that is timed must not move the random numbers of the training
-    with torch.random.fork_rng([]):
-        found = decide(net.place.device, first_step, float(budget.steps or usual))
-    if where is not None:
-        where.append(found)
-    device = torch.device(found.device)
-    net = net.to(device)
-    optimizer = torch.optim.AdamW(net.parameters(), config.learning_rate, weight_decay=config.weight_decay)
-    batches = _Batches(closed, data.to(device), config.batch, rng, bf16=bf16)
-    limits, step, spent = Budget(budget.seconds, budget.steps or usual), 0, 0.0
-    while spent < 1:
-        for group in optimizer.param_groups:
-            group["lr"] = config.learning_rate * min(1.0, (step + 1) / 50) * (0.51 + 0.49 * math.cos(math.pi * spent))
-        loss = batches.loss(net)
-        value = float(loss.detach())
-        if not math.isfinite(value):
-            raise NonFiniteLossError(
-                f"the loss at step {step + 1} is {value}, expected a finite number",
-                where=f"network of seed {seed}",
-                fix="use a smaller learning_rate",
-            )
-        optimizer.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
-        torch.nn.utils.clip_grad_norm_(net.parameters(), config.clip)
-        optimizer.step()
-        step += 1
-        seconds = time.monotonic() - begun
-        spent = limits.spent(seconds, step)
-        if report:
-            report(step, spent, value, seconds)
-    return net.cpu().eval(), step
+    def ensemble(
+        self, seeds: Sequence[int], budget: Budget, on_progress: Callable[[TrainingProgress], None] | None = None
+    ) -> list[Trained]:
+        """Train one network for each seed.
 
+        Args:
+            seeds: The seed of each network.
+            budget: The seconds of all networks together, and the steps of each.
+            on_progress: Called after every optimiser step, with the share of all networks together.
 
-def _untrained(closed: ClosedForm, count: int, config: NetworkConfig) -> SegmentNetwork:
-    """Return a network with its first weights."""
-    window, H = closed.window, closed.horizon
-    # a segment is a season, or the horizon if that is shorter; a window holds at least two segments
-    segment = min(window.season if window.season > 1 else H, H, max(window.lookback // 2, 1))
-    shape = window.lookback, H, segment, count, len(LEVELS)
-    return SegmentNetwork(config.backbone, *shape, config.hidden, config.dropout)
+        Raises:
+            ConfigError: The backbone is unknown.
+            NonFiniteLossError: The training diverges.
+        """
+        part = Budget(budget.seconds and budget.seconds / len(seeds), budget.steps)
+        trained = []
+        for number, seed in enumerate(seeds):
+            report = _reporter(on_progress, self.config.backbone, number, len(seeds)) if on_progress else None
+            trained.append(self.train(seed, part, report))
+        return trained
+
+    def train(
+        self, seed: int, budget: Budget, report: Callable[[int, float, float, float], None] | None = None
+    ) -> Trained:
+        """Train one network.
+
+        The learning rate falls by a cosine (Loshchilov and Hutter 2017, eq. 5) to almost 0 at the end of the budget, or
+        after EPOCHS passes over the windows, whichever comes first. The training does not stop early by held-out
+        windows: a few days of them are so noisy that they would stop it at random. With a budget in steps, or without a
+        budget, the same seed gives the same weights.
+
+        Args:
+            seed: The seed of the weights, the batches and the dropout.
+            budget: The seconds and the steps of this network.
+            report: Called after every step with the step, the share of the budget, the loss and the seconds.
+
+        Raises:
+            ConfigError: The backbone is unknown.
+            NonFiniteLossError: The training diverges.
+        """
+        torch.manual_seed(seed)
+        config = self.config
+        rng, begun = np.random.default_rng(seed), time.monotonic()
+        net = self._untrained().train()
+        usual = min(max(EPOCHS * len(self.data.series) // config.batch, FEWEST), MOST)
+        limits, step, spent = Budget(budget.seconds, budget.steps or usual), 0, 0.0
+        found = self._device(net, seed, float(budget.steps or usual))
+        device = torch.device(found.device)
+        net = net.to(device)
+        optimizer = torch.optim.AdamW(net.parameters(), config.learning_rate, weight_decay=config.weight_decay)
+        batches = self._batches(device, rng)
+        while spent < 1:
+            for group in optimizer.param_groups:
+                fallen = 0.51 + 0.49 * math.cos(math.pi * spent)
+                group["lr"] = config.learning_rate * min(1.0, (step + 1) / 50) * fallen
+            loss = batches.loss(net)
+            value = float(loss.detach())
+            if not math.isfinite(value):
+                raise NonFiniteLossError(
+                    f"the loss at step {step + 1} is {value}, expected a finite number",
+                    where=f"network of seed {seed}",
+                    fix="use a smaller learning_rate",
+                )
+            optimizer.zero_grad(set_to_none=True)
+            loss.backward()  # type: ignore[no-untyped-call]
+            torch.nn.utils.clip_grad_norm_(net.parameters(), config.clip)
+            optimizer.step()
+            step += 1
+            seconds = time.monotonic() - begun
+            spent = limits.spent(seconds, step)
+            if report:
+                report(step, spent, value, seconds)
+        return Trained(net.cpu().eval(), step, found)
+
+    def _untrained(self) -> SegmentNetwork:
+        """Return a network with its first weights."""
+        window, H = self.closed.window, self.closed.horizon
+        # a segment is a season, or the horizon if that is shorter; a window holds at least two segments
+        segment = min(window.season if window.season > 1 else H, H, max(window.lookback // 2, 1))
+        shape = window.lookback, H, segment, self.count, len(LEVELS)
+        return SegmentNetwork(self.config.backbone, *shape, self.config.hidden, self.config.dropout)
+
+    def _device(self, net: SegmentNetwork, seed: int, steps: float) -> Decision:
+        """Return the device of a training of some steps, by a timed first step of a copy of the network."""
+
+        def first_step(device: str) -> Callable[[], None]:
+            trial = copy.deepcopy(net).to(device)
+            first = self._batches(torch.device(device), np.random.default_rng(seed))
+            return lambda: torch.autograd.backward(first.loss(trial))
+
+        # the dropout of a step that is timed must not move the random numbers of the training
+        with torch.random.fork_rng([]):
+            return decide(net.place.device, first_step, steps)
+
+    def _batches(self, device: torch.device, rng: np.random.Generator) -> _Batches:
+        """Return random batches on a device."""
+        return _Batches(self.closed, self.data.to(device), self.config.batch, rng, bf16=self.bf16)
 
 
 class _Batches:
