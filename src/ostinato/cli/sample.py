@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -11,7 +11,6 @@ from ostinato.cli import options, screen
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from ostinato.description import Description
     from ostinato.model import SequenceModel
 
 
@@ -69,7 +68,8 @@ def command(
     """
     if output:
         options.writable(output)
-    from ostinato.cli.render import answer, as_csv, printed
+    from ostinato.cli.render import answer, as_csv, as_table, printed
+    from ostinato.data.sound import as_wav
     from ostinato.inference.sample import sample
     from ostinato.model_file import load_model
     from ostinato.storage import atomic_write
@@ -99,35 +99,24 @@ def command(
     if stream:
         print()
         return
+    match kind:
+        case "text":
+            content = ("\n".join(drawn) + "\n").encode()
+        case "sound":
+            content = as_wav(drawn[0], fitted.description.source)
+        case _:
+            frame = as_csv(drawn, fitted.description.source.get("channels", ["y"]))
+            if output is None and not as_json:
+                printed(frame)
+                return
+            content = as_table(frame).encode()
     if output:
-        atomic_write(output, _content(drawn, fitted.description))
+        atomic_write(output, content)
         screen.say(f"sample: {output}") if as_json else print(f"sample: {output}")
     if as_json:
         answer({"kind": kind, "output": output and str(output), "samples": drawn if kind != "sound" else None})
-    elif not output and kind == "text":
-        print("\n".join(drawn))
     elif not output:
-        printed(as_csv(drawn, _channels(fitted.description)))
-
-
-def _content(drawn: Any, description: Description) -> bytes:
-    """Return the content of the file for drawn sequences."""
-    from ostinato.cli.render import as_csv, as_table
-    from ostinato.data.sound import as_wav
-
-    match description.kind:
-        case "text":
-            return ("\n".join(drawn) + "\n").encode()
-        case "sound":
-            return as_wav(drawn[0], description.source)
-        case _:
-            return as_table(as_csv(drawn, _channels(description))).encode()
-
-
-def _channels(description: Description) -> list[str]:
-    """Return the names of the channels of a model of numbers."""
-    names: list[str] = description.source.get("channels", ["y"])
-    return names
+        print(content.decode(), end="")
 
 
 def _check(kind: str, count: int, output: Path | None, *, stream: bool, as_json: bool) -> None:

@@ -77,7 +77,7 @@ def sample(  # noqa: PLR0913 - each argument is an option of a draw, given by na
         precision: "float32", or "int8" for a network of text: each row of its recurrent weights is rounded to 255
             places, and its state to 16 bits. Texts are drawn several times as fast, from the distributions of the
             rounded network, whose copy is kept with the model.
-        on_text: Called with each piece of a text as soon as it is drawn, the prompt first. For one sequence of text.
+        on_text: What is called with each piece of a text while it is made, the prompt first. For one sequence of text.
 
     Returns:
         Strings for text, each after its prompt; otherwise arrays (T, D) in the units of the data.

@@ -161,17 +161,7 @@ class Scores(Shown):
         return words(values[step])
 
     def by(self, unit: str) -> pl.DataFrame:
-        """Return the surprisal of every unit of a text.
-
-        Args:
-            unit: "symbol", "word", "line" or "sentence".
-
-        Returns:
-            One row for each unit: its id, place, text and count, and its surprisal in nats and in bits (see ``units``).
-
-        Raises:
-            ConfigError: The data are not text, or the unit is unknown.
-        """
+        """Return the surprisal of every "symbol", "word", "line" or "sentence" of a text, as in ``units``."""
         from ostinato.inference.units import units
 
         return units(self, unit)

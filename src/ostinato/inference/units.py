@@ -19,12 +19,13 @@ from numpy.typing import NDArray
 
 from ostinato.choices import unknown
 from ostinato.data.ids import restored
-from ostinato.data.spelling import Spelling, spelling_of
+from ostinato.data.spelling import spelling_of
 from ostinato.errors import ConfigError
 
 if TYPE_CHECKING:
     import polars as pl
 
+    from ostinato.data.spelling import Spelling
     from ostinato.inference.score import Scores
 
 #: The pattern of one unit with the space that follows it. The space before the first unit belongs to that unit.
@@ -98,6 +99,16 @@ def units(scores: Scores, by: str) -> pl.DataFrame:
     )
 
 
+def _spans(text: str, by: str) -> Iterator[tuple[int, int]]:
+    """Yield the borders of the units of a text."""
+    lead = 0
+    for match in re.finditer(UNITS[by], text):
+        if match.start() == 0 and not match.group().strip() and match.end() < len(text):
+            continue  # the space before the first unit
+        yield lead, match.end()
+        lead = match.end()
+
+
 def _cut(spelling: Spelling, points: NDArray[Any], by: str) -> tuple[list[str], NDArray[np.int64], NDArray[np.int64]]:
     """Return the units of a text, the border after each of them, and the place of each symbol among the borders.
 
@@ -115,13 +126,3 @@ def _cut(spelling: Spelling, points: NDArray[Any], by: str) -> tuple[list[str], 
     text = spelling.text(points.tolist())
     stops = np.array([stop for _, stop in _spans(text, by)], dtype=np.int64)
     return [text[a:z].strip() for a, z in pairwise([0, *stops.tolist()])], stops, place
-
-
-def _spans(text: str, by: str) -> Iterator[tuple[int, int]]:
-    """Yield the borders of the units of a text."""
-    lead = 0
-    for match in re.finditer(UNITS[by], text):
-        if match.start() == 0 and not match.group().strip() and match.end() < len(text):
-            continue  # the space before the first unit
-        yield lead, match.end()
-        lead = match.end()

@@ -131,9 +131,7 @@ def stop_strings(stop: str | Sequence[str], *, symbols: bool) -> tuple[str, ...]
         raise ConfigError(f"stop ends a text, and the values are numbers, got {strings[0]!r}", fix="remove stop")
     for one in strings:
         if not isinstance(one, str) or not one:
-            raise ConfigError(
-                f"a stop string must have at least 1 character, got {one!r}", fix="use a string such as '.'"
-            )
+            raise ConfigError(f"a stop string must have at least 1 character, got {one!r}", fix="use such as '.'")
     return strings
 
 

@@ -102,10 +102,10 @@ class RecurrentNetwork(DropIn, nn.RNNBase):
         Most calls have this form, and what the others must be asked takes longer than a small recurrence.
         """
         try:
-            # the checks of ``_weights``, in loops of C; a weight that was never there raises TypeError
+            # what ``_weights`` asks, in loops of C; a weight that was never there raises TypeError
             refs: Any = self._flat_weight_refs
             given = self._parameters.values()
-            # for a weight that was removed, both sides of the second comparison are None
+            # of a weight that was removed, both sides of the second question are None
             known = all(map(is_not, given, repeat(None))) and all(map(is_, given, map(call, refs)))
         except TypeError:
             known = False
