@@ -144,7 +144,18 @@ def join(
         meta = {**meta, "calendar": to_json(usual)}
     if form is not None and form.zone is not None:
         meta = {**meta, "zone": form.zone}
-    all_notes += _value_notes(series, full, channels)
+    absent = sum(len(s.values) for s in full) - sum(len(s.values) for s in series)
+    if absent:
+        steps = f"{counted(absent, 'step')} without a row {'is' if absent == 1 else 'are'}"
+        all_notes.append(f"{steps} read as missing")
+    all_notes += [
+        f"column {name!r}: {note}"
+        for d, name in enumerate(channels)
+        if len(full) and (note := small_changes(np.concatenate([s.values[:, d] for s in full])))
+    ]
+    constant = [s.name for s in series if len(s.values) > 2 and _constant(s.values)]
+    if constant:
+        all_notes.append(f"series whose values never change: {len(constant):,} ({', '.join(constant[:3])})")
     width = len(channels)
     values = np.concatenate([s.values for s in full]) if full else np.zeros((0, width))
     count = not log_returns and _counts(values)
@@ -177,30 +188,6 @@ def _check_series(series: Sequence[SeriesRows], channels: tuple[str, ...], origi
         check_values(s.values, s.rows, channels, s.name, origin)
         if s.times is not None:
             check_times(s.times, s.rows, s.name, origin)
-
-
-def _value_notes(series: Sequence[SeriesRows], full: Sequence[SeriesRows], channels: tuple[str, ...]) -> list[str]:
-    """Return notes on the values of series.
-
-    Args:
-        series: The series as they were read.
-        full: The series with the steps that had no row, as missing values.
-        channels: The names of the columns of values.
-    """
-    notes = []
-    absent = sum(len(s.values) for s in full) - sum(len(s.values) for s in series)
-    if absent:
-        steps = f"{counted(absent, 'step')} without a row {'is' if absent == 1 else 'are'}"
-        notes.append(f"{steps} read as missing")
-    notes += [
-        f"column {name!r}: {note}"
-        for d, name in enumerate(channels)
-        if len(full) and (note := small_changes(np.concatenate([s.values[:, d] for s in full])))
-    ]
-    constant = [s.name for s in series if len(s.values) > 2 and _constant(s.values)]
-    if constant:
-        notes.append(f"series whose values never change: {len(constant):,} ({', '.join(constant[:3])})")
-    return notes
 
 
 def _known(meta: dict[str, Any]) -> Calendar | None:
