@@ -16,6 +16,7 @@ from ostinato.data.cells import read_cells, stand_in
 from ostinato.data.columns import IDS, Roles, find, named
 from ostinato.data.covariates import Columns, Indicators, check_known, words_of
 from ostinato.data.detect import description_length, find_calendars
+from ostinato.data.eras import note_on_years
 from ostinato.data.join import SeriesRows, in_order, join
 from ostinato.data.origin import Origin
 from ostinato.data.parts import JOINED, joined
@@ -215,7 +216,7 @@ def read_clock(
         meta["day_first"] = day_first
     elif clock.day_first is not None:
         meta["day_first"] = clock.day_first
-    notes.extend(found.notes)
+    notes.extend((*found.notes, *note_on_years(found.times)))
     if clock.calendar is not None:
         meta["calendar"] = clock.calendar
     return found
