@@ -86,7 +86,7 @@ def from_frame(
     frame, origin = clean(frame, origin, id_col, decimal, time_col, target or (), covariates.all)
     roles = find(frame, origin.name, id_col, time_col, target, covariates.all)
     data = _by_step(frame, roles, Indicators.of(frame, covariates, origin, categories), origin, kind, clock)
-    return data if roles.time or not time_col else replace(data, meta={**data.meta, "time_col": time_col})
+    return data if roles.time is not None or not time_col else replace(data, meta={**data.meta, "time_col": time_col})
 
 
 def clean(
@@ -115,7 +115,7 @@ def clean(
     frame, origin = without_odd_rows(_spelled_out(frame), origin)
     key = id_col or named(frame.columns, IDS)
     found = numerals_of(frame, key, decimal, None)
-    time = time_col or named(frame.columns, TIMES)
+    time = named(frame.columns, TIMES) if time_col is None else time_col
     if time in found and found[time].all and parse_times(frame[time]) is not None:
         del found[time]
     frame, origin = tidied(frame, found, origin)

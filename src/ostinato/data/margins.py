@@ -14,7 +14,8 @@ from ostinato.data.preambles import without_preamble
 #: The words that name a row of sums or means over the other rows.
 TOTAL = re.compile(
     r"(?i)\s*(?:grand[ -]?|sub[ -]?)?(?:total|totals|sum|sums|average|mean|overall)(?:\s*[:=])?\s*"
-    r"|\s*(?:summe|gesamt|gesamtsumme|durchschnitt|somme|totale|suma|totaal|итого|всего)(?:\s*:)?\s*"
+    r"|\s*(?:summe|gesamt|gesamtsumme|gesamtergebnis|durchschnitt|somme|totale|suma|totaal|итого|всего)(?:\s*:)?\s*"
+    r"|\s*(?:total g[ée]n[ée]ral|total geral|totale complessivo|eindtotaal|общий итог|toplam|genel toplam)(?:\s*:)?\s*"
     r"|\s*(?:합계|총계|총합|총합계|소계|누계|평균|합|계|合計|总计|合计|總計|平均)(?:\s*:)?\s*"
 )
 #: The number of lines at each end of a file that are looked at.
@@ -175,9 +176,10 @@ def _is_footer(line: str, width: int, separator: str) -> bool:
     if TOTAL.fullmatch(filled[0]):
         return len(cells) < width
     words = filled[0]
-    return (
-        len(filled) == 1 and len(cells) < width and _are_names([words]) and bool(re.search(r"\w.*[\s:]|^[*†(]", words))
-    )
+    if len(filled) > 1 or not _are_names([words]):
+        return False
+    # a sheet fills every row up to its width, and there the first cell may be an id with a missing value
+    return bool(re.search(r"\w.*[\s:]|^[*†(]" if len(cells) < width else r"\w:\s|^[*†©]", words)) and bool(cells[0])
 
 
 def _after(text: str, lines: int) -> str:

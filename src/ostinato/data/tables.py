@@ -260,9 +260,10 @@ def _named(frame: pl.DataFrame, text: str, dialect: Dialect, where: str) -> pl.D
         what = f"the header has {counted(len(names), 'cell')}, expected {frame.width}"
         raise DataError(what, where=f"{where}, line {line}", fix="check the cells and the quotes of the file")
     frame.columns = names
-    # a separator at the end of every line makes an empty last column
-    if dialect.header and frame.width > 1 and not cells[-1].strip() and frame[names[-1]].null_count() == len(frame):
-        frame = frame.drop(names[-1])
+    # separators at the ends of all lines, or in front, make empty columns without names
+    if dialect.header and frame.width > 1:
+        empty = [n for n, c in zip(names, cells, strict=True) if not c.strip() and frame[n].null_count() == len(frame)]
+        frame = frame.drop(empty) if len(empty) < frame.width else frame
     return frame
 
 
