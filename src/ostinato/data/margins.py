@@ -111,6 +111,8 @@ def _one_header(
     used = len(levels) + (below is not None)
     if not levels or not all(len(c) == width and _are_names(c) and all(x.strip() for x in c[1:]) for c in levels):
         return text, skipped
+    if any(not any(cells) for cells in records[:used]):
+        return text, skipped
     if used >= len(rows) or _are_names(rows[used]) or len(rows[used]) != width:
         return text, skipped
     kept = [level for level in levels if len(set(level[1:])) > 1] or levels[:1]
