@@ -133,6 +133,14 @@ KINDS: dict[str, dict[str, Callable[[], str]]] = {
         "wide digits": partial(right, HOURS.dt.strftime("%Y/%m/%d %H:%M").str.translate(WIDE), HOURS),
         "marks of direction": partial(right, HOURS.dt.strftime("\u200e%d/\u200e%m/\u200e%Y \u200f%H:%M"), HOURS),
         "Uhr": partial(right, HOURS.dt.strftime("%d.%m.%Y %H:%M Uhr"), HOURS),
+        "PostgreSQL": partial(right, HOURS.dt.strftime("%Y-%m-%d %H:%M:%S+00"), HOURS),
+        "Java": partial(right, HOURS.dt.strftime("%Y-%m-%dT%H:%M+00:00[Etc/UTC]"), HOURS),
+        "UTC+00:00": partial(right, HOURS.dt.strftime("%Y-%m-%d %H:%M UTC+00:00"), HOURS),
+        "a comma": partial(right, HOURS.dt.strftime("%Y-%m-%d %H:%M:%S,250"), HOURS + pd.Timedelta("250ms")),
+        "a camera": partial(right, HOURS.dt.strftime("%Y:%m:%d %H:%M:%S"), HOURS),
+        "hours alone": partial(right, HOURS.dt.strftime("%Y-%m-%d %H"), HOURS),
+        **{form: partial(right, HOURS.dt.strftime(form), HOURS) for form in ("%Y_%m_%d %H:%M", "%Y%m%d_%H%M%S")},
+        **{form: partial(right, HOURS.dt.strftime(form), HOURS) for form in ("%d.%m.%Y %H.%M", "%d/%m/%Y %H.%M.%S")},
         "h": partial(right, HOURS.dt.strftime("%d/%m/%Y %Hh%M"), HOURS),
         "p.m.": partial(right, HOURS.dt.strftime("%Y-%m-%d %I:%M ") + HOURS.dt.strftime("%p").map(DOTTED), HOURS),
     },
@@ -171,6 +179,11 @@ KINDS: dict[str, dict[str, Callable[[], str]]] = {
         "a century of years": partial(noted, [f"{year}-01-01" for year in range(1300, 1400)], "calendar", has=False),
         "today": partial(noted, [f"{day:%Y-%m-%d}" for day in DAYS], "calendar", has=False),
     },
+    "times that stand for none": {
+        f"{time}, {freq}": partial(
+            noted, [*pd.date_range("2024-01-01", periods=30, freq=freq).strftime("%Y-%m-%d"), time], "too long a gap")
+        for time in ("1900-01-01", "9999-12-31") for freq in ("D", "7D")
+    } | {"a gap": partial(noted, [*DAYS[:20].dt.strftime("%Y-%m-%d"), "2024-03-01"], "too long a gap", has=False)},
     "zones": {"objects": zones_in_pandas},
 }  # fmt: skip
 ROWS = [

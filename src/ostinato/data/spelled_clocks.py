@@ -1,8 +1,9 @@
 """Times that programs and people of many countries spell in ways of their own, as words of the usual forms.
 
 So are read: digits of other scripts, marks of direction, 24:00 as ISO 8601 has it, "10:00 p.m.", the words for morning
-and afternoon of Korean, Chinese and Japanese, "1/31/2024, 10:00 PM" of browsers, "22:00 Uhr",
-"22h30", and stretches such as 2024-01-01/2024-01-07, which pandas writes for weeks.
+and afternoon of Korean, Chinese and Japanese, "1/31/2024, 10:00 PM" of browsers, "22:00 Uhr", "22h30" and "22.30",
+offsets of whole hours as PostgreSQL writes them, a comma before the parts of a second, and stretches such as
+2024-01-01/2024-01-07, which pandas writes for weeks.
 """
 
 from __future__ import annotations
@@ -34,6 +35,15 @@ _CHANGES = (
     (rf"(\d),\s+({_CLOCK})", "${1} ${2}"),
     (r"(:\d\d)\s*Uhr$", "${1}"),
     (r"([ T]\d{1,2})\s?h\s?(\d\d)$", "${1}:${2}"),
+    (r"^(\d{4})[:_](\d\d)[:_](\d\d)($|[ T])", "${1}-${2}-${3}${4}"),  # cameras write 2024:01:31
+    (r"^(\d{8})_(\d{6})$", "${1}T${2}"),
+    (r"\[[A-Za-z_+-]+(?:/[A-Za-z0-9_+-]+)*\]$", ""),  # Java writes the zone behind its offset
+    (r"\s*(?:UTC|GMT)([+-]\d\d:\d\d)$", "${1}"),
+    (r"(\d\d:\d\d(?::\d\d(?:\.\d+)?)?)([+-]\d\d)$", "${1}${2}:00"),  # PostgreSQL writes offsets of whole hours
+    (r"(:\d\d),(\d{1,9})$", "${1}.${2}"),
+    (r"^(\d{4}-\d\d-\d\d)[ T](\d\d)$", "${1} ${2}:00"),
+    (r"([-./]\d{1,4} )(\d{1,2})\.(\d\d)\.(\d\d)$", "${1}${2}:${3}:${4}"),
+    (r"([-./]\d{1,4} )(\d{1,2})\.(\d\d)$", "${1}${2}:${3}"),
 )
 #: A stretch between two days, of which the first is read.
 _STRETCH = r"^(\d{4}-\d\d-\d\d(?:[ T][\d:.]+)?)\s*(?:/|-|\x{2013}|to)\s*\d{4}-\d\d-\d\d(?:[ T][\d:.]+)?$"
