@@ -59,7 +59,7 @@ def refused(content: str | bytes, *says: str, ending: str = ".csv") -> str:
 
 def printed(frame: pd.DataFrame, **options: Any) -> str:
     """Return a table as pandas prints it."""
-    return frame.to_string(**options) + "\n"
+    return str(frame.to_string(**options)) + "\n"
 
 
 def boxed(top: str, middle: str, bottom: str = "", *, again: int = 0) -> str:
