@@ -131,6 +131,27 @@ def arrow(frame: pl.DataFrame) -> bytes:
     return buffer.getvalue()
 
 
+def merged(corner: tuple[str, str], above: list[str]) -> str:
+    """Names below merged cells are joined with these, in a text file and in a sheet."""
+    import xlsxwriter
+
+    names = ["a", "b", "a", "b"]
+    rows: list[list[Any]] = [[corner[0], *above], [corner[1], *names]]
+    rows += [[str(day.date()), i + 0.5, i + 1.5, i + 2.5, i + 3.5] for i, day in enumerate(DAYS)]
+    buffer = io.BytesIO()
+    with xlsxwriter.Workbook(buffer, {"in_memory": True}) as book:
+        sheet = book.add_worksheet()
+        for i, row in enumerate(rows):
+            sheet.write_row(i, 0, [cell if cell != "" else None for cell in row])
+    text = "\n".join(",".join(map(str, row)) for row in rows)
+    for data in (in_file(text), in_file(buffer.getvalue(), ".xlsx")):
+        assert data.channels == tuple(f"{above[i // 2 * 2]} {name}" for i, name in enumerate(names))
+        assert data.values.shape == (N, 4)
+        assert data.values[1].tolist() == [1.5, 2.5, 3.5, 4.5]
+        assert any("read as the names of the columns" in note for note in data.notes)
+    return "right: 4 channels"
+
+
 CSV = FRAME.to_csv(index=False)
 RECORDS = FRAME.to_dict("records")
 JSON = json.dumps(RECORDS)
@@ -163,6 +184,11 @@ KINDS: dict[str, dict[str, Callable[[], str]]] = {
         "a text file": partial(right, printed(FRAME, index=False), ending=".txt"),
         "below a comment": partial(right, "# made, by hand\n" + printed(FRAME, index=False)),
         "a blank cell": partial(refused, printed(FRAME, index=False).replace("-3.00", "     "), "no column of numbers"),
+    },
+    "merged cells": {
+        "words": partial(merged, ("ds", ""), ["North", "", "South", ""]),
+        "words, no corner above": partial(merged, ("", "ds"), ["North", "", "South", ""]),
+        "years": partial(merged, ("", "ds"), ["2023", "", "2024", ""]),
     },
     "sums": {
         word: partial(right, f"{CSV},\n{word},36\n", "row of sums")

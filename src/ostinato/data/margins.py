@@ -102,14 +102,20 @@ def _holds_data(later: list[list[str]], width: int) -> bool:
 def _one_header(
     records: list[list[str]], text: str, skipped: int, width: int, separator: str, notes: list[str]
 ) -> tuple[str, int]:
-    """Join the lines of names that pandas writes for columns of several levels, as in a download of tickers."""
+    """Join the lines of names that pandas writes for columns of several levels, or a sheet with merged cells above."""
     rows = [cells for cells in records[:6] if any(cells)]
+    merged = len(rows) > 2 and _are_merged(rows[0], rows[1], width)
+    if merged:
+        rows[0] = _spread(rows[0])
     below = next((r for r, cells in enumerate(rows) if r and not any(c.strip() for c in cells[1:])), None)
     levels, index = rows[: below or 0], rows[below][0].strip() if below else ""
     if below is None and len(rows) > 2 and len(set(rows[0][1:])) < width - 1 and _are_names(rows[1]):
-        levels, index = rows[:2], rows[0][0].strip()
+        levels, index = rows[:2], rows[0][0].strip() or rows[1][0].strip()
     used = len(levels) + (below is not None)
-    if not levels or not all(len(c) == width and _are_names(c) and all(x.strip() for x in c[1:]) for c in levels):
+    named = levels[1:] if merged else levels  # a merged cell may hold a year
+    if not levels or not all(len(c) == width and all(x.strip() for x in c[1:]) for c in levels):
+        return text, skipped
+    if not all(map(_are_names, named)):
         return text, skipped
     if any(not any(cells) for cells in records[:used]):
         return text, skipped
@@ -124,6 +130,26 @@ def _one_header(
     )
     header = separator.join('"' + name.replace('"', '""') + '"' for name in (index, *names))
     return header + "\n" + _after(text, used), skipped + used - 1
+
+
+def _are_merged(first: list[str], second: list[str], width: int) -> bool:
+    """Return whether cells of a first line stand over several names of a second line, and one of both has no corner."""
+    filled = [c for c in first[1:] if c.strip()]
+    return (
+        len(first) == len(second) == width
+        and 1 < len(filled) < width - 1
+        and bool(first[1].strip())
+        and all(c.strip() for c in second[1:])
+        and not (first[0].strip() and second[0].strip())
+    )
+
+
+def _spread(cells: list[str]) -> list[str]:
+    """Return cells with each empty one behind the first filled like the one before it."""
+    out = cells[:2]
+    for cell in cells[2:]:
+        out.append(cell if cell.strip() else out[-1])
+    return out
 
 
 def _without_units(records: list[list[str]], text: str, skipped: int, width: int, notes: list[str]) -> tuple[str, int]:
