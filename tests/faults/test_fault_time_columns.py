@@ -149,7 +149,7 @@ REFUSED: dict[str, Callable[[], str]] = {
     "months as columns": refused(wide(MONTH_NAMES, year=["2020", "2021"]), "Jan, Feb, ... Dec"),
     "words that are no times in 날짜": refused({"날짜": ["어제 1", "오늘 2", "내일 3"], "y": [1, 2, 3]}, "어제 1"),
     "a clock that is no id": refused(
-        {"date": ["2024-01-01"] * 4 + ["2024-01-02"] * 4, "time": ["1:00", "2:00", "3:00", "24:00"] * 2, "y": range(8)},
+        {"date": ["2024-01-01"] * 4 + ["2024-01-02"] * 4, "time": ["1:00", "2:00", "3:00", "24:30"] * 2, "y": range(8)},
         "occurs twice",
     ),
     "30 February": refused(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import re
 from decimal import Decimal
 from numbers import Real
 from typing import Any, NamedTuple
@@ -21,6 +22,9 @@ EXACT = 2**53
 #: The ratio of the range of values to their usual change from which float32 rounds that change away.
 _FLOAT32 = 2.0**22
 _FIX = "correct the cell, leave it empty if the value is missing, or choose another --target"
+#: A dash alone, or behind a currency.
+_DASH = r"^\D{0,4}[-\u2012-\u2015\u2212]+\s*$"
+_DASH_FIX = "write 0 if the dash stands for 0, as in accounts, or leave the cell empty if the value is missing"
 
 
 class Cells(NamedTuple):
@@ -175,7 +179,7 @@ def _of_words(text: pl.Series, origin: Origin) -> Cells:
             f"cannot read {text[row]!r} in column {text.name!r} as a number"
             + (f": {found.reason}" if found.reason else ""),
             where=origin.at(row),
-            fix=_FIX,
+            fix=_DASH_FIX if re.match(_DASH, text[row]) else _FIX,
         )
     return Cells(found.values.fill_null(np.nan).to_numpy(), found.notes)
 

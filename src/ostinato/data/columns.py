@@ -5,19 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-import numpy as np
 import polars as pl
 
 from ostinato.choices import advice
 from ostinato.data.cells import number_of
 from ostinato.data.keys import key_of
-from ostinato.data.month_names import month_of
 from ostinato.data.numerals import as_numbers, unit_of
 from ostinato.data.order import refuse_lost_order
 from ostinato.data.parts import may_be_parts, repeated
 from ostinato.data.stamps import parse_times
 from ostinato.data.time_column import NO_TIME, time_of, uncertain_dates
-from ostinato.data.time_form import Times
+from ostinato.data.wide import refuse_wide
 from ostinato.errors import DataError
 from ostinato.kinds import Kind
 from ostinato.numbers import counted
@@ -41,8 +39,8 @@ WANTED = (
 )
 #: The number of rows up to which values may rise by 1 from row to row by chance.
 _RISING = 20
-#: The names of columns in which other programs write row numbers.
-_NUMBERS = ("", "rownames", "index", "unnamed: 0", "column_1")
+#: The names of columns in which other programs write row numbers; the first two are no names of anything else.
+_NUMBERS = ("", "unnamed: 0", "rownames", "index", "column_1")
 
 
 @dataclass(frozen=True)
@@ -94,7 +92,8 @@ def find(
     if id_col is None:
         id_col = named(left, IDS)
     left = [c for c in left if c != id_col]
-    time_col = None if timeless else time_col or time_of(frame, left, id_col)
+    if time_col is None and not timeless:  # a column may have no name
+        time_col = time_of(frame, left, id_col)
     said: list[str] = []
     if timeless:
         said.append("no column is read as the time, so the rows are steps in their order")
@@ -122,6 +121,10 @@ def _values(frame: pl.DataFrame, left: list[str], roles: Roles, where: str) -> R
     """
     said, time_col = list(roles.notes), roles.time
     left = [c for c in left if not (c.lower() in _NUMBERS and _is_count(frame[c]))]
+    labels = [c for c in left if c.lower() in _NUMBERS[:2] and time_col is not None and _are_labels(frame[c])]
+    if labels and len(labels) < len(left):
+        left = [c for c in left if c not in labels]
+        said.append("the labels of the rows, in the column without a name, are set aside")
     numbers = [c for c in left if holds_numbers(frame[c])]
     counts = [c for c in numbers if _counts_rows(frame[c])]
     if counts and len(counts) < len(numbers):
@@ -141,7 +144,7 @@ def _values(frame: pl.DataFrame, left: list[str], roles: Roles, where: str) -> R
         return replace(roles, values=(chosen,), notes=tuple(notes))
     if not numbers:
         raise _without_numbers(frame, [c for c in left if frame[c].dtype == pl.String], where)
-    _refuse_wide(frame, numbers, time_col, where)
+    refuse_wide(frame, numbers, roles.id, time_col, where)
     notes = [*said, *_aside(aside, frame)]
     if len(numbers) > 1:
         notes.append(f"{counted(len(numbers), 'channel')}: {', '.join(numbers)} (use --target to choose)")
@@ -246,37 +249,14 @@ def named(columns: list[str], names: tuple[str, ...]) -> str | None:
     return next((by_name[n] for n in names if n in by_name), None)
 
 
-def _refuse_wide(frame: pl.DataFrame, numbers: list[str], time_col: str | None, where: str) -> None:
-    """Raise DataError if the names of the columns are times, so that a row is a series and not a step.
-
-    Where the rows are dated, columns named 1801, 1802, 1803 are channels; but months beside a year are steps.
-    """
-    times = parse_times(pl.Series("ds", numbers).cast(pl.Int64, strict=False)) if len(numbers) > 2 else None
-    if not _are_dates(times):
-        times = parse_times(pl.Series("ds", numbers)) if len(numbers) > 2 else None
-    steps = np.diff(times.astype(np.int64)) if times is not None and _are_dates(times) else np.zeros(1)
-    months = [month_of(c) for c in numbers] == list(range(1, 13))
-    if not months and not (steps > 0).all() and not (steps < 0).all():
-        return
-    if not months and time_col is not None and _are_dates(parse_times(frame[time_col])):
-        return
-    names = f"{numbers[0]}, {numbers[1]}, ... {numbers[-1]}"
-    raise DataError(
-        f"the columns {names} are times, so the steps of a series lie next to each other",
-        where=where,
-        fix="write one row for each step, with the columns id, ds and y (melt in pandas, unpivot in polars); if "
-        "they are channels, name them with --target",
-    )
-
-
-def _are_dates(times: Times | None) -> bool:
-    """Return whether times were read, and are dates instead of numbers."""
-    return times is not None and times.dtype.kind == "M"
-
-
 def _counts_rows(column: pl.Series) -> bool:
     """Return whether a column rises by 1 from row to row; in a few rows, values may do so by chance."""
     return len(column) > _RISING and _is_count(column)
+
+
+def _are_labels(column: pl.Series) -> bool:
+    """Return whether whole numbers may be those of rows of which some were left out, or that were sorted."""
+    return column.dtype.is_integer() and not column.is_duplicated().any() and bool((column >= 0).all())
 
 
 def _is_count(column: pl.Series) -> bool:

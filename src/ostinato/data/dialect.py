@@ -14,6 +14,8 @@ from ostinato.errors import DataError
 
 #: A date, or a date and a time of day, as a cell holds it.
 DATE = re.compile(r"\d{1,4}[-/.]\d{1,2}([-/.]\d{1,4})?([ T].*)?")
+#: A number with signs between its thousands.
+_GROUPED = re.compile(r"[-+]?[1-9]\d{0,2}(?:([ '.,\u00a0\u2009\u202f\u2019])\d{3})(?:\1\d{3})*(?:[.,]\d+)?")
 #: The number of decimals beyond which a program writes all digits of a float.
 _FLOAT_DIGITS = 12
 #: A quoted cell of a tab-separated file as a program writes it. A quote that begins any other cell is plain text.
@@ -80,7 +82,7 @@ def sniff(text: str, where: str, skipped: int = 0) -> Dialect:
     whole = len(head) == len(text)  # and no row is cut
     rows = [[c.strip() for c in cells] for _, cells in Dialect(separator, quoted).records(head)]
     cells = [c.replace(",", ".") if comma else c for c in rows[0]]
-    data = any(cells) and all(is_number(c) or DATE.fullmatch(c) for c in cells if c)
+    data = any(cells) and all(is_number(c) or DATE.fullmatch(c) or _GROUPED.fullmatch(c) for c in cells if c)
     names, note = _numbers_as_names(rows[0], rows[1:] if whole else rows[1:-1]) if data else (True, "")
     return Dialect(separator, quoted, comma, names, skipped, note)
 

@@ -16,6 +16,7 @@ from ostinato.data.cells import read_cells, stand_in
 from ostinato.data.columns import IDS, Roles, find, named
 from ostinato.data.covariates import Columns, Indicators, check_known, words_of
 from ostinato.data.detect import description_length, find_calendars
+from ostinato.data.eras import note_on_years
 from ostinato.data.join import SeriesRows, in_order, join
 from ostinato.data.origin import Origin
 from ostinato.data.parts import JOINED, joined
@@ -85,7 +86,7 @@ def from_frame(
     frame, origin = clean(frame, origin, id_col, decimal, time_col, target or (), covariates.all)
     roles = find(frame, origin.name, id_col, time_col, target, covariates.all)
     data = _by_step(frame, roles, Indicators.of(frame, covariates, origin, categories), origin, kind, clock)
-    return data if roles.time or not time_col else replace(data, meta={**data.meta, "time_col": time_col})
+    return data if roles.time is not None or not time_col else replace(data, meta={**data.meta, "time_col": time_col})
 
 
 def clean(
@@ -114,7 +115,7 @@ def clean(
     frame, origin = without_odd_rows(_spelled_out(frame), origin)
     key = id_col or named(frame.columns, IDS)
     found = numerals_of(frame, key, decimal, None)
-    time = time_col or named(frame.columns, TIMES)
+    time = named(frame.columns, TIMES) if time_col is None else time_col
     if time in found and found[time].all and parse_times(frame[time]) is not None:
         del found[time]
     frame, origin = tidied(frame, found, origin)
@@ -215,7 +216,7 @@ def read_clock(
         meta["day_first"] = day_first
     elif clock.day_first is not None:
         meta["day_first"] = clock.day_first
-    notes.extend(found.notes)
+    notes.extend((*found.notes, *note_on_years(found.times)))
     if clock.calendar is not None:
         meta["calendar"] = clock.calendar
     return found

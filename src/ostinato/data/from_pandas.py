@@ -130,6 +130,9 @@ def _of_objects(column: pandas.Series[Any], name: str) -> pl.Series:
         except (pl.exceptions.PolarsError, TypeError, OverflowError):
             return _objects(column, name)
     if len(types) == 1 and next(iter(types)).__name__ in _TIMES:
+        if len({getattr(cell, "tzinfo", None) is None for cell in cells if cell is not None}) > 1:
+            # as words, so that the error names a time with a zone and one without
+            return pl.Series(name, [None if cell is None else cell.isoformat(sep=" ") for cell in cells])
         try:
             return pl.Series(name, cells)
         except (pl.exceptions.PolarsError, TypeError, OverflowError):

@@ -54,7 +54,7 @@ def with_future(data: SequenceSet, source: Any) -> SequenceSet:
     x = columns.numbers(frame, given.known, origin)
     keys = ids.as_words(frame[id_col], origin).to_numpy() if id_col else None
     times, form = None, data.time_form
-    if time_col:
+    if time_col is not None:
         stamps = checks.times(frame[time_col], origin, day_first=data.meta.get("day_first"), zone=data.meta.get("zone"))
         times, form = stamps.times, stamps.form
     ahead = []

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from ostinato.data.calendar import Calendar, from_json, to_json
 from ostinato.data.cells import small_changes
-from ostinato.data.checks import check_frequency, check_prices, check_times, check_values
+from ostinato.data.checks import check_frequency, check_prices, check_times, check_values, stamp
 from ostinato.data.columns import kind_by_name
 from ostinato.data.covariates import Columns, Covariates
 from ostinato.data.detect import find_calendars
@@ -140,6 +140,7 @@ def join(
         check_frequency(s.times, calendar, s.rows, s.name, origin)
     all_notes += _calendar_notes(series, calendars)
     full = series if log_returns or not times else _on_full_grids(series, calendars)
+    all_notes += _gap_notes(series, calendars)
     if usual is not None:
         meta = {**meta, "calendar": to_json(usual)}
     if form is not None and form.zone is not None:
@@ -224,6 +225,22 @@ def _calendar_notes(series: Sequence[SeriesRows], calendars: Sequence[Calendar |
         words = ", ".join(f"{frequency} ({len(names):,}, such as {names[0]})" for frequency, names in most)
         notes.append(f"the series have different frequencies: {words}")
     return notes
+
+
+def _gap_notes(series: Sequence[SeriesRows], calendars: Sequence[Calendar | None]) -> list[str]:
+    """Return a note on a gap that is too long to be filled, such as the one behind a time that stands for no time."""
+    for s, calendar in zip(series, calendars, strict=False):
+        if s.times is None or calendar is None or len(s.times) < 3:
+            continue
+        steps = np.diff(s.times).astype(np.float64)
+        if steps.sum() > _LONGEST * len(s.times) * np.median(steps):
+            at = int(steps.argmax())
+            return [
+                f"series {s.name!r} has no row between {stamp(s.times[at])} and {stamp(s.times[at + 1])}, which is too "
+                "long a gap to fill: its rows are read as consecutive steps (if one of these times stands for a "
+                "missing one, correct it)"
+            ]
+    return []
 
 
 def _find_kind(

@@ -1,9 +1,32 @@
-"""What is wrong with JSON that Python's parser refuses, in words."""
+"""JSON in which no object has a field twice, and what is wrong with JSON that cannot be read, in words."""
 
 from __future__ import annotations
 
 import json
 import sys
+from typing import Any
+
+
+def loads(text: str) -> Any:
+    """Return the value of a JSON text.
+
+    Raises:
+        ValueError: The text is no JSON, or an object in it has a field twice, of which Python's parser takes the last.
+        RecursionError: Its arrays or objects are nested too deeply.
+    """
+    return json.loads(text, object_pairs_hook=_once)
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    out = dict(pairs)
+    if len(out) < len(pairs):
+        names = [name for name, _ in pairs]
+        raise TwiceError(next(name for name in names if names.count(name) > 1))
+    return out
+
+
+class TwiceError(ValueError):
+    """An object has a field twice."""
 
 
 def json_words(error: Exception, *, placed: bool = False) -> str:
@@ -15,6 +38,8 @@ def json_words(error: Exception, *, placed: bool = False) -> str:
     """
     if isinstance(error, json.JSONDecodeError):
         return str(error) if placed else error.msg
+    if isinstance(error, TwiceError):
+        return f"the field {str(error)[:60]!r} occurs twice in an object"
     if isinstance(error, RecursionError):
         return "its arrays or objects are nested too deeply"
     if isinstance(error, UnicodeDecodeError):

@@ -13,6 +13,8 @@ from ostinato.errors import DataError
 #: The ends of a line: those of Windows, the first Macs and Unix. A form feed or U+2028 is a character of its line.
 _LINE_END, _BYTES_END = re.compile("\r\n|\r|\n"), re.compile(b"\r\n|\r|\n")
 _ABOVE_ASCII = re.compile(rb"[\x80-\xff]+")
+#: How ISO-2022-JP begins a word of Japanese, in bytes that are ASCII.
+_SHIFTED = re.compile(rb"\x1b\$[@B]")
 _LONE = re.compile("[\ud800-\udfff]")
 #: The bytes by which a file is seen to be text.
 HEAD = 100_000
@@ -79,6 +81,9 @@ def _check_text(head: bytes, where: str) -> None:
     for magic, what, fix in _OTHERS:
         if magic in head[:24]:
             raise DataError(f"the file is {what}, expected a table or text", where=where, fix=fix)
+    if _SHIFTED.search(head):
+        fix = "save the file as UTF-8: iconv -f iso-2022-jp -t utf-8 FILE > NEW"
+        raise DataError("the file is ISO-2022-JP, expected UTF-8", where=where, fix=fix)
     if b"\0" in head:
         what = "the file is binary, expected a table or text"
         raise DataError(what, where=where, fix=f"give a file of one of the formats {formats()}")

@@ -14,7 +14,8 @@ from ostinato.data.preambles import without_preamble
 #: The words that name a row of sums or means over the other rows.
 TOTAL = re.compile(
     r"(?i)\s*(?:grand[ -]?|sub[ -]?)?(?:total|totals|sum|sums|average|mean|overall)(?:\s*[:=])?\s*"
-    r"|\s*(?:summe|gesamt|gesamtsumme|durchschnitt|somme|totale|suma|totaal|итого|всего)(?:\s*:)?\s*"
+    r"|\s*(?:summe|gesamt|gesamtsumme|gesamtergebnis|durchschnitt|somme|totale|suma|totaal|итого|всего)(?:\s*:)?\s*"
+    r"|\s*(?:total g[ée]n[ée]ral|total geral|totale complessivo|eindtotaal|общий итог|toplam|genel toplam)(?:\s*:)?\s*"
     r"|\s*(?:합계|총계|총합|총합계|소계|누계|평균|합|계|合計|总计|合计|總計|平均)(?:\s*:)?\s*"
 )
 #: The number of lines at each end of a file that are looked at.
@@ -101,14 +102,22 @@ def _holds_data(later: list[list[str]], width: int) -> bool:
 def _one_header(
     records: list[list[str]], text: str, skipped: int, width: int, separator: str, notes: list[str]
 ) -> tuple[str, int]:
-    """Join the lines of names that pandas writes for columns of several levels, as in a download of tickers."""
+    """Join the lines of names that pandas writes for columns of several levels, or a sheet with merged cells above."""
     rows = [cells for cells in records[:6] if any(cells)]
+    merged = len(rows) > 2 and _are_merged(rows[0], rows[1], width)
+    if merged:
+        rows[0] = _spread(rows[0])
     below = next((r for r, cells in enumerate(rows) if r and not any(c.strip() for c in cells[1:])), None)
     levels, index = rows[: below or 0], rows[below][0].strip() if below else ""
     if below is None and len(rows) > 2 and len(set(rows[0][1:])) < width - 1 and _are_names(rows[1]):
-        levels, index = rows[:2], rows[0][0].strip()
+        levels, index = rows[:2], rows[0][0].strip() or rows[1][0].strip()
     used = len(levels) + (below is not None)
-    if not levels or not all(len(c) == width and _are_names(c) and all(x.strip() for x in c[1:]) for c in levels):
+    named = levels[1:] if merged else levels  # a merged cell may hold a year
+    if not levels or not all(len(c) == width and all(x.strip() for x in c[1:]) for c in levels):
+        return text, skipped
+    if not all(map(_are_names, named)):
+        return text, skipped
+    if any(not any(cells) for cells in records[:used]):
         return text, skipped
     if used >= len(rows) or _are_names(rows[used]) or len(rows[used]) != width:
         return text, skipped
@@ -121,6 +130,26 @@ def _one_header(
     )
     header = separator.join('"' + name.replace('"', '""') + '"' for name in (index, *names))
     return header + "\n" + _after(text, used), skipped + used - 1
+
+
+def _are_merged(first: list[str], second: list[str], width: int) -> bool:
+    """Return whether cells of a first line stand over several names of a second line, and one of both has no corner."""
+    filled = [c for c in first[1:] if c.strip()]
+    return (
+        len(first) == len(second) == width
+        and 1 < len(filled) < width - 1
+        and bool(first[1].strip())
+        and all(c.strip() for c in second[1:])
+        and not (first[0].strip() and second[0].strip())
+    )
+
+
+def _spread(cells: list[str]) -> list[str]:
+    """Return cells with each empty one behind the first filled like the one before it."""
+    out = cells[:2]
+    for cell in cells[2:]:
+        out.append(cell if cell.strip() else out[-1])
+    return out
 
 
 def _without_units(records: list[list[str]], text: str, skipped: int, width: int, notes: list[str]) -> tuple[str, int]:
@@ -175,9 +204,10 @@ def _is_footer(line: str, width: int, separator: str) -> bool:
     if TOTAL.fullmatch(filled[0]):
         return len(cells) < width
     words = filled[0]
-    return (
-        len(filled) == 1 and len(cells) < width and _are_names([words]) and bool(re.search(r"\w.*[\s:]|^[*†(]", words))
-    )
+    if len(filled) > 1 or not _are_names([words]):
+        return False
+    # a sheet fills every row up to its width, and there the first cell may be an id with a missing value
+    return bool(re.search(r"\w.*[\s:]|^[*†(]" if len(cells) < width else r"\w:\s|^[*†©]", words)) and bool(cells[0])
 
 
 def _after(text: str, lines: int) -> str:

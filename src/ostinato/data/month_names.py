@@ -174,6 +174,7 @@ def _lettered(names: tuple[str, ...], seen: list[str]) -> tuple[str, ...]:
 _TWO_MEANINGS = "it may be a month of a year of two digits, or a day of a year that is not given"
 #: A date that cannot be read with certainty, and why.
 _UNCERTAIN = (
+    (r"^\d\d(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])$", "a year of two digits has no certain meaning"),
     (r"^\d{1,2}([./-])\d{1,2}\1\d{2}(?!\d)", "a year of two digits has no certain meaning"),
     (r"^(?:Q[1-4]|[1-4]Q)[\s/'’-]*\d{2}$", "a year of two digits has no certain meaning"),
     (r"^(?P<m>[^\W\d_]{3,}\.?)\s*['’]\d{2}$", "a year of two digits has no certain meaning"),

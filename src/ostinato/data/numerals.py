@@ -2,28 +2,29 @@
 
 from __future__ import annotations
 
-import unicodedata
 from dataclasses import dataclass, replace
 
 import polars as pl
 
 from ostinato.data.number import MISSING, SHEET_ERROR
+from ostinato.data.signs import plain_signs
 from ostinato.numbers import counted
 
 _CURRENCY = (
     r"US\$|A\$|C\$|R\$|HK\$|NT\$|kr\.?|z\u0142|K\u010d|Fr\.?|Rs\.?|CHF|EUR|USD|GBP|JPY|KRW|CNY|INR|SEK|NOK|DKK|PLN|CZK"
     r"|BRL|AUD|CAD|\p{Sc}|\uc6d0|\u5186|\u5143"
 )
-#: The parts of a number: brackets, sign, currency, digits with their separators, exponent, unit, sign, bracket.
+#: The parts of a number: brackets, sign, currency, digits with their separators, exponent, unit, sign, bracket. In
+#: accounts the currency may stand before the bracket, and in Turkish and Basque the percent sign before the number.
 _SHAPE = (
-    rf"^(?P<open>\()?\s*(?P<first>[-+])?\s*(?P<before>{_CURRENCY})?\s*(?P<second>[-+])?\s*"
+    rf"^(?P<front>{_CURRENCY})?\s*(?P<open>\()?\s*(?P<first>[-+])?\s*(?P<before>{_CURRENCY}|%)?\s*(?P<second>[-+])?\s*"
     r"(?P<digits>\d[\d.,' ]*|[.,]\d+)(?P<exponent>[eE][-+]?\d+)?\s*"
     rf"(?P<after>{_CURRENCY}|%|[KkMBT])?\s*(?P<last>[-+])?\s*(?P<close>\))?$"
 )
 #: The numbers that a letter after the digits stands for.
 _LETTERS = {"K": 1e3, "k": 1e3, "M": 1e6, "B": 1e9, "T": 1e12}
 #: A number, and a unit behind it.
-_UNIT = r"^[-+\u2212]?\s*(?:\d[\d.,']*|[.,]\d+)\s*([^\d\s.,:;()+-][^\d]{0,11}\d?)$"
+_UNIT = r"^[-+\u2212]?\s*(?:\d[\d.,']*|[.,]\d+)\s*([^\d\p{No}\s.,:;()/+-][^\d]{0,11}\d?)$"
 #: The number of different words behind numbers up to which they are units, and not codes such as 12A and 12B.
 _FEW_UNITS = 4
 #: The number of cells that show whether a column holds numbers.
@@ -125,12 +126,9 @@ def unit_of(words: pl.Series) -> str | None:
 
 def _normal(words: pl.Series) -> pl.Series:
     """Return words with plain digits, spaces, apostrophes and minus signs."""
-    if not words.str.contains(r"[^\x00-\x7F]").any():
-        return words
-    digits = words.str.extract_all(r"[\p{Nd}&&[^\x00-\x7F]]").explode().drop_nulls().unique().to_list()
-    words = words.str.replace_many(digits, [str(unicodedata.decimal(one)) for one in digits]) if digits else words
-    plain = words.str.normalize("NFKC").str.replace_all("[\u2212\u2012\u2013\ufe63]", "-")
-    return plain.str.replace_all("[\u2019\u02bc\u00b4]", "'").str.strip_chars()
+    words = plain_signs(words)
+    odd = words.str.contains("[\u2019\u02bc\u00b4]").any()
+    return words.str.replace_all("[\u2019\u02bc\u00b4]", "'") if odd else words
 
 
 def _matches(words: pl.Series) -> pl.Series:
@@ -151,7 +149,7 @@ def _read(  # noqa: PLR0914 - each part of a number has a name
     fits = dot if sign == "." else comma
     signs = sum(parts[c].is_not_null().cast(pl.Int8) for c in ("first", "second", "last", "open"))
     ok = fits & (signs <= 1) & (parts["open"].is_null() == parts["close"].is_null())
-    symbols = parts.select(pl.coalesce("before", "after")).to_series()
+    symbols = parts.select(pl.coalesce("front", "before", "after")).to_series()
     symbols = symbols.set(symbols.is_in(list(_LETTERS)), None)
     kinds = symbols.filter(ok).drop_nulls().value_counts(sort=True)[symbols.name].to_list()
     reasons = []
@@ -196,10 +194,14 @@ def _notes(
     """Return what was removed from the cells that were read, in words."""
     notes = []
     if kinds and kinds[0] == "%":
-        example = _example(seen, values, parts["after"] == "%")
+        example = _example(seen, values, parts["after"].eq("%") | parts["before"].eq_missing("%"))
         notes.append(f"percent signs are removed and nothing is divided: {example}")
     elif kinds:
-        has = parts["before"].is_not_null() | (parts["after"].is_not_null() & letters.is_null())
+        has = (
+            parts["front"].is_not_null()
+            | parts["before"].is_not_null()
+            | (parts["after"].is_not_null() & letters.is_null())
+        )
         notes.append(f"the currency {kinds[0]} is removed: {_example(seen, values, has)}")
     grouped = parts["digits"].str.contains(r"\d[,.' ]\d{3}(?:\D|$)")
     for what, where in (

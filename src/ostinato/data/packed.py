@@ -70,7 +70,8 @@ def _bunzip2(raw: bytes, where: str) -> bytes:
 
 
 def _unxz(raw: bytes, where: str) -> bytes:
-    return _all_of(lzma.LZMAFile(io.BytesIO(raw)), len(raw), where)
+    # zeros may fill the file up behind the last stream, which ends with "YZ"
+    return _all_of(lzma.LZMAFile(io.BytesIO(raw.rstrip(b"\0"))), len(raw), where)
 
 
 def _unzstd(raw: bytes, where: str) -> bytes:
@@ -79,9 +80,16 @@ def _unzstd(raw: bytes, where: str) -> bytes:
     except ImportError:
         raise missing("reading zstd files", "pyarrow", "pandas") from None
     try:
-        return _all_of(pa.CompressedInputStream(pa.BufferReader(raw), "zstd"), len(raw), where)
+        return _all_of(pa.CompressedInputStream(pa.BufferReader(_without_skippable(raw)), "zstd"), len(raw), where)
     except pa.ArrowException as error:
         raise OSError(str(error)) from error
+
+
+def _without_skippable(raw: bytes) -> bytes:
+    """Return zstd data without the frames in front that a decoder passes over (RFC 8878, 3.1.2)."""
+    while len(raw) >= 8 and raw[:4] in _SKIPPABLE:
+        raw = raw[8 + int.from_bytes(raw[4:8], "little") :]
+    return raw
 
 
 def _unzip(raw: bytes, where: str) -> bytes:
@@ -99,11 +107,13 @@ def _unzip(raw: bytes, where: str) -> bytes:
             return _all_of(member, len(raw), where)
 
 
+_SKIPPABLE = tuple(bytes([first, 0x2A, 0x4D, 0x18]) for first in range(0x50, 0x60))
 _UNPACKERS: tuple[tuple[bytes, str, Callable[[bytes, str], bytes]], ...] = (
     (b"\x1f\x8b", "gzip file", _gunzip),
     (b"BZh", "bzip2 file", _bunzip2),
     (b"\xfd7zXZ\0", "xz file", _unxz),
     (b"\x28\xb5\x2f\xfd", "zstd file", _unzstd),
+    *((magic, "zstd file", _unzstd) for magic in _SKIPPABLE),
     (b"PK\x03\x04", "zip archive or spreadsheet", _unzip),
 )
 #: What the unpackers raise on damaged data; an encrypted zip archive is a RuntimeError.

@@ -15,7 +15,7 @@ from typing import Any
 import polars as pl
 
 from ostinato.data import sheets
-from ostinato.data.json_words import json_words
+from ostinato.data.json_words import json_words, loads
 from ostinato.data.layouts import layout_of
 from ostinato.data.lines import decode, lines_of, plain
 from ostinato.data.nested import flat
@@ -54,13 +54,23 @@ _JSON = (".json", ".jsonl", ".ndjson")
 
 
 def looks_like_json(raw: bytes) -> bool:
-    """Return whether the first lines of a file are JSON objects, one on each line."""
-    first = lines_of(raw[:20_000].decode("utf-8-sig", errors="ignore"))[:5]
+    """Return whether a file is JSON: an object on each of its first lines, or an array of objects."""
+    head = raw[:20_000].decode("utf-8-sig", errors="ignore")
+    if head.lstrip().startswith("["):
+        return _begins_with_object(head.lstrip()[1:].lstrip())
+    first = lines_of(head)[:5]
     first = [line for line in first if line.strip()]
     if not first or not all(line.lstrip().startswith("{") for line in first):
         return False
     try:
         return all(isinstance(json.loads(line), dict) for line in first[: max(1, len(first) - 1)])
+    except (ValueError, RecursionError):
+        return False
+
+
+def _begins_with_object(text: str) -> bool:
+    try:
+        return isinstance(json.JSONDecoder().raw_decode(text)[0], dict)
     except (ValueError, RecursionError):
         return False
 
@@ -94,14 +104,14 @@ def _is_object(line: str) -> bool:
 def _by_line(rows: list[tuple[int, str]], where: str) -> Iterator[tuple[int, dict[str, Any]]]:
     for number, line in rows:
         try:
-            yield number, _checked(json.loads(line), f"{where}, line {number}")
+            yield number, _checked(loads(line), f"{where}, line {number}")
         except (ValueError, RecursionError) as error:
             raise _not_json(error, f"{where}, line {number}: {line[:60]!r}") from error
 
 
 def _json(text: str, where: str, line: int) -> Any:
     try:
-        return json.loads(text)
+        return loads(text)
     except (ValueError, RecursionError) as error:
         raise _not_json(error, f"{where}, line {getattr(error, 'lineno', line)}") from error
 

@@ -39,6 +39,9 @@ def without_odd_rows(frame: pl.DataFrame, origin: Origin) -> tuple[pl.DataFrame,
             origin = origin.noting(f"names of columns that occur again are set aside: {places}{more}")
             keep[at] = False
     for row in range(len(frame) - 1, max(len(frame) - 1 - _TAIL, 0), -1):
+        if not keep.all() and all(cell is None or cell == "" for cell in frame.row(row)):
+            keep[row] = False  # an empty row between the table and its sums
+            continue
         if not _is_total(frame, words, row):
             break
         cells = ", ".join(str(v) for v in frame.row(row) if v is not None)
@@ -130,7 +133,8 @@ def tidied(frame: pl.DataFrame, found: dict[str, Numerals], origin: Origin) -> t
             words = without_errors(column.str.strip_chars())[0] if one.most else column.str.strip_chars()
             # a column of mostly numbers keeps its stray word, which becomes an error if the column is used
             columns.append(words.set(words.is_in(list(MISSING) if one.most or one.all else [""]), None))
-    return pl.DataFrame(columns), origin
+    # from a list, polars would call a column without a name column_0
+    return pl.DataFrame({column.name: column for column in columns}), origin
 
 
 def _are_whole(column: pl.Series) -> bool:

@@ -10,6 +10,7 @@ import polars as pl
 
 from ostinato.data.month_names import by_name
 from ostinato.data.periods import read_periods
+from ostinato.data.spelled_clocks import in_usual_words
 from ostinato.data.time_form import Stamps, TimeForm, Times, micros
 from ostinato.data.time_numbers import from_floats, from_integers, lost_note
 from ostinato.data.zones import instants, zone_of
@@ -66,9 +67,9 @@ def read_times(
     if column.dtype in (pl.Date, pl.Datetime):
         found = _typed(column, zone)
     elif column.dtype.is_integer():
-        found = from_integers(column.cast(pl.Int64, strict=False), column.dtype, column.name)
+        found = from_integers(column.cast(pl.Int64, strict=False), column.dtype, column.name, day_first)
     elif column.dtype.is_float():
-        found = from_floats(column)
+        found = from_floats(column, day_first)
     elif column.dtype == pl.String:
         found = _from_words(column, day_first, zone, typed)
     return found
@@ -107,6 +108,8 @@ def _unread(words: pl.Series, day_first: bool | None) -> pl.Series:
 
     Where some have a zone and others have none, the fewer are no times.
     """
+    usual = in_usual_words(words)
+    words = words if usual is None else usual.words
     zoned = words.str.contains(_ZONED).fill_null(value=False)
     if 0 < (zones := int(zoned.sum())) < len(words):
         return zoned == (2 * zones <= len(words))
@@ -139,8 +142,7 @@ def _from_words(column: pl.Series, day_first: bool | None, zone: str | None, typ
         return found
     parsed, form = _parse_words(column, _formats(day_first))
     if parsed.null_count():
-        clocked = _without_clocks(column, day_first, zone, typed)
-        return clocked if clocked is not None or named else _from_names(column, zone, typed)
+        return _otherwise(column, day_first, zone, typed, named=named)
     found = _worded(column, parsed, form, zone, typed)
     if not form.startswith((*_MONTH_FIRST, *_DAY_FIRST)):
         return found
@@ -153,6 +155,18 @@ def _from_words(column: pl.Series, day_first: bool | None, zone: str | None, typ
         # a file that is written gets 2024-02-01, so that nobody has to guess the order of day and month again
         both = both[0].without_pattern(), both[1].without_pattern()
     return both[0] if day_first is not None else replace(both[0], other=both[1])
+
+
+def _otherwise(
+    column: pl.Series, day_first: bool | None, zone: str | None, typed: bool, *, named: bool
+) -> Stamps | None:
+    """Return words that no form reads as times: those of other spellings, midnights without a clock, and names."""
+    usual = in_usual_words(column)
+    if usual is not None:
+        found = _from_words(usual.words, day_first, zone, typed)
+        return None if found is None else usual.applied(found)
+    clocked = _without_clocks(column, day_first, zone, typed)
+    return clocked if clocked is not None or named else _from_names(column, zone, typed)
 
 
 def _zones_alike(column: pl.Series) -> pl.Series | None:
@@ -235,13 +249,15 @@ def _parse_words(column: pl.Series, formats: tuple[str, ...]) -> tuple[pl.Series
     words = column.str.strip_chars().str.replace(r"Z$", "")
     first_days = "1 " + words
     best: tuple[pl.Series, str] | None = None
+    # a leap second would be read as the second after it, and "07.02.06" as a day of the year 6
+    sure = ~words.str.contains(r":\d\d:60") if words.str.contains(":60", literal=True).any() else pl.lit(value=True)
     for form in formats:
         # polars reads a month without its day only in the spelling that it would write itself
         given, full = (first_days, f"%d {form}") if form in _MONTHS else (words, form)
         parsed = given.str.to_datetime(full, strict=False, time_unit="us")
         if parsed.dtype.time_zone is not None:  # type: ignore[attr-defined]
             parsed = parsed.dt.convert_time_zone("UTC").dt.replace_time_zone(None)
-        parsed = pl.select(pl.when(parsed.dt.year() >= 1000).then(parsed)).to_series()  # "07.02.06" is not certain
+        parsed = pl.select(pl.when((parsed.dt.year() >= 1000) & sure).then(parsed)).to_series()
         if best is None or parsed.null_count() < best[0].null_count():
             best = parsed, form
         if not parsed.null_count():

@@ -14,7 +14,7 @@ import io
 import json
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cache
 from typing import Any
 
@@ -25,9 +25,17 @@ from ostinato.errors import DataError
 
 #: The first bytes of each format, and its name.
 _MAGIC = ((b"PAR1", "Parquet"), (b"ARROW1", "Arrow"))
+#: The first bytes of an Arrow file that was written as a stream: the mark before the length of its first message.
+_STREAM = b"\xff\xff\xff\xff"
 _ENDINGS = {".parquet": "Parquet", ".arrow": "Arrow", ".feather": "Arrow"}
 #: Whether a file with this digest could be decoded.
 _SAFE: dict[bytes, bool] = {}
+#: What reads a file of each name in this process.
+_READERS: dict[str, Callable[[io.BytesIO], pl.DataFrame]] = {
+    "Parquet": pl.read_parquet,
+    "Arrow": pl.read_ipc,
+    "Stream": pl.read_ipc_stream,
+}
 #: The other process: it reads the length and the bytes of each file, query or path, and answers "y" if it could be
 #: decoded, and "n" if there was an error.
 _CHILD = """
@@ -45,6 +53,7 @@ def groups(raw):
 FORMS = {
     b"Parquet": lambda raw: pl.read_parquet(raw).rechunk(),
     b"Arrow": lambda raw: pl.read_ipc(raw).rechunk(),
+    b"Stream": lambda raw: pl.read_ipc_stream(raw).rechunk(),
     b"Query": lambda raw: pl.LazyFrame.deserialize(raw).collect(),
     b"Footer": footer,
     b"Groups": groups,
@@ -67,6 +76,11 @@ def stored_format(raw: bytes, ending: str) -> str | None:
     return next((name for magic, name in _MAGIC if raw.startswith(magic)), _ENDINGS.get(ending))
 
 
+def _decoded_as(raw: bytes, form: str) -> str:
+    """Return the name of the decoder of a file: that of its format, or "Stream" for the stream of Arrow."""
+    return "Stream" if form == "Arrow" and raw.startswith(_STREAM) else form
+
+
 def check(raws: Sequence[tuple[bytes, str, str]]) -> None:
     """Decode files in another process, and remember those that can be decoded.
 
@@ -85,7 +99,7 @@ def check(raws: Sequence[tuple[bytes, str, str]]) -> None:
         return
     with Decoder() as decoder:
         for raw, where, form in todo:
-            _SAFE[_digest(raw)] = decoder.lives_through(raw, form)
+            _SAFE[_digest(raw)] = decoder.lives_through(raw, _decoded_as(raw, form))
             if not _SAFE[_digest(raw)]:
                 raise _damaged(where, form)
 
@@ -168,8 +182,7 @@ def frame_of(raw: bytes, where: str, ending: str) -> pl.DataFrame | None:
         return None
     check([(raw, where, ending)])
     try:
-        frame = pl.read_parquet(io.BytesIO(raw)) if form == "Parquet" else pl.read_ipc(io.BytesIO(raw))
-        return _plain(frame)
+        return _plain(_READERS[_decoded_as(raw, form)](io.BytesIO(raw)))
     except BaseException as error:
         if not is_failure(error):
             raise

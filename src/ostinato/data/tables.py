@@ -13,6 +13,7 @@ import polars as pl
 from ostinato.data import columns, records, sheets, stored
 from ostinato.data.columns import IDS, holds_numbers
 from ostinato.data.dialect import Dialect, is_number, sniff
+from ostinato.data.drawn import with_tabs
 from ostinato.data.files import as_utf8, contents, ending, names_of
 from ostinato.data.lines import decode, lines_of
 from ostinato.data.margins import Margins, without_margins
@@ -103,10 +104,13 @@ def parse(
     else:
         table = records.written(raw, where, ending(Path(where)), sheet)
         text, where = (decode(raw, where), where) if table is None else (table.text, table.where)
+        eye = with_tabs(text) if table is None and not words else None
+        text, said = (text, ()) if eye is None else (eye[0], eye[1:])
         if not text.strip():
             raise DataError("the file is empty", where=where, fix="give a file that has data")
         body, skipped = text.strip("\n"), len(text) - len(text.lstrip("\n"))
         margins = Margins(body, skipped) if words else without_margins(body, skipped)
+        margins = replace(margins, notes=(*said, *margins.notes))
         cells = _TextTable(margins, where, id_col, decimal, named=table is not None and table.named)
         frame, origin = cells.words() if words else cells.numbers()
         origin = origin if table is None else table.located(origin)
@@ -260,9 +264,10 @@ def _named(frame: pl.DataFrame, text: str, dialect: Dialect, where: str) -> pl.D
         what = f"the header has {counted(len(names), 'cell')}, expected {frame.width}"
         raise DataError(what, where=f"{where}, line {line}", fix="check the cells and the quotes of the file")
     frame.columns = names
-    # a separator at the end of every line makes an empty last column
-    if dialect.header and frame.width > 1 and not cells[-1].strip() and frame[names[-1]].null_count() == len(frame):
-        frame = frame.drop(names[-1])
+    # separators at the ends of all lines, or in front, make empty columns without names
+    if dialect.header and frame.width > 1:
+        empty = [n for n, c in zip(names, cells, strict=True) if not c.strip() and frame[n].null_count() == len(frame)]
+        frame = frame.drop(empty) if len(empty) < frame.width else frame
     return frame
 
 
@@ -282,8 +287,8 @@ def looks_like_table(raw: bytes) -> bool:
         return True
     lines = lines_of(text)[:50]
     lines = lines[:-1] if len(lines) > 2 else lines
-    if len(lines) < 2:
-        return False
+    if len(lines) < 2 or with_tabs("\n".join(lines)) is not None:
+        return len(lines) > 1
     try:
         for separator in "\t;,":
             cells = [c for _, c in Dialect(separator).records("\n".join(lines))]

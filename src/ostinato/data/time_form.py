@@ -20,7 +20,7 @@ class TimeForm:
         dtype: The type of the column; None for dates and times that were words in a text file.
         pattern: How words show a time, as in strftime; None for other types.
         zone: The zone of the times; None for times without a zone.
-        epoch: The units in a second, for whole numbers that count from 1970-01-01; 0 for all others.
+        epoch: The units in a second, for numbers that count from 1970-01-01; 0 for all others.
         scale: The number of internal whole steps in one unit, for steps that are whole or decimal numbers.
         months: The names that a pattern writes for %B, from the first to the twelfth; empty for those of strftime.
     """
@@ -44,6 +44,8 @@ class TimeForm:
                 numbers = numbers / self.scale
             return numbers.cast(self.dtype) if self.dtype is not None and self.dtype.is_numeric() else numbers
         since = times.astype("datetime64[us]").astype(np.int64)
+        if self.epoch and self.dtype is not None and self.dtype.is_float():
+            return (pl.Series("ds", since) * (self.epoch / 1e6)).cast(self.dtype)
         if self.epoch:
             whole = since * (self.epoch // 10**6) if self.epoch > 10**6 else since // (10**6 // self.epoch)
             return pl.Series("ds", whole, dtype=pl.Int64).cast(self.dtype or pl.Int64)

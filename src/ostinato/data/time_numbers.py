@@ -6,6 +6,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from ostinato.data.time_digits import are_short_dates, from_digits
 from ostinato.data.time_form import Stamps, TimeForm, micros
 from ostinato.data.time_names import says_date, says_month, says_quarter, says_stamp, says_time, says_week, says_year
 from ostinato.numbers import counted
@@ -16,16 +17,18 @@ _EXCEL_DAYS, _EXCEL_STEPS, _EXCEL_ZERO = (20_000, 75_000), (36_526, 55_152), np.
 _EPOCHS = ((10**9, "nanoseconds"), (10**6, "microseconds"), (10**3, "milliseconds"), (1, "seconds"))
 
 
-def from_integers(column: pl.Series, dtype: pl.DataType, name: str) -> Stamps | None:
+def from_integers(column: pl.Series, dtype: pl.DataType, name: str, day_first: bool | None = None) -> Stamps | None:
     """Return dates such as 20240131, years, times since 1970, or else the whole numbers themselves.
 
     Args:
         column: The numbers, (N,), as int64.
         dtype: The type that they have in their table.
         name: The name of the column, which says what they may be.
+        day_first: Whether 1022024 is the first of February; None keeps both readings if all numbers could be two.
 
     Returns:
-        The times; None if they should be dates or weeks, and one of them does not exist.
+        The times; None if they should be dates or weeks, and one of them does not exist, or if their years have two
+        digits.
     """
     whole = column.fill_null(0).to_numpy()
     low, high = (int(whole.min()), int(whole.max())) if len(whole) else (0, 0)
@@ -43,7 +46,9 @@ def from_integers(column: pl.Series, dtype: pl.DataType, name: str) -> Stamps | 
         stamps = found(whole, dtype, name, low, high)
         if stamps is not None:
             return stamps
-    return Stamps(whole.astype(np.int64), TimeForm(dtype))
+    dated = says_date(name) or says_stamp(name)
+    steps = None if says_date(name) and are_short_dates(whole) else Stamps(whole.astype(np.int64), TimeForm(dtype))
+    return (from_digits(whole, dtype, name, day_first) if dated else None) or steps
 
 
 def _ends(whole: NDArray[np.int64], unit: int, most: int) -> bool:
@@ -107,6 +112,19 @@ def _since_1970(whole: NDArray[np.int64], dtype: pl.DataType, name: str, low: in
     return None
 
 
+def _parts_of_seconds(x: NDArray[np.float64], column: pl.Series) -> Stamps | None:
+    """Return decimals from 1990 to 2100 as times since 1970, to the microsecond; None for others.
+
+    A float has about a quarter of a microsecond at the seconds of today.
+    """
+    for units, words in _EPOCHS if says_time(column.name) else ():
+        if x.min() >= 631_152_000 * units and x.max() < 4_102_444_800 * units:
+            note = f"numbers such as {float(x[0])!r} in column {column.name!r} are read as {words} since 1970"
+            times = np.rint(x * (1e6 / units)).astype(np.int64).astype("datetime64[us]")
+            return Stamps(times, TimeForm(column.dtype, epoch=units), (note,))
+    return None
+
+
 def _of_weeks(whole: NDArray[np.int64], dtype: pl.DataType, name: str) -> Stamps | None:
     """Return weeks of ISO 8601 such as 202453 as their Mondays; None if a year has no such week."""
     words = pl.Series(whole).cast(pl.String)
@@ -115,11 +133,12 @@ def _of_weeks(whole: NDArray[np.int64], dtype: pl.DataType, name: str) -> Stamps
     return None if days.null_count() else Stamps(micros(days), TimeForm(dtype, "%G%V"), (note,))
 
 
-def from_floats(column: pl.Series) -> Stamps | None:
+def from_floats(column: pl.Series, day_first: bool | None = None) -> Stamps | None:
     """Return whole numbers, decimal years (1949.0833 is February 1949), or steps of a decimal number.
 
     Args:
         column: The numbers, (N,).
+        day_first: Whether 1022024 is the first of February; None if that is not known.
 
     Returns:
         The times; None if a number is not finite, or may be a month with the year behind its point, such as 12.21.
@@ -129,9 +148,10 @@ def from_floats(column: pl.Series) -> Stamps | None:
         return None
     named = says_month(column.name) or says_date(column.name)
     if (x == np.rint(x)).all():
-        return from_integers(pl.Series(column.name, x.astype(np.int64)), column.dtype, column.name)
-    if _are_excel(column.name, float(x.min()), float(x.max())):
-        return _of_excel(x, column.name)
+        return from_integers(pl.Series(column.name, x.astype(np.int64)), column.dtype, column.name, day_first)
+    excel = _are_excel(column.name, float(x.min()), float(x.max()))
+    if (found := _of_excel(x, column.name) if excel else _parts_of_seconds(x, column)) is not None:
+        return found
     months = np.rint(x * 12)
     if x.min() >= 1000 and x.max() <= 2200 and np.abs(x * 12 - months).max() <= 0.2:
         return Stamps(

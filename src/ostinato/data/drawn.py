@@ -1,0 +1,86 @@
+"""Tables for the eye: columns between blanks, as R and scientific programs write, or between drawn lines, as SAP does.
+
+Such a table is only taken for one if every row has as many cells as the others; a cell that is left blank cannot be
+placed, and then the table is refused where its separator is looked for.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+
+from ostinato.data.dialect import DATE, is_number
+
+#: A line that is drawn between rows, as in Markdown, SQL clients and lists of SAP.
+_RULE = re.compile(r"[-+=|: \u2500-\u257f]*[-=\u2500]{2}[-+=|: \u2500-\u257f]*")
+#: The lines from which the form of a table is seen.
+_HEAD = 50
+#: A number whose thousands are apart by blanks.
+_GROUPED = re.compile(r"\s*[-+]?\d{1,3}(?: \d{3})+(?:[.,]\d+)?\s*")
+
+
+def with_tabs(text: str) -> tuple[str, str] | None:
+    """Return a table for the eye with tabs between its cells, and how it was drawn, in words; None for any other text.
+
+    Args:
+        text: The text of the file. The table has as many lines: those that hold no cells are blank.
+    """
+    head = [line for line in text[:100_000].split("\n")[:_HEAD] if line.strip() and not line.lstrip().startswith("#")]
+    if len(head) < 2:
+        return None
+    if any(line.lstrip().startswith("|") for line in head):
+        rows, how = _between_lines(text.split("\n")), "drawn lines"
+    elif any(sign in line for line in head[:2] for sign in "\t,;|"):
+        return None
+    else:
+        rows, how = _between_blanks(text.split("\n")), "blanks"
+    return None if rows is None else ("\n".join(map(_joined, rows)), f"the columns stand between {how}")
+
+
+def _between_lines(lines: list[str]) -> list[list[str]] | None:
+    """Return the cells of rows that begin and end with "|"; other lines are rows of one cell."""
+    rows: list[list[str]] = []
+    for line in lines:
+        bare = line.strip()
+        whole = bare.startswith("|") and bare.endswith("|") and len(bare) > 1
+        cells = [c.strip().replace("\\|", "|") for c in re.split(r"(?<!\\)\|", bare[1:-1])] if whole else [bare]
+        rows.append([] if not bare or _RULE.fullmatch(bare) else cells)
+    widths = [len(row) for row in rows if len(row) > 1]
+    return rows if len(widths) > 1 and len(set(widths)) == 1 else None
+
+
+def _between_blanks(lines: list[str]) -> list[list[str]] | None:
+    """Return the cells of rows that are apart by blanks, with or without the names of the rows that R writes."""
+    first = next(i for i, line in enumerate(lines) if line.strip() and not line.lstrip().startswith("#"))
+    try:
+        rows = [next(csv.reader([line.strip()], delimiter=" ", skipinitialspace=True), []) for line in lines[first:]]
+    except csv.Error:
+        return None
+    names, *data = [row for row in rows if row]
+    width = len(data[0])
+    if width < 2 or {len(row) for row in data} != {width} or len(names) not in (width, width - 1):
+        return None
+    # words that happen to stand in rows of one length are a text
+    numbers = sum(all(_is_data(row[c]) for row in data) for c in range(width))
+    if 2 * numbers < width or any(_GROUPED.fullmatch(line) for line in lines[first + 1 :]):
+        return None
+    if width == 2 and all(DATE.fullmatch(row[0]) and ":" in row[1] for row in data):
+        return None  # one column of times
+    if len(names) < width:
+        if any(map(_is_data, names)):
+            return None
+        names.insert(0, "")
+    return [*([line] for line in lines[:first]), *rows]
+
+
+def _is_data(cell: str) -> bool:
+    return is_number(cell.replace(",", ".")) or DATE.fullmatch(cell) is not None
+
+
+def _joined(cells: list[str]) -> str:
+    if not any('"' in c or "\t" in c for c in cells):
+        return "\t".join(cells)
+    line = io.StringIO()
+    csv.writer(line, delimiter="\t", lineterminator="").writerow(cells)
+    return line.getvalue()

@@ -1,0 +1,79 @@
+"""Tables whose columns are the steps of a series: a row is then a series, or a day of it, and not a step."""
+
+from __future__ import annotations
+
+import re
+from itertools import pairwise
+
+import numpy as np
+import polars as pl
+
+from ostinato.data.margins import TOTAL
+from ostinato.data.month_names import month_of
+from ostinato.data.stamps import parse_times
+from ostinato.errors import DataError
+
+_CLOCK = re.compile(r"(\d{1,2}):(\d\d)(?::(\d\d))?")
+#: A column that is called by a stretch of time and its number, as d_1, Week 5 and H24 are.
+_NUMBERED = re.compile(r"(?:d|day|w|wk|week|m|mo|month|q|h|hr|hour|y|yr|year|step|period)[ _-]?(\d+)", re.IGNORECASE)
+
+
+def refuse_wide(frame: pl.DataFrame, numbers: list[str], id_col: str | None, time_col: str | None, where: str) -> None:
+    """Raise DataError if the names of the columns are times, so that a row is a series and not a step.
+
+    Where the rows are dated, columns named 1801, 1802, 1803 are channels; but months beside a year are steps, and so
+    are times of day beside a date. A column of sums, or of numbers of another kind, may stand beside them.
+
+    Args:
+        frame: The table.
+        numbers: Its columns of numbers.
+        id_col: The column of ids, or None.
+        time_col: The column of times, or None.
+        where: The name of the table, for an error.
+    """
+    beside = [c for c in numbers if not TOTAL.fullmatch(c)]
+    names = [c for c in beside if re.search(r"\d", c) or month_of(c)]
+    if len(names) < 3 or 2 * len(names) <= len(beside):
+        return
+    parts = [month_of(c) for c in names] == list(range(1, 13)) or _rise([_seconds(c) for c in names])
+    times = parse_times(frame[time_col]) if time_col is not None else None
+    dated = times is not None and times.dtype.kind == "M"
+    alone = id_col is not None and time_col is None and not frame[id_col].is_duplicated().any() and len(frame) > 1
+    if parts or (not dated and _are_dates(names)) or (alone and _are_numbered(names)):
+        raise DataError(
+            f"the columns {names[0]}, {names[1]}, ... {names[-1]} are times, so the steps of a series lie next to each "
+            "other",
+            where=where,
+            fix="write one row for each step, with the columns id, ds and y (melt in pandas, unpivot in polars); if "
+            "they are channels, name them with --target",
+        )
+
+
+def _are_dates(names: list[str]) -> bool:
+    """Return whether names are dates that rise or fall from one to the next."""
+    times = parse_times(pl.Series("ds", names).cast(pl.Int64, strict=False))
+    if times is None or times.dtype.kind != "M":
+        times = parse_times(pl.Series("ds", names))
+    if times is None or times.dtype.kind != "M":
+        return False
+    steps = np.diff(times.astype(np.int64))
+    return bool((steps > 0).all() or (steps < 0).all())
+
+
+def _are_numbered(names: list[str]) -> bool:
+    """Return whether names are stretches of time that are numbered one after the other."""
+    found = [_NUMBERED.fullmatch(name.strip()) for name in names]
+    numbers = [int(one[1]) for one in found if one is not None]
+    return len(numbers) == len(names) and all(b == a + 1 for a, b in pairwise(numbers))
+
+
+def _seconds(name: str) -> int | None:
+    """Return the seconds of a time of day such as 13:30; None for other names."""
+    found = _CLOCK.fullmatch(name.strip())
+    return None if found is None else int(found[1]) * 3600 + int(found[2]) * 60 + int(found[3] or 0)
+
+
+def _rise(places: list[int | None]) -> bool:
+    """Return whether every place is known and above the one before it."""
+    known = [one for one in places if one is not None]
+    return len(known) == len(places) and all(b > a for a, b in pairwise(known))
