@@ -210,6 +210,7 @@ def _set_aside(made: LocalForecast, names: list[str]) -> list[str]:
     far = [name for name, count in zip(names, made.outliers.tolist(), strict=True) if count]
     lone = [name for name, one in zip(names, made.lone.tolist(), strict=True) if one]
     equal = [name for name, one in zip(names, made.equal.tolist(), strict=True) if one]
+    full = [name for name, one in zip(names, made.capped.tolist(), strict=True) if one]
     cut = [name for name, one in zip(names, made.floored.tolist(), strict=True) if one]
     notes = [f"{len(empty):,} series have no value, and their forecasts are missing: {some_of(empty)}"] if empty else []
     if far:
@@ -228,4 +229,9 @@ def _set_aside(made: LocalForecast, names: list[str]) -> list[str]:
         )
     if cut:
         notes.append(f"{len(cut):,} series never went below 0, and forecasts of them are cut off at 0: {some_of(cut)}")
+    if full:
+        notes.append(
+            f"{len(full):,} series reached 100, or 1, more than once and never exceeded it; they are taken as "
+            f"percentages or shares, and forecasts of them are cut off there: {some_of(full)}"
+        )
     return notes

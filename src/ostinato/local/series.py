@@ -48,6 +48,7 @@ class LocalForecast:
         quantiles: The quantiles, (B * D, H, Q).
         said: What was fitted to each channel, in words; empty for a channel without an observed value.
         floored: Whether the forecast of each channel was cut off at 0, (B * D,).
+        capped: Whether that of each channel was cut off at 1 or 100, (B * D,).
         outliers: The number of values of each channel that were taken as missing, (B * D,).
         lone: Whether each channel has a single value, whose intervals no method can know, (B * D,); see ``with_lone``.
         equal: Whether each channel has several values that are all equal, (B * D,); see ``with_equal``.
@@ -58,6 +59,7 @@ class LocalForecast:
     quantiles: Array
     said: tuple[str, ...]
     floored: NDArray[np.bool_]
+    capped: NDArray[np.bool_]
     outliers: NDArray[np.int64]
     lone: NDArray[np.bool_]
     equal: NDArray[np.bool_]
@@ -117,7 +119,7 @@ def local_forecast(
     A value that is far from all others is taken as missing, see ``outliers``. The intervals of a series of one value
     are those of ``with_lone``, and those of equal values are those of ``with_equal``, whatever the method. Steps that
     are missing at the end of a sequence are forecast too, and left out of the result. Prices are forecast as
-    logarithms, so that their point forecast is a median. A channel that is never below 0 is not forecast below 0. The
+    logarithms, so that their point forecast is a median. A channel is not forecast outside of its ``Support``. The
     quantiles of counts are whole numbers: those of the forecast rounded to the nearest count.
 
     Args:
@@ -131,7 +133,7 @@ def local_forecast(
     series = len(data) * len(data.channels)
     point, quantiles = np.full((series, horizon), np.nan), np.full((series, horizon, len(probabilities)), np.nan)
     said, far = [""] * series, np.zeros(series, dtype=np.int64)
-    floored, lone, equal = np.zeros((3, series), dtype=bool)
+    floored, capped, lone, equal = np.zeros((4, series), dtype=bool)
     found: tuple[int, ...] = ()
     for group in groups(data, season):
         fitted = fit(group.panel)
@@ -141,7 +143,8 @@ def local_forecast(
         lone[group.rows], equal[group.rows] = are_lone(group.panel), are_equal(group.panel)
         # the logarithm of a price may fall below 0
         support = Support.real(len(group.panel)) if data.traits.log_returns else Support.of(group.panel.values)
-        floored[group.rows] = support.cuts(made.point) | support.cuts(made.quantiles)
+        floored[group.rows] = support.below(made.point) | support.below(made.quantiles)
+        capped[group.rows] = support.above(made.point) | support.above(made.quantiles)
         point[group.rows], quantiles[group.rows] = support.inside(made.point), support.inside(made.quantiles)
         far[group.rows], found = group.outliers, (*found, *group.found)
         for s, row in enumerate(group.rows.tolist()):
@@ -151,7 +154,7 @@ def local_forecast(
     quantiles = containing(point, quantiles, probabilities)
     if data.count:
         quantiles = _whole(point[..., None], quantiles, probabilities)
-    return LocalForecast(point, quantiles, tuple(said), floored, far, lone, equal, tuple(dict.fromkeys(found)))
+    return LocalForecast(point, quantiles, tuple(said), floored, capped, far, lone, equal, tuple(dict.fromkeys(found)))
 
 
 def _whole(point: Array, quantiles: Array, probabilities: Array) -> Array:
