@@ -25,8 +25,6 @@ from ostinato.numbers import counted
 _WINDOWS = 5
 #: The doubt in a single window: what a relative loss of N windows may be off by beyond two standard errors, times N.
 _DOUBT = 2.0
-#: The greatest share that is named.
-_NAMED = 10.0
 
 
 @dataclass(frozen=True)
@@ -216,13 +214,9 @@ def compare(windows: Windows, held: Array, names: tuple[str, ...]) -> tuple[int 
         return None, f"{names[best]} makes no error (windows: {N})"
     share, doubt = gain.mean() / loss, off / loss
     kind = "better" if share >= 0 else "worse"
-    said = (
-        f"the combination is {_percent(abs(share), 1)} {kind} than {names[best]} "
-        f"(give or take {_percent(doubt, 0)}, windows: {N})"
-    )
+    said = f"the combination is {abs(share):.1%} {kind} than {names[best]} (give or take {doubt:.0%}, windows: {N})"
+    if doubt > 1 and share > -doubt:
+        said = f"held-out windows are too few to tell whether {names[best]} alone is better (windows: {N})"
+    elif doubt > 1:
+        said = f"the combination is {kind} than {names[best]} (windows: {N})"
     return (best, said) if gain.mean() < -off else (None, said)
-
-
-def _percent(share: float, digits: int) -> str:
-    """Return a share in percent; beside a member that makes almost no error, a greater one says no more."""
-    return f"over {_NAMED:.0%}" if share > _NAMED else f"{share:.{digits}%}"

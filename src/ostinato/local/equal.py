@@ -29,6 +29,8 @@ from ostinato.spread import ROUNDING, stills
 _SHARE = 0.5
 #: The degrees of freedom of the size of a change that was never seen.
 _FREEDOM = 2.0
+#: Chances that differ by less are equal.
+_ROUNDED = 1e-12
 
 
 def are_equal(panel: Panel) -> NDArray[np.bool_]:
@@ -79,7 +81,8 @@ def _away(sides: Array, differs: Array, probabilities: Array) -> Array:
     below = np.clip(probabilities / sides, 1e-300, 0.5)
     above = np.clip((1 - probabilities) / sides, 1e-300, 0.5)
     size = np.where(probabilities < lower, stdtrit(_FREEDOM, below), -stdtrit(_FREEDOM, above))
-    return np.where((probabilities < lower) | (above < 0.5), size, 0.0)
+    moves = (probabilities < lower - _ROUNDED) | (above < 0.5 - _ROUNDED)
+    return np.where(moves, size, 0.0)
 
 
 def _changes(panel: Panel, equal: NDArray[np.int64], steps: Array) -> tuple[Array, Array]:
