@@ -122,7 +122,7 @@ class AR:
         c, phi = (self.weights[s] @ self._posterior.mean[s])[:2]
         return f"AR(first lag {phi:.2f}, drift {c * self._unit[s]:.3g})"
 
-    def _paths(self, rows: slice, horizon: int) -> tuple[Array, Array]:
+    def _paths(self, rows: slice, horizon: int) -> tuple[Array, Array, Array]:
         """Return means, and standard deviations of the errors at the typical level and of the means, (S, H) each.
 
         All are in scaled units. How far the coefficients are in doubt grows with the changes that they are multiplied

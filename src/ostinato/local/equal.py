@@ -35,7 +35,8 @@ _ROUNDED = 1e-12
 
 def are_equal(panel: Panel) -> NDArray[np.bool_]:
     """Return which series of a panel have at least two values, all of them equal, (S,)."""
-    return stills(stacked(panel.values)) & np.array([np.isfinite(y).sum() > 1 for y in panel.values], dtype=bool)
+    several = np.array([np.isfinite(y).sum() > 1 for y in panel.values], dtype=bool)
+    return np.asarray(stills(stacked(panel.values)) & several)
 
 
 def with_equal(made: Ahead, panel: Panel, gaps: NDArray[np.int64], probabilities: Array, *, logs: bool) -> Ahead:
@@ -85,7 +86,7 @@ def _away(sides: Array, differs: Array, probabilities: Array) -> Array:
     return np.where(moves, size, 0.0)
 
 
-def _changes(panel: Panel, equal: NDArray[np.int64], steps: Array) -> tuple[Array, Array]:
+def _changes(panel: Panel, equal: NDArray[np.int64], steps: NDArray[np.int64]) -> tuple[Array, Array]:
     """Return the chance that a series has changed after some steps, and the number of changes to expect, (E, H) each.
 
     Args:

@@ -86,7 +86,7 @@ class Theta:
         theta = 1 / (1 - self.weight[s]) if self.weight[s] < 1 else np.inf
         return f"{self.name}(theta {theta:.3g}, alpha {self.alpha[s]:.2g}{season})"
 
-    def _steps(self, horizon: int) -> tuple[Array, Array]:
+    def _steps(self, horizon: int) -> tuple[Array, Array, Array]:
         """Return means, and standard deviations of the errors and of the means, in scaled units, (S, H) each."""
         alpha, series = self.alpha[:, None], self._series
         moved = _moved(self.alpha, self._start, self.weight)
