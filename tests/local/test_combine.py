@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy.special import ndtri
 
+import ostinato
 from ostinato.emissions.quantiles import LEVELS
 from ostinato.local.calibrate import SHARES, calibrate
 from ostinato.local.combine import Combination, combine, compare, mix
@@ -126,7 +127,7 @@ def test_a_series_that_is_never_below_0_is_not_forecast_below_0() -> None:
     series = (np.abs(rng.standard_normal(30)), rng.standard_normal(30))
     said, support = combine(Panel(series), MEMBERS).ahead(12, PROBABILITIES), Support.of(series)
     np.testing.assert_array_equal(support.low, [0.0, -np.inf])
-    np.testing.assert_array_equal(support.cuts(said.quantiles), [True, False])
+    np.testing.assert_array_equal(support.below(said.quantiles), [True, False])
     assert (support.inside(said.quantiles)[0] >= 0).all()
     assert (support.inside(said.point)[0] >= 0).all()
     assert (support.inside(said.quantiles)[1, :, 0] < 0).all()
@@ -295,3 +296,11 @@ def test_factors_are_those_of_windows_that_a_series_has_not_seen(differ: float) 
     for share, at in zip(SHARES[1:4], range(1, 4), strict=True):
         held = ((later >= wide[:, 0, at]) & (later <= wide[:, 0, -1 - at])).mean()
         assert abs(held - share) < 0.02, (share, held)
+
+
+def test_a_lead_that_windows_do_not_tell_has_no_number() -> None:
+    """Beside a member that makes almost no error, the shares would have nine digits."""
+    for y in (np.arange(12.0), np.array([5.0, 7, 6, 8, 6, 7, 5, 6, 7])):
+        (said,) = (one for one in ostinato.forecast({"a": y}, horizon=4).notes if one.startswith("auto"))
+        assert "too few to tell whether" in said
+        assert "%" not in said

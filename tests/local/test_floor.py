@@ -125,3 +125,14 @@ def test_a_series_has_the_same_forecast_alone_and_in_a_panel(method: str) -> Non
 def test_a_shorter_horizon_is_the_beginning_of_a_longer_one(method: str) -> None:
     fitted = METHODS[method](Panel((wave(90), walk(40)), (12,)))
     np.testing.assert_allclose(fitted.ahead(5, P).quantiles, fitted.ahead(30, P).quantiles[:, :5], rtol=1e-9)
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize(
+    ("factor", "steps"), [(1.1, 8), (1.1, 30), (2.0, 8), (2.0, 20), (2.0, 30), (10.0, 8), (10.0, 20)]
+)
+def test_growth_is_no_reason_for_intervals_far_beyond_it(method: str, factor: float, steps: int) -> None:
+    """Errors grow with the level; how far coefficients are in doubt does not grow with it once more."""
+    y = factor ** np.arange(float(steps))
+    upper = METHODS[method](Panel((y,))).ahead(1, P).quantiles[0, 0, -1]
+    assert upper - y[-1] <= 3 * (factor - 1) * y[-1]  # in units of the next change

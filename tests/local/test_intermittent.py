@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import ostinato
 from ostinato.local.intermittent import croston, fit_croston, fit_sba, fit_tsb, is_intermittent
 from ostinato.local.panel import Fit, Panel
 
@@ -61,6 +62,9 @@ def test_the_mean_is_that_of_the_demand() -> None:
         (np.array([0.0, 0, -3, 0, 2, 0]), False),
         (np.zeros(9), False),
         (np.array([0.0, np.nan, 3, 0, 2, 0]), True),
+        (np.array([20.0, 19, 21, 20, 0, 0, 0, 0]), False),  # it ended
+        (np.array([0.0, 0, 0, 0, 20, 19, 21]), False),  # it began
+        (np.array([0.0, 0, 0, 0, 4, 5]), True),
     ],
 )
 def test_intermittent_series_have_an_interval_above_the_bound(y: np.ndarray, intermittent: bool) -> None:
@@ -71,3 +75,12 @@ def test_tsb_forgets_a_product_that_nobody_buys_any_more() -> None:
     y = np.concatenate([demand(60, 0.6, 0), np.zeros(40)])
     tsb, old = fit_tsb(Panel((y,))).ahead(1, P), fit_croston(Panel((y[:60],))).ahead(1, P)
     assert tsb.point[0, 0] < 0.3 * old.point[0, 0]
+
+
+def test_a_series_that_fell_to_0_is_not_forecast_as_its_mean_demand() -> None:
+    """It fell by 2 at each step and then stayed at 0; the interval of the next step has 0 in it."""
+    for seed in range(5):
+        y = np.maximum(0, 20 - 2 * np.arange(15) + np.random.default_rng(seed).standard_normal(15))
+        made = ostinato.forecast({"a": y}, horizon=4).frame
+        assert (made["ostinato-lo-80"] == 0).all()
+        assert (made["ostinato"] < 0.5).all()

@@ -13,6 +13,7 @@ from ostinato.data.encoded import Encoded, Encoding
 from ostinato.data.sequences import SequenceSet
 from ostinato.device import placed
 from ostinato.emissions.emission import Support
+from ostinato.inference.doubt import with_doubt
 from ostinato.inference.live.paths import KeptSteps
 from ostinato.inference.mixture import mixture_quantiles
 from ostinato.inference.rollout import one_step, paths, state_after
@@ -83,7 +84,7 @@ def steps_ahead(
         begun = state_after(model, encoded, rows) if state is None else tuple(s[rows] for s in state)
         drawn = _Group(model, encoding, encoded, history, rows, gaps[rows], n_paths, begun)
         out += drawn.ahead(horizon, p, generator)
-    return out
+    return with_doubt(model, data, out) if state is None else out
 
 
 def missing_at_the_end(data: SequenceSet) -> NDArray[np.int64]:

@@ -20,6 +20,7 @@ from ostinato.errors import ConfigError
 from ostinato.forecasting.inputs import as_sequences, horizon_of
 from ostinato.forecasting.table import Forecast, ends, some_of, table
 from ostinato.inference.ahead import level_notes, steps_ahead
+from ostinato.inference.doubt import doubtful
 from ostinato.model import SequenceModel
 from ostinato.model_file import Model
 from ostinato.threads import Threads, in_threads
@@ -116,6 +117,11 @@ def _rolled_out(model: SequenceModel, data: SequenceSet, horizon: int, options: 
     p = np.array(list(intervals.values()))
     made = steps_ahead(model, data, horizon, p, n_paths=options.n_paths, seed=options.seed)
     notes += level_notes(level, made, horizon, options.n_paths)
+    if (count := doubtful(model)) is not None:
+        notes.append(
+            f"the model was fitted to {count} values, which other coefficients fit almost as well: intervals are wider "
+            "by what these would say"
+        )
     empty = [key for key, x in zip(data.ids, data, strict=True) if data.traits.log_returns and np.isnan(x).all()]
     if empty:
         notes.append(f"{len(empty)} series without a price to continue from: {some_of(empty)}")

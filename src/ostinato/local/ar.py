@@ -109,12 +109,12 @@ class AR:
 
     def ahead(self, horizon: int, probabilities: Array) -> Ahead:
         """Forecast from the end of every series; see ``Fitted``."""
-        point, deviation = np.empty((2, len(self.sigma), horizon))
+        point, errors, doubt = np.empty((3, len(self.sigma), horizon))
         for first in range(0, len(point), _AT_ONCE):
             rows = slice(first, first + _AT_ONCE)
-            point[rows], deviation[rows] = self._paths(rows, horizon)
+            point[rows], errors[rows], doubt[rows] = self._paths(rows, horizon)
         mean = point * self._unit[:, None] + self._last[:, None]
-        wide = deviation * self._unit[:, None] * self.growth.at(mean)
+        wide = self._unit[:, None] * np.hypot(errors * self.growth.at(mean), doubt)
         return student(*restored(self.adjustments, self._steps, mean, wide), self.freedom, probabilities)
 
     def said(self, s: int) -> str:
@@ -122,8 +122,16 @@ class AR:
         c, phi = (self.weights[s] @ self._posterior.mean[s])[:2]
         return f"AR(first lag {phi:.2f}, drift {c * self._unit[s]:.3g})"
 
-    def _paths(self, rows: slice, horizon: int) -> tuple[Array, Array]:
-        """Return means and standard deviations of some series in scaled units, (S, H) each."""
+    def _paths(self, rows: slice, horizon: int) -> tuple[Array, Array, Array]:
+        """Return means, and standard deviations of the errors at the typical level and of the means, (S, H) each.
+
+        All are in scaled units. How far the coefficients are in doubt grows with the changes that they are multiplied
+        by, and these are already those of the level at the end.
+
+        Args:
+            rows: The S series.
+            horizon: The number of steps H to forecast.
+        """
         weights, post = self.weights[rows], self._posterior
         sigma = (self.sigma[rows] / self._unit[rows])[:, None]
         S, q = len(weights), post.mean.shape[2]
@@ -136,8 +144,8 @@ class AR:
         drawn = np.concatenate([mean + moved, mean - moved], axis=1)
         c, phi = drawn[..., 0], _stable(drawn[..., 1:])
         path, psi = _followed(c, phi, self._recent[rows], horizon)
-        variance = sigma**2 * (psi**2).mean(axis=2).cumsum(axis=0).T + path.var(axis=2).T
-        return path.mean(axis=2).T, np.sqrt(variance)
+        errors = sigma * np.sqrt((psi**2).mean(axis=2).cumsum(axis=0).T)
+        return path.mean(axis=2).T, errors, path.std(axis=2).T
 
 
 def _followed(c: Array, phi: Array, recent: Array, horizon: int) -> tuple[Array, Array]:

@@ -215,4 +215,8 @@ def compare(windows: Windows, held: Array, names: tuple[str, ...]) -> tuple[int 
     share, doubt = gain.mean() / loss, off / loss
     kind = "better" if share >= 0 else "worse"
     said = f"the combination is {abs(share):.1%} {kind} than {names[best]} (give or take {doubt:.0%}, windows: {N})"
+    if doubt > 1 and share > -doubt:
+        said = f"held-out windows are too few to tell whether {names[best]} alone is better (windows: {N})"
+    elif doubt > 1:
+        said = f"the combination is {kind} than {names[best]} (windows: {N})"
     return (best, said) if gain.mean() < -off else (None, said)

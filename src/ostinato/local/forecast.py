@@ -205,10 +205,12 @@ def _said(model: str, said: Sequence[str], names: list[str]) -> list[str]:
 
 
 def _set_aside(made: LocalForecast, names: list[str]) -> list[str]:
-    """Return notes on the series without a value or with one, with outliers, and on those that are cut off at 0."""
+    """Return notes on series without a value, with one, with equal ones, with outliers, and on those cut off at 0."""
     empty = [name for name, one in zip(names, made.said, strict=True) if not one]
     far = [name for name, count in zip(names, made.outliers.tolist(), strict=True) if count]
     lone = [name for name, one in zip(names, made.lone.tolist(), strict=True) if one]
+    equal = [name for name, one in zip(names, made.equal.tolist(), strict=True) if one]
+    full = [name for name, one in zip(names, made.capped.tolist(), strict=True) if one]
     cut = [name for name, one in zip(names, made.floored.tolist(), strict=True) if one]
     notes = [f"{len(empty):,} series have no value, and their forecasts are missing: {some_of(empty)}"] if empty else []
     if far:
@@ -219,6 +221,17 @@ def _set_aside(made: LocalForecast, names: list[str]) -> list[str]:
             f"{len(lone):,} series have one value, which does not tell how values vary: their intervals are a guess by "
             f"the steps of other series, or without these by the size of the value: {some_of(lone)}"
         )
+    if equal:
+        notes.append(
+            f"{len(equal):,} series never changed: after n equal values the next differs with a chance of about "
+            "1 / (n + 1), or as often as it did in other series, and an interval of 80 % has no width where a change "
+            f"is rarer than 20 %: {some_of(equal)}"
+        )
     if cut:
         notes.append(f"{len(cut):,} series never went below 0, and forecasts of them are cut off at 0: {some_of(cut)}")
+    if full:
+        notes.append(
+            f"{len(full):,} series reached 100, or 1, more than once and never exceeded it; they are taken as "
+            f"percentages or shares, and forecasts of them are cut off there: {some_of(full)}"
+        )
     return notes

@@ -30,6 +30,8 @@ Array = NDArray[np.float64]
 _GRID = np.array([0.0, 0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.5])
 #: The mean interval between demands from which a series is intermittent (Syntetos, Boylan and Croston 2005).
 ADI = 1.32
+#: The number of demands that do not come in one run by chance.
+_RUN = 3
 #: The number of cycles from which a season can say when demand comes.
 _CYCLES = 4
 #: The number of sizes that the prior of the squared coefficient of variation counts as; its mean is 1/2.
@@ -105,7 +107,8 @@ def is_intermittent(y: Array, seasons: Sequence[int] = ()) -> bool:
     """Return whether a series (T,) has zeros, no negative value and a mean interval between demands above 1.32.
 
     A series whose zeros come by the calendar, such as on every Sunday, is not intermittent, because its season says
-    when demand comes.
+    when demand comes. Nor is one that began or ended: at least three demands, and no zero between them. The mean of
+    such demands would be forecast after it had fallen to 0.
 
     Args:
         y: The series, (T,). NaN where a value is missing.
@@ -114,6 +117,9 @@ def is_intermittent(y: Array, seasons: Sequence[int] = ()) -> bool:
     seen = y[np.isfinite(y)]
     demands = int((seen > 0).sum())
     if demands < 2 or seen.min() < 0 or len(seen) <= ADI * demands:
+        return False
+    at = np.flatnonzero(seen > 0)
+    if demands >= _RUN and at[-1] - at[0] == demands - 1:
         return False
     return not any(_by_calendar(y, m) for m in seasons if len(y) >= _CYCLES * m)
 

@@ -8,10 +8,12 @@ Without such series only the size of the value is known. Two normal values with 
 distribution, whatever their deviation, so the next value is the first plus its size times a Cauchy variable. Whatever
 the mean and the deviation of two independent normal values, 95 % intervals of this form hold at least 94.9 % and 80 %
 intervals 78 %, the least at a mean of 0 (intervals from one observation go back to Abbott and Rosenblatt 1963). Nothing
-is known of a zero; its size counts as 1.
+is known of a zero; its size counts as 1, and among other series its step is theirs.
 """
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,25 +29,45 @@ def are_lone(panel: Panel) -> NDArray[np.bool_]:
     return np.array([len(y) == 1 for y in panel.values], dtype=bool)
 
 
-def steps_of_others(panel: Panel, *, logs: bool) -> float | None:
+@dataclass(frozen=True)
+class Steps:
+    """The typical step of the series of a panel that vary.
+
+    Attributes:
+        share: The median, over these series, of the root mean square step as a share of the mean size of the series.
+        size: The median of the root mean square step itself, in the units of the data.
+    """
+
+    share: float
+    size: float
+
+    def of(self, value: Array, *, logs: bool) -> Array:
+        """Return the step of series at some values, in their shape: that of the others where it is no share of 0."""
+        return np.where((value == 0) | logs, self.size, self.share * np.abs(value))
+
+
+def steps_of_others(panel: Panel, *, changes: bool = False) -> Steps | None:
     """Return the typical step of the series of a panel that vary, or None without any.
 
     Args:
         panel: The series.
-        logs: Whether values are logarithms. Else the step is a share of the mean size of a series.
+        changes: Whether the steps at which a value stays as it was count as none. Else they count as 0.
     """
-    shares = []
+    shares, sizes = [], []
     for y in panel.values:
-        if len(y) > 1 and changing(y) > 0:
+        if len(y) > 1 and (often := changing(y)) > 0:
             seen = y[np.isfinite(y)]
-            size = 1.0 if logs else float(np.abs(seen).max())
-            step = size * float(np.sqrt(np.mean((np.diff(seen) / size) ** 2)))
-            shares.append(step if logs else step / (size * float(np.mean(np.abs(seen) / size))))
-    return float(np.median(shares)) if shares else None
+            size = float(np.abs(seen).max())
+            step = float(np.sqrt(np.mean((np.diff(seen) / size) ** 2) / (often if changes else 1.0)))
+            shares.append(step / float(np.mean(np.abs(seen) / size)))
+            sizes.append(size * step)
+    return Steps(float(np.median(shares)), float(np.median(sizes))) if shares else None
 
 
 def with_lone(made: Ahead, panel: Panel, gaps: NDArray[np.int64], probabilities: Array, *, logs: bool) -> Ahead:
     """Return forecasts (S, H) in which the intervals of single values are those that this file describes.
+
+    Their point forecast is the value, whatever rounding a method made of it.
 
     Args:
         made: The forecasts of a method.
@@ -59,16 +81,15 @@ def with_lone(made: Ahead, panel: Panel, gaps: NDArray[np.int64], probabilities:
         return made
     value = np.array([panel.values[s][0] for s in lone])[:, None]
     size = np.ones_like(value) if logs else np.where(value == 0, 1.0, np.abs(value))
-    others = steps_of_others(panel, logs=logs)
+    others = steps_of_others(panel)
     if others is None:
         away = stdtrit(1.0, probabilities)
         # a price lies as far below or above, as a factor
         away = np.sign(away) * np.log1p(np.abs(away)) if logs else away
         said = np.broadcast_to((value + size * away)[:, None, :], (len(lone), *made.quantiles.shape[1:]))
     else:
-        deviation = others * size * np.sqrt(gaps[lone, None] + np.arange(1, made.point.shape[1] + 1))
-        point = np.broadcast_to(value, deviation.shape)
-        said = student(point, deviation, np.zeros(len(lone)), probabilities).quantiles
-    quantiles = made.quantiles.copy()
-    quantiles[lone] = said
-    return Ahead(made.point, quantiles)
+        deviation = others.of(value, logs=logs) * np.sqrt(gaps[lone, None] + np.arange(1, made.point.shape[1] + 1))
+        said = student(np.broadcast_to(value, deviation.shape), deviation, np.zeros(len(lone)), probabilities).quantiles
+    point, quantiles = made.point.copy(), made.quantiles.copy()
+    point[lone], quantiles[lone] = value, said
+    return Ahead(point, quantiles)

@@ -112,8 +112,9 @@ def _ahead(
         np.array([getattr(rule, name) for rule in rules])[:, None] for name in ("lag", "drift", "fitted")
     )
     mean += drift * h
-    uncertain = np.where(fitted > 0, 1 + h / np.maximum(fitted, 1), 1.0)
-    deviation = sigma[:, None] * grown.at(mean) * np.sqrt(((h - 1) // lag + 1) * uncertain)
+    # the drift is in doubt by the errors of the past, and these had the typical level
+    doubt = np.where(fitted > 0, h / np.sqrt(np.maximum(fitted, 1)), 0.0)
+    deviation = sigma[:, None] * np.hypot(grown.at(mean) * np.sqrt((h - 1) // lag + 1), doubt)
     for s, (rule, y) in enumerate(zip(rules, values, strict=True)):
         if rule.indices is not None:
             index = rule.index(len(y), horizon)

@@ -20,7 +20,7 @@ Array = NDArray[np.float64]
 #: How many times as far from the median as every other value an outlier is, at least.
 _FAR = 20.0
 #: The least number of observed values of a series of which one may be an outlier.
-_LEAST = 12
+_LEAST = 8
 #: The greatest share of the values that may be outliers besides the first one.
 _SHARE = 0.01
 

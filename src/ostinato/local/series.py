@@ -12,15 +12,12 @@ from ostinato.data.ahead import calendar_of
 from ostinato.data.seasons import seasons_of_each
 from ostinato.data.sequences import SequenceSet
 from ostinato.emissions.quantiles import containing
+from ostinato.local.equal import are_equal, with_equal
 from ostinato.local.lone import are_lone, with_lone
 from ostinato.local.outliers import outliers
-from ostinato.local.panel import Ahead, Array, Fit, Fitted, Panel, stacked
+from ostinato.local.panel import Ahead, Array, Fit, Fitted, Panel
 from ostinato.local.support import Support
 from ostinato.local.week import with_week
-from ostinato.spread import spreads, stills
-
-#: The share of the size of a series that never changed below which a move away from it is rounding.
-_TINY = 1e-6
 
 
 @dataclass(frozen=True)
@@ -51,8 +48,10 @@ class LocalForecast:
         quantiles: The quantiles, (B * D, H, Q).
         said: What was fitted to each channel, in words; empty for a channel without an observed value.
         floored: Whether the forecast of each channel was cut off at 0, (B * D,).
+        capped: Whether that of each channel was cut off at 1 or 100, (B * D,).
         outliers: The number of values of each channel that were taken as missing, (B * D,).
         lone: Whether each channel has a single value, whose intervals no method can know, (B * D,); see ``with_lone``.
+        equal: Whether each channel has several values that are all equal, (B * D,); see ``with_equal``.
         found: The seasons in steps that were found in the data.
     """
 
@@ -60,8 +59,10 @@ class LocalForecast:
     quantiles: Array
     said: tuple[str, ...]
     floored: NDArray[np.bool_]
+    capped: NDArray[np.bool_]
     outliers: NDArray[np.int64]
     lone: NDArray[np.bool_]
+    equal: NDArray[np.bool_]
     found: tuple[int, ...] = ()
 
 
@@ -116,10 +117,10 @@ def local_forecast(
     """Fit a local method to every channel of every sequence, and forecast the steps after the end of the sequences.
 
     A value that is far from all others is taken as missing, see ``outliers``. The intervals of a series of one value
-    are those of ``with_lone``, whatever the method. Steps that are missing at the end of a sequence are forecast too,
-    and left out of the result. Prices are forecast as logarithms, so that their point forecast is a median. A channel
-    that is never below 0 is not forecast below 0. The quantiles of counts are whole numbers: those of the forecast
-    rounded to the nearest count.
+    are those of ``with_lone``, and those of equal values are those of ``with_equal``, whatever the method. Steps that
+    are missing at the end of a sequence are forecast too, and left out of the result. Prices are forecast as
+    logarithms, so that their point forecast is a median. A channel is not forecast outside of its ``Support``. The
+    quantiles of counts are whole numbers: those of the forecast rounded to the nearest count.
 
     Args:
         data: The series.
@@ -132,16 +133,18 @@ def local_forecast(
     series = len(data) * len(data.channels)
     point, quantiles = np.full((series, horizon), np.nan), np.full((series, horizon, len(probabilities)), np.nan)
     said, far = [""] * series, np.zeros(series, dtype=np.int64)
-    floored, lone = np.zeros((2, series), dtype=bool)
+    floored, capped, lone, equal = np.zeros((4, series), dtype=bool)
     found: tuple[int, ...] = ()
     for group in groups(data, season):
         fitted = fit(group.panel)
-        made = _settled(_after_gaps(fitted, group.gaps, horizon, probabilities), group.panel)
-        made = with_lone(made, group.panel, group.gaps, probabilities, logs=data.traits.log_returns)
-        lone[group.rows] = are_lone(group.panel)
+        made = _after_gaps(fitted, group.gaps, horizon, probabilities)
+        for rule in (with_lone, with_equal):
+            made = rule(made, group.panel, group.gaps, probabilities, logs=data.traits.log_returns)
+        lone[group.rows], equal[group.rows] = are_lone(group.panel), are_equal(group.panel)
         # the logarithm of a price may fall below 0
         support = Support.real(len(group.panel)) if data.traits.log_returns else Support.of(group.panel.values)
-        floored[group.rows] = support.cuts(made.point) | support.cuts(made.quantiles)
+        floored[group.rows] = support.below(made.point) | support.below(made.quantiles)
+        capped[group.rows] = support.above(made.point) | support.above(made.quantiles)
         point[group.rows], quantiles[group.rows] = support.inside(made.point), support.inside(made.quantiles)
         far[group.rows], found = group.outliers, (*found, *group.found)
         for s, row in enumerate(group.rows.tolist()):
@@ -151,7 +154,7 @@ def local_forecast(
     quantiles = containing(point, quantiles, probabilities)
     if data.count:
         quantiles = _whole(point[..., None], quantiles, probabilities)
-    return LocalForecast(point, quantiles, tuple(said), floored, far, lone, tuple(dict.fromkeys(found)))
+    return LocalForecast(point, quantiles, tuple(said), floored, capped, far, lone, equal, tuple(dict.fromkeys(found)))
 
 
 def _whole(point: Array, quantiles: Array, probabilities: Array) -> Array:
@@ -170,18 +173,3 @@ def _after_gaps(fitted: Fitted, gaps: NDArray[np.int64], horizon: int, probabili
     return Ahead(
         np.take_along_axis(made.point, steps, axis=1), np.take_along_axis(made.quantiles, steps[:, :, None], axis=1)
     )
-
-
-def _settled(made: Ahead, panel: Panel) -> Ahead:
-    """Return forecasts in which a series that never changed goes on as it was.
-
-    Methods give it errors of a tiny size, so that no density is infinite. What is left of them, such as 1e-26 after
-    zeros, says nothing.
-    """
-    y = stacked(panel.values)
-    if not (still := stills(y)[:, None]).any():
-        return made
-    unit, last = _TINY * spreads(y), np.array([values[-1] for values in panel.values])
-    point = np.where(still & (np.abs(made.point - last[:, None]) <= unit[:, None]), last[:, None], made.point)
-    near = np.abs(made.quantiles - last[:, None, None]) <= unit[:, None, None]
-    return Ahead(point, np.where(still[..., None] & near, last[:, None, None], made.quantiles))

@@ -10,16 +10,25 @@ from numpy.typing import NDArray
 
 from ostinato.local.panel import Array
 
+#: The share or the percentage that is everything, by which a series may be bounded above.
+_WHOLE = (1.0, 100.0)
+
 
 @dataclass(frozen=True)
 class Support:
-    """The least value of each series: 0 if it never was below 0, and none otherwise.
+    """The least and the greatest value of each series.
+
+    The least one is 0 if the series never was below 0. The greatest one is 100, or 1, if the series is from 0 to there,
+    reached it more than once, and is not made of two whole numbers, as 0 and 1: such a series is a percentage or a
+    share. Otherwise there is none.
 
     Attributes:
         low: The least values, (S,); minus infinity without one.
+        high: The greatest values, (S,); infinity without one.
     """
 
     low: Array
+    high: Array
 
     @staticmethod
     def of(values: Sequence[Array]) -> Support:
@@ -28,17 +37,35 @@ class Support:
         Args:
             values: The values of each series, (T_s,) each. NaN where a value is missing.
         """
-        return Support(np.array([0.0 if np.nanmin(y) >= 0 else -np.inf for y in values]))
+        ends = [(float(np.nanmin(y)), float(np.nanmax(y))) for y in values]
+        low = np.array([0.0 if least >= 0 else -np.inf for least, _ in ends])
+        high = [
+            most if least >= 0 and most in _WHOLE and _is_share(y, most) else np.inf
+            for y, (least, most) in zip(values, ends, strict=True)
+        ]
+        return Support(low, np.array(high))
 
     @staticmethod
     def real(series: int) -> Support:
-        """Return the support of series without a least value."""
-        return Support(np.full(series, -np.inf))
+        """Return the support of series without bounds."""
+        return Support(np.full(series, -np.inf), np.full(series, np.inf))
 
-    def cuts(self, forecast: Array) -> NDArray[np.bool_]:
-        """Return whether a forecast (S, ...) of each series leaves the support, (S,)."""
+    def below(self, forecast: Array) -> NDArray[np.bool_]:
+        """Return whether a forecast (S, ...) of each series is below its support, (S,)."""
         return np.asarray((forecast.reshape(len(forecast), -1) < self.low[:, None]).any(axis=1))
+
+    def above(self, forecast: Array) -> NDArray[np.bool_]:
+        """Return whether a forecast (S, ...) of each series is above its support, (S,)."""
+        return np.asarray((forecast.reshape(len(forecast), -1) > self.high[:, None]).any(axis=1))
 
     def inside(self, forecast: Array) -> Array:
         """Return a forecast (S, ...) with what is outside of the support moved to its end."""
-        return np.maximum(forecast, self.low.reshape(-1, *[1] * (forecast.ndim - 1)))
+        low, high = (end.reshape(-1, *[1] * (forecast.ndim - 1)) for end in (self.low, self.high))
+        return np.clip(forecast, low, high)
+
+
+def _is_share(y: Array, most: float) -> bool:
+    """Return whether a series (T,) with values from 0 to ``most`` is a share of it."""
+    seen = y[np.isfinite(y)]
+    different = np.unique(seen)
+    return bool((seen == most).sum() > 1 and len(different) > 1 and (len(different) > 2 or (seen % 1 > 0).any()))

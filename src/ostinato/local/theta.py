@@ -72,9 +72,9 @@ class Theta:
         (h alpha sigma)^2 / T for the slope of the line: the variance of a mean change in exponential smoothing. The
         psi_j are about proportional to alpha, so alpha^2 is taken at its mean, which is its square plus its variance.
         """
-        point, deviation = self._steps(horizon)
+        point, errors, doubt = self._steps(horizon)
         mean = point * self._unit[:, None] + self._shift[:, None]
-        wide = deviation * self._unit[:, None] * self.growth.at(mean)
+        wide = self._unit[:, None] * np.hypot(errors * self.growth.at(mean), doubt)
         return student(*restored(self.adjustments, self._series.steps, mean, wide), self.freedom, probabilities)
 
     def said(self, s: int) -> str:
@@ -86,8 +86,8 @@ class Theta:
         theta = 1 / (1 - self.weight[s]) if self.weight[s] < 1 else np.inf
         return f"{self.name}(theta {theta:.3g}, alpha {self.alpha[s]:.2g}{season})"
 
-    def _steps(self, horizon: int) -> tuple[Array, Array]:
-        """Return means and standard deviations in scaled units, (S, H) each."""
+    def _steps(self, horizon: int) -> tuple[Array, Array, Array]:
+        """Return means, and standard deviations of the errors and of the means, in scaled units, (S, H) each."""
         alpha, series = self.alpha[:, None], self._series
         moved = _moved(self.alpha, self._start, self.weight)
         _, end = run(series, *moved)
@@ -99,8 +99,8 @@ class Theta:
         uncertain = np.einsum("sih,sij,sjh->sh", gradient, covariance, gradient)
         slope = (np.arange(1, horizon + 1) * alpha) ** 2 / series.steps[:, None]
         spread_ = 1 + covariance[:, 0, 0, None] / alpha**2
-        variance = sigma2 * (1 + spread_ * (squares + slope)) + np.maximum(uncertain, 0.0)
-        return means[:, 0], np.sqrt(variance)
+        errors = np.sqrt(sigma2 * (1 + spread_ * (squares + slope)))
+        return means[:, 0], errors, np.sqrt(np.maximum(uncertain, 0.0))
 
 
 #: The moves of alpha, l_0 and w by which gradients are differences, (3, 3).
