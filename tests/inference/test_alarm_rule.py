@@ -165,9 +165,34 @@ def test_the_flags_of_the_history_keep_the_evidence() -> None:
 
 def test_after_an_alarm_there_is_none_for_the_cool_down() -> None:
     rule = CalibratedRule([_evidence(1, 5_000, dependent=False)], 1e-3, cool_down=7)
-    error: Array = np.arange(9.0, 49.0)
+    error: Array = np.linspace(9.0, 12.0, 40)
     at = _alarms(rule, Evidence(0.5 * error**2, error[:, None], np.zeros((40, 1))))
     assert np.diff(at).min() == np.diff(at).max() == 8
+
+
+def test_what_is_far_rarer_passes_the_cool_down_and_begins_its_own() -> None:
+    """A slow fault hid each spike of the ten events after it: the spike is news, and its like is not."""
+    rule = CalibratedRule([_evidence(1, 12_000, dependent=False)], 1e-3)
+    error = _evidence(5, 120, dependent=False).values[:, 0].copy()
+    error[40:43] = 3.6
+    error[44], error[47], error[49] = 9, 9, -8.5
+    found = _alarms(rule, Evidence(0.5 * error**2, error[:, None], np.zeros((120, 1))))
+    assert found[found < 55].tolist() == [40, 44]
+
+
+@pytest.mark.parametrize("dependent", [True, False])
+def test_the_rule_of_calibration_is_the_rule_of_streams(dependent: bool) -> None:
+    """Both count the same alarms on events that have spikes in and out of cool-downs, before a stream learns."""
+    usual = _evidence(1, 12_000, dependent=dependent)
+    for response in ((), (1.0, -0.6, 0.3, -0.2)):
+        rule, new = CalibratedRule([usual], 2e-3, response=response), _evidence(7, 4_000, dependent=dependent)
+        error = new.values[:, 0].copy()
+        places = np.random.default_rng(3).choice(4_000, 400, replace=False)
+        error[places] *= np.random.default_rng(4).uniform(1, 12, 400)
+        spiked = Evidence(0.5 * error**2, error[:, None], new.expected)
+        counted = rule._statistics(spiked, [one.inverse(rule.tens) for one in rule._rarities])[1]
+        assert counted > 100
+        assert len(_alarms(rule, spiked)) == counted
 
 
 def test_one_spike_is_one_alarm_however_short_the_cool_down() -> None:
