@@ -65,6 +65,29 @@ def test_few_held_out_values_do_not_multiply_the_alarms(steps: int, heavy: bool,
     assert found[0.01] > 0.5 * 0.01 * 80_000
 
 
+@pytest.mark.parametrize("dependent", [True, False])
+@pytest.mark.parametrize("steps", [200, 1600])
+def test_the_interval_of_the_rate_holds_what_is_found(steps: int, dependent: bool) -> None:
+    """Of 24 rules from few values at least 20 come to a rate within their 90 % interval, and some leave half of it."""
+    held, ratios = 0, []
+    for seed in range(24):
+        rule = CalibratedRule([_evidence(100 + seed, steps, dependent=dependent)], 0.01)
+        new = _evidence(500 + seed, 10_000, dependent=dependent)
+        found = rule._statistics(new, [one.inverse(rule.tens) for one in rule._rarities])[1] / 10_000
+        held += rule.rates[0] <= found <= rule.rates[1]
+        ratios.append(abs(np.log(found / 0.01)) / np.log(rule.rates[1] / 0.01))
+    assert held >= 20
+    assert max(ratios) > 0.5
+
+
+def test_a_rule_says_how_sure_its_rate_is() -> None:
+    few, many = (CalibratedRule([_evidence(1, n, dependent=False)], 0.01) for n in (200, 12_000))
+    assert "for which 200 values are few: 2,000 or more make it surer" in few.words()
+    assert "make it surer" not in many.words()
+    assert few.rates[1] / few.rates[0] > 4
+    assert many.rates[1] / many.rates[0] < 1.6
+
+
 @pytest.mark.parametrize("past", [700, 0], ids=["held-out ends", "newer series"])
 @pytest.mark.parametrize("warm", [0, 60, 479])
 def test_a_long_past_of_the_model_does_not_multiply_the_alarms(past: int, warm: int) -> None:

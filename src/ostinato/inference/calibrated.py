@@ -24,7 +24,7 @@ from ostinato.inference.alarm import ENOUGH, LEAST, AlarmThreshold, alarm_thresh
 from ostinato.inference.alarm_memory import Memory, Scores
 from ostinato.inference.alarm_rule import AlarmRule, Alarms
 from ostinato.inference.evidence import Evidence, evidence_of
-from ostinato.inference.rarity import Rarity, sum_slope
+from ostinato.inference.rarity import Rarity, rate_interval, sum_slope
 from ostinato.inference.response import filters_of, level_response, matched
 from ostinato.model_file import Model
 from ostinato.numbers import counted
@@ -110,7 +110,12 @@ class CalibratedRule(AlarmRule):
             )
             for k, column in enumerate(x.T)
         )
+        #: The number of alarms on the held-out data from which the threshold of the rate follows.
+        self._least = max(rate * self._events, min(float(ENOUGH), self._events / (CROWDED * (cool_down + 1))))
         self.tens: float = self._threshold(evidence)
+        parts = [one.surprisal[np.isfinite(one.surprisal)] for one in evidence]
+        #: The 90 % interval of the share of alarms on data like these.
+        self.rates: tuple[float, float] = rate_interval(parts, rate, self._least)
 
     def start(self) -> Array:
         """Return the memory of a stream before its first event."""
@@ -154,14 +159,21 @@ class CalibratedRule(AlarmRule):
         """Return the rule in words."""
         one = self.threshold
         return (
-            f"alarms at {self.rate:.3g} of ordinary events, from surprisal, its sums, those of signed errors, moves of "
-            f"the level and repeated values, each rarer than 1 in {10**self.tens:,.0f} on {self._events:,} held-out "
+            f"alarms at {self.rate:.3g} of ordinary events (90 % interval {self.rates[0]:.2g} to {self.rates[1]:.2g} "
+            f"on data like the held-out ones{self._unsure()}), from surprisal, its sums, those of signed errors, moves "
+            f"of the level and repeated values, each rarer than 1 in {10**self.tens:,.0f} on {self._events:,} held-out "
             f"values, with {counted(self._cool, 'event')} of cool-down; a surprisal alone is as rare as the rate from "
             f"{one.nats:.4g} nats "
             f"(90 % interval {one.low:.4g} to {one.high:.4g})"
             + (f"; {self._weights}" if self._weights else "")
             + self._short()
         )
+
+    def _unsure(self) -> str:
+        """Return in words what would make the rate surer, if it may be twice as great as the one asked for."""
+        if self.rates[1] <= 2 * self.rate:
+            return ""
+        return f", for which {self._events:,} values are few: {ENOUGH / self.rate:,.0f} or more make it surer"
 
     def _short(self) -> str:
         """Return in words what held-out data that are too short for the past of the model leave uncertain."""
@@ -267,8 +279,7 @@ class CalibratedRule(AlarmRule):
         k alarms show how the tail falls leaves it uncertain, so the chance to be further by x in powers of e is not
         exp(-x) but its mean over what is possible, (1 + x / k)^-k.
         """
-        events, wanted = self._events, self.rate * self._events
-        least = max(wanted, min(float(ENOUGH), events / (CROWDED * (self._cool + 1))))
+        events, wanted, least = self._events, self.rate * self._events, self._least
         low, high = 0.0, 12.0
         for _ in range(20):
             middle = (low + high) / 2
