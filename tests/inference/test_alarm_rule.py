@@ -281,6 +281,23 @@ def test_a_file_of_states_goes_on_where_it_stopped(kind: str, tmp_path: Path) ->
     assert len(third) == 2  # a series that did not come again is kept too
 
 
+@pytest.mark.parametrize(("before", "after"), [(None, 0.01), (0.01, None), (0.01, 0.02)])
+def test_states_of_another_rule_begin_the_alarm_anew(before: float | None, after: float | None, tmp_path: Path) -> None:
+    """Also those of a series that does not come again, so that the next file has rows of one rule."""
+    model, data, path = fitted("series", "ar"), made("series"), tmp_path / "states"
+    first = Monitor(model, alarm=before, reference=data)
+    for key in ("comes again", "is gone"):
+        first.update(1.0, key)
+    first.save(path)
+    second = Monitor(model, alarm=after, reference=data)
+    notes = second.load(path)
+    assert bool(notes) == (before is None)
+    second.update(2.0, "comes again")
+    second.save(path)
+    assert len(second) == 2
+    assert Monitor(model, alarm=after, reference=data).load(path) == []
+
+
 def test_states_of_another_model_or_of_none_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "states"
     Monitor(fitted("series", "gru")).save(path)
