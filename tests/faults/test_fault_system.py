@@ -8,6 +8,7 @@ import signal
 import struct
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -96,6 +97,34 @@ class TestStopping:
             process.send_signal(number)
             _, said = process.communicate(timeout=60)
         assert (process.returncode, said) == (128 + number, b"stopped\n")
+        assert [p.name for p in tmp_path.iterdir()] == ["state"]
+
+    def test_a_stream_that_is_killed_had_kept_what_it_answered_a_while_ago(self, model: Path, tmp_path: Path) -> None:
+        """Also if nothing has come since; and while it runs no other process keeps the same file."""
+        state = tmp_path / "state"
+        words = [*COMMAND, "stream", str(model), "--state", str(state)]
+        pipe = subprocess.PIPE
+        with subprocess.Popen(words, stdin=pipe, stdout=pipe, stderr=pipe) as process:
+            assert process.stdin
+            assert process.stdout
+            process.stdin.write(b"1\n2\n")
+            process.stdin.flush()
+            for _ in range(3):
+                process.stdout.readline()
+            other = subprocess.run(words, input=b"5\n", capture_output=True, check=False)
+            assert other.returncode == 2
+            assert b"another process keeps its states in this file" in other.stderr
+            assert other.stdout == b""
+            until = time.monotonic() + 60
+            while not state.exists() and time.monotonic() < until:
+                time.sleep(0.1)
+            process.kill()
+        again = subprocess.run(words, input=b"3\n", capture_output=True, check=False)
+        assert again.returncode == 0, again.stderr
+        assert b"with 1 series" in again.stderr
+        whole = subprocess.run(words[:-2], input=b"1\n2\n3\n", capture_output=True, check=True)
+        last, wanted = ([float(cell) for cell in one.stdout.splitlines()[-1].split(b",")] for one in (again, whole))
+        assert last == pytest.approx(wanted, rel=1e-5)
         assert [p.name for p in tmp_path.iterdir()] == ["state"]
 
 

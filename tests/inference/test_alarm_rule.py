@@ -65,6 +65,29 @@ def test_few_held_out_values_do_not_multiply_the_alarms(steps: int, heavy: bool,
     assert found[0.01] > 0.5 * 0.01 * 80_000
 
 
+@pytest.mark.parametrize("dependent", [True, False])
+@pytest.mark.parametrize("steps", [200, 1600])
+def test_the_interval_of_the_rate_holds_what_is_found(steps: int, dependent: bool) -> None:
+    """Of 24 rules from few values at least 20 come to a rate within their 90 % interval, and some leave half of it."""
+    held, ratios = 0, []
+    for seed in range(24):
+        rule = CalibratedRule([_evidence(100 + seed, steps, dependent=dependent)], 0.01)
+        new = _evidence(500 + seed, 10_000, dependent=dependent)
+        found = rule._statistics(new, [one.inverse(rule.tens) for one in rule._rarities])[1] / 10_000
+        held += rule.rates[0] <= found <= rule.rates[1]
+        ratios.append(abs(np.log(found / 0.01)) / np.log(rule.rates[1] / 0.01))
+    assert held >= 20
+    assert max(ratios) > 0.5
+
+
+def test_a_rule_says_how_sure_its_rate_is() -> None:
+    few, many = (CalibratedRule([_evidence(1, n, dependent=False)], 0.01) for n in (200, 12_000))
+    assert "for which 200 values are few: 2,000 or more make it surer" in few.words()
+    assert "make it surer" not in many.words()
+    assert few.rates[1] / few.rates[0] > 4
+    assert many.rates[1] / many.rates[0] < 1.6
+
+
 @pytest.mark.parametrize("past", [700, 0], ids=["held-out ends", "newer series"])
 @pytest.mark.parametrize("warm", [0, 60, 479])
 def test_a_long_past_of_the_model_does_not_multiply_the_alarms(past: int, warm: int) -> None:
@@ -165,9 +188,34 @@ def test_the_flags_of_the_history_keep_the_evidence() -> None:
 
 def test_after_an_alarm_there_is_none_for_the_cool_down() -> None:
     rule = CalibratedRule([_evidence(1, 5_000, dependent=False)], 1e-3, cool_down=7)
-    error: Array = np.arange(9.0, 49.0)
+    error: Array = np.linspace(9.0, 12.0, 40)
     at = _alarms(rule, Evidence(0.5 * error**2, error[:, None], np.zeros((40, 1))))
     assert np.diff(at).min() == np.diff(at).max() == 8
+
+
+def test_what_is_far_rarer_passes_the_cool_down_and_begins_its_own() -> None:
+    """A slow fault hid each spike of the ten events after it: the spike is news, and its like is not."""
+    rule = CalibratedRule([_evidence(1, 12_000, dependent=False)], 1e-3)
+    error = _evidence(5, 120, dependent=False).values[:, 0].copy()
+    error[40:43] = 3.6
+    error[44], error[47], error[49] = 9, 9, -8.5
+    found = _alarms(rule, Evidence(0.5 * error**2, error[:, None], np.zeros((120, 1))))
+    assert found[found < 55].tolist() == [40, 44]
+
+
+@pytest.mark.parametrize("dependent", [True, False])
+def test_the_rule_of_calibration_is_the_rule_of_streams(dependent: bool) -> None:
+    """Both count the same alarms on events that have spikes in and out of cool-downs, before a stream learns."""
+    usual = _evidence(1, 12_000, dependent=dependent)
+    for response in ((), (1.0, -0.6, 0.3, -0.2)):
+        rule, new = CalibratedRule([usual], 2e-3, response=response), _evidence(7, 4_000, dependent=dependent)
+        error = new.values[:, 0].copy()
+        places = np.random.default_rng(3).choice(4_000, 400, replace=False)
+        error[places] *= np.random.default_rng(4).uniform(1, 12, 400)
+        spiked = Evidence(0.5 * error**2, error[:, None], new.expected)
+        counted = rule._statistics(spiked, [one.inverse(rule.tens) for one in rule._rarities])[1]
+        assert counted > 100
+        assert len(_alarms(rule, spiked)) == counted
 
 
 def test_one_spike_is_one_alarm_however_short_the_cool_down() -> None:
@@ -231,6 +279,23 @@ def test_a_file_of_states_goes_on_where_it_stopped(kind: str, tmp_path: Path) ->
     third = Monitor(model)
     third.load(path)
     assert len(third) == 2  # a series that did not come again is kept too
+
+
+@pytest.mark.parametrize(("before", "after"), [(None, 0.01), (0.01, None), (0.01, 0.02)])
+def test_states_of_another_rule_begin_the_alarm_anew(before: float | None, after: float | None, tmp_path: Path) -> None:
+    """Also those of a series that does not come again, so that the next file has rows of one rule."""
+    model, data, path = fitted("series", "ar"), made("series"), tmp_path / "states"
+    first = Monitor(model, alarm=before, reference=data)
+    for key in ("comes again", "is gone"):
+        first.update(1.0, key)
+    first.save(path)
+    second = Monitor(model, alarm=after, reference=data)
+    notes = second.load(path)
+    assert bool(notes) == (before is None)
+    second.update(2.0, "comes again")
+    second.save(path)
+    assert len(second) == 2
+    assert Monitor(model, alarm=after, reference=data).load(path) == []
 
 
 def test_states_of_another_model_or_of_none_are_refused(tmp_path: Path) -> None:

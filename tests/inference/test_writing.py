@@ -132,8 +132,8 @@ def test_an_unknown_character_of_a_prompt_is_the_unknown_symbol(name: str) -> No
 
 
 @pytest.mark.skipif(bool(extension.ABSENT), reason=str(extension.ABSENT))
-@pytest.mark.parametrize("name", ["rnn", "gru", "lstm"])
-def test_the_step_of_the_engine_gives_the_logits_of_the_model(name: str) -> None:
+@pytest.mark.parametrize("name", ["linear", "rnn", "gru", "lstm", "conv"])
+def test_the_live_step_gives_the_logits_of_the_model(name: str) -> None:
     model = fitted("text", name)
     for rows in (1, 3):
         plain = logits_of(model, model.initial_state(rows))

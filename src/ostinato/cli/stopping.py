@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import os
 import select
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, Final
 
@@ -45,7 +46,7 @@ def check() -> None:
         raise Stopped(_asked[0])
 
 
-def arriving(handle: int, size: int = 65_536) -> Iterator[bytes]:
+def arriving(handle: int, size: int = 65_536, due: Callable[[], float | None] | None = None) -> Iterator[bytes]:
     """Yield the bytes of a pipe as soon as there are some, and raise Stopped as soon as a signal comes.
 
     A signal that comes between two steps of Python and a call that waits would be heeded after the call only, which
@@ -54,26 +55,39 @@ def arriving(handle: int, size: int = 65_536) -> Iterator[bytes]:
     Args:
         handle: The number of the file.
         size: The largest number of bytes at a time.
+        due: What is called before each wait, and again after the seconds that it returns, if nothing has come. None is
+            no limit. Windows has no such wait: there it is called when something has come.
     """
     with _woken() as signalled:
         while True:
             if signalled is not None:
                 check()
-                _until_readable(handle, signalled)
+                _until_readable(handle, signalled, due or _never)
+            elif due is not None:
+                due()
             if not (chunk := os.read(handle, size)):
                 return
             yield chunk
 
 
-def _until_readable(handle: int, signalled: int) -> None:
+def _never() -> None:
+    """Return that nothing is due."""
+
+
+def _until_readable(handle: int, signalled: int, due: Callable[[], float | None]) -> None:
     """Wait until there is something to read from a file; raise Stopped if a signal came (see ``_woken``)."""
     waiting = select.poll()
     for number in (handle, signalled):
         waiting.register(number, select.POLLIN)
-    while handle not in (ready := {number for number, _ in waiting.poll()}):
+    while handle not in (ready := {number for number, _ in waiting.poll(_milliseconds(due()))}):
         if signalled in ready:
             os.read(signalled, 4096)
         check()
+
+
+def _milliseconds(seconds: float | None) -> int | None:
+    """Return a limit of a wait in milliseconds, rounded up, so that it has passed afterwards."""
+    return None if seconds is None else math.ceil(1000 * seconds)
 
 
 @contextmanager

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import sys
-import time
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ostinato.cli import options, screen, stopping
+from ostinato.cli.states import Keeper
 from ostinato.device import computing_on
 from ostinato.errors import ConfigError, DataError
 from ostinato.threads import computing
@@ -23,8 +23,6 @@ if TYPE_CHECKING:
 
 #: The share of the reference that is held out, if the model file does not say it.
 _HELD_OUT = 0.1
-#: The seconds between two writings of the states.
-_SECONDS = 5.0
 
 
 def command(
@@ -63,7 +61,8 @@ def command(
         Path | None,
         typer.Option(
             help="A file that keeps the states of all series, so that a new start goes on from them. It belongs to "
-            "this model. It is written every few seconds and at the end. Default: none."
+            "this model. It is written within 5 seconds of each answer and at the end, so a process that is killed "
+            "(SIGKILL) loses the last 5 seconds: send those values again with their times. Default: none."
         ),
     ] = None,
     skip_bad: Annotated[
@@ -98,49 +97,14 @@ def command(
         raise ConfigError("this model does not go on learning from a stream", fix="remove --adapt and --forget")
     with computing(options.threads(threads)), computing_on(options.device(device)), ExitStack() as stack:
         monitor = _monitor(fitted, alarm, reference, level, robust, (adapt, forget))
-        keeper = None if state is None else _Keeper(monitor, state, hashlib.sha256(model.read_bytes()).hexdigest())
         form: Format | None = None if numeric else Text(monitor, unique_id)
+        keeper = None if state is None else Keeper(monitor, state, hashlib.sha256(model.read_bytes()).hexdigest())
         if keeper is not None:
             stack.enter_context(keeper)
         _follow(form, monitor, unique_id, keeper, skip_bad=skip_bad)
 
 
-class _Keeper:
-    """The file of states: loaded at the start, written every few seconds and at the end, also of one that is stopped.
-
-    Args:
-        monitor: The series.
-        path: The file.
-        digest: The SHA-256 of the model file.
-    """
-
-    def __init__(self, monitor: Monitor, path: Path, digest: str) -> None:
-        options.writable(path)
-        self._monitor, self._path, self._digest = monitor, path, digest
-        if path.exists():
-            for note in monitor.load(path, digest):
-                screen.say(f"note: {note}")
-            screen.say(f"note: going on from {path} with {len(monitor):,} series")
-        self._written = time.monotonic()
-
-    def __enter__(self) -> None:
-        """Do nothing: the file was loaded when the keeper was made."""
-
-    def __exit__(self, *given: object) -> None:
-        self.write()
-
-    def write(self) -> None:
-        """Write the file."""
-        self._monitor.save(self._path, self._digest)
-        self._written = time.monotonic()
-
-    def tick(self) -> None:
-        """Write the file if the last time is a while ago."""
-        if time.monotonic() - self._written >= _SECONDS:
-            self.write()
-
-
-def _follow(form: Format | None, monitor: Monitor, unique_id: str, keeper: _Keeper | None, *, skip_bad: bool) -> None:
+def _follow(form: Format | None, monitor: Monitor, unique_id: str, keeper: Keeper | None, *, skip_bad: bool) -> None:
     """Answer the lines of standard input while they come.
 
     Args:
@@ -155,7 +119,8 @@ def _follow(form: Format | None, monitor: Monitor, unique_id: str, keeper: _Keep
 
     screen.doing("")  # from here on the command waits for its input
     number = 1
-    for raw, ended in line_blocks(stopping.arriving(sys.stdin.fileno())):
+    due = None if keeper is None else keeper.due
+    for raw, ended in line_blocks(stopping.arriving(sys.stdin.fileno(), due=due)):
         if form is None and any(line.strip() for line in raw):
             first = next(line for line in raw if line.strip())
             form = JsonLines(monitor) if first.lstrip().startswith(b"{") else Numbers(monitor, unique_id)
@@ -163,7 +128,7 @@ def _follow(form: Format | None, monitor: Monitor, unique_id: str, keeper: _Keep
         number += len(raw)
         sys.stdout.flush()
         if keeper is not None:
-            keeper.tick()
+            keeper.answered()
 
 
 def _answer(form: Format | None, raw: list[bytes], number: int, *, ended: bool, skip_bad: bool) -> None:

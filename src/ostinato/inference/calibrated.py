@@ -10,7 +10,8 @@ alarms at the rate that was asked for. So the dependence between steps and betwe
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple, final
+from operator import gt
+from typing import Any, final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,17 +21,18 @@ from ostinato.arguments import share, whole
 from ostinato.data.sequences import SequenceSet
 from ostinato.errors import ConfigError, DataError
 from ostinato.inference.alarm import ENOUGH, LEAST, AlarmThreshold, alarm_threshold
+from ostinato.inference.alarm_memory import Memory, Scores
 from ostinato.inference.alarm_rule import AlarmRule, Alarms
 from ostinato.inference.evidence import Evidence, evidence_of
-from ostinato.inference.rarity import Rarity, sum_slope
+from ostinato.inference.rarity import Rarity, rate_interval, sum_slope
 from ostinato.inference.response import filters_of, level_response, matched
 from ostinato.model_file import Model
 from ostinato.numbers import counted
 
 Array = NDArray[np.float64]
 
-#: The steps after an alarm that give none.
-COOL_DOWN = 10
+#: The steps after an alarm that give none, but for an event that is so many times as rare in powers of ten.
+COOL_DOWN, FAR = 10, 2.0
 #: What each step may differ from the usual before a cumulative sum grows, in standard deviations (Page 1954).
 SLACK = 0.5
 #: The size of a normal score that one step may add to a sum, so that one spike is not a shift.
@@ -46,40 +48,6 @@ CROWDED = 4
 _KNOTS = 256
 
 
-class _Scores(NamedTuple):
-    """Normal scores of surprisals and of signed errors, and whether the value repeats the one before it, (N,) each.
-
-    ``signed`` is bounded for sums, and ``error`` for the few errors that follow a move of the level.
-    """
-
-    score: Array
-    signed: Array
-    error: Array
-    same: NDArray[np.bool_]
-
-
-class _Memory(NamedTuple):
-    """The parts of the memory of B streams, (B,) each; the last value is (B, D), the last errors are (B, K)."""
-
-    last: Array
-    errors: Array
-    run: Array
-    more: Array
-    less: Array
-    up: Array
-    down: Array
-    quiet: Array
-    shift: Array
-    events: Array
-
-    @staticmethod
-    def of(memory: Array, channels: int) -> _Memory:
-        return _Memory(memory[:, 8 : 8 + channels], memory[:, 8 + channels :], *memory[:, :8].T)
-
-    def joined(self) -> Array:
-        return np.column_stack([*self[2:], self.last, self.errors])
-
-
 @final
 class CalibratedRule(AlarmRule):
     """The rule of this module. From 10 / rate events on, each stream moves its own threshold to its own rate.
@@ -91,7 +59,8 @@ class CalibratedRule(AlarmRule):
     Args:
         evidence: The evidence of held-out sequences.
         rate: The share of ordinary events that may give an alarm.
-        cool_down: The events after an alarm that give none, and whose errors count for none later.
+        cool_down: The events after an alarm that give none, and whose errors count for none later. An event that is
+            ``FAR`` times as rare in powers of ten as what began the cool-down passes it, and begins another one.
         warm: The events at the start of a stream that add to no sum, because the model does not have its past yet. If
             most held-out events are such, their sums count from the first one, where they are too great: fewer alarms.
         numeric: Whether the values are numbers, whose sizes and repetitions mean something.
@@ -119,7 +88,7 @@ class CalibratedRule(AlarmRule):
         levels = (np.arange(_KNOTS) + 0.5) / _KNOTS
         self._usual, self._levels = np.quantile(seen, levels), levels
         D = evidence[0].values.shape[1]
-        self._channels, self.width = D, 8 + D + len(self._filters)
+        self._channels, self.width = D, Memory.width(D, len(self._filters))
         errors = np.concatenate([one.values - one.expected for one in evidence])
         self._spread = np.nan_to_num(np.nanstd(errors, axis=0)) + 1e-300
         self._tail = Rarity.of(seen, apart=COOL_DOWN)
@@ -141,24 +110,30 @@ class CalibratedRule(AlarmRule):
             )
             for k, column in enumerate(x.T)
         )
+        #: The number of alarms on the held-out data from which the threshold of the rate follows.
+        self._least = max(rate * self._events, min(float(ENOUGH), self._events / (CROWDED * (cool_down + 1))))
         self.tens: float = self._threshold(evidence)
+        parts = [one.surprisal[np.isfinite(one.surprisal)] for one in evidence]
+        #: The 90 % interval of the share of alarms on data like these.
+        self.rates: tuple[float, float] = rate_interval(parts, rate, self._least)
 
     def start(self) -> Array:
         """Return the memory of a stream before its first event."""
-        out = np.zeros(self.width)
-        out[8 : 8 + self._channels] = np.nan
-        return out
+        return Memory.start(self._channels, len(self._filters))
 
     def step(self, surprisal: Array, values: Array, expected: Array, memory: Array) -> tuple[Alarms, Array]:
         """Judge one event of each stream (see ``AlarmRule.step``)."""
-        held, seen = _Memory.of(memory, self._channels), np.isfinite(surprisal)
+        held, seen = Memory.of(memory, self._channels), np.isfinite(surprisal)
         s = np.where(seen, surprisal, self._usual[_KNOTS // 2])
         after = self._moved(self._scores(s, values, expected, held.last), held)._replace(last=values)
         statistics = [s, np.maximum(after.more, after.less), np.maximum(after.up, after.down), after.run]
         if len(self._filters):
             statistics.append(matched(after.errors, self._filters))
         tens = np.array([r(x) for r, x in zip(self._rarities, statistics, strict=True)])
-        alarm = seen & (held.quiet <= 0) & (tens.max(axis=0) > self.tens + held.shift)
+        calm = held.quiet <= 0
+        # in a cool-down a surprisal alone may give an alarm: sums and errors are the echo of what began it
+        rarest, usual = np.where(calm, tens.max(axis=0), tens[0]), self.tens + held.shift
+        alarm = seen & (rarest > np.where(calm, usual, np.maximum(FAR * held.began, usual)))
         learns = held.events * self.rate >= 10
         shift = held.shift + np.where(learns & seen, LEARNING * (alarm - self.rate), 0.0)
         reset = np.where(alarm, 0.0, 1.0)
@@ -172,25 +147,33 @@ class CalibratedRule(AlarmRule):
             quiet=np.where(alarm, float(self._cool), np.maximum(held.quiet - 1, 0.0)),
             shift=np.clip(shift, LOWEST, HIGHEST),
             events=held.events + seen,
+            began=np.where(alarm, rarest, held.began),
         )
         kept = after.joined()
         # a missing value changes nothing but the cool-down
         still = held._replace(quiet=np.maximum(held.quiet - 1, 0.0)).joined()
-        which = np.where(alarm, tens.argmax(axis=0) + 1, 0).astype(np.uint8)
+        which = np.where(alarm, np.where(calm, tens.argmax(axis=0), 0) + 1, 0).astype(np.uint8)
         return which, np.where(seen[:, None], kept, still)
 
     def words(self) -> str:
         """Return the rule in words."""
         one = self.threshold
         return (
-            f"alarms at {self.rate:.3g} of ordinary events, from surprisal, its sums, those of signed errors, moves of "
-            f"the level and repeated values, each rarer than 1 in {10**self.tens:,.0f} on {self._events:,} held-out "
+            f"alarms at {self.rate:.3g} of ordinary events (90 % interval {self.rates[0]:.2g} to {self.rates[1]:.2g} "
+            f"on data like the held-out ones{self._unsure()}), from surprisal, its sums, those of signed errors, moves "
+            f"of the level and repeated values, each rarer than 1 in {10**self.tens:,.0f} on {self._events:,} held-out "
             f"values, with {counted(self._cool, 'event')} of cool-down; a surprisal alone is as rare as the rate from "
             f"{one.nats:.4g} nats "
             f"(90 % interval {one.low:.4g} to {one.high:.4g})"
             + (f"; {self._weights}" if self._weights else "")
             + self._short()
         )
+
+    def _unsure(self) -> str:
+        """Return in words what would make the rate surer, if it may be twice as great as the one asked for."""
+        if self.rates[1] <= 2 * self.rate:
+            return ""
+        return f", for which {self._events:,} values are few: {ENOUGH / self.rate:,.0f} or more make it surer"
 
     def _short(self) -> str:
         """Return in words what held-out data that are too short for the past of the model leave uncertain."""
@@ -201,28 +184,28 @@ class CalibratedRule(AlarmRule):
             "may be found late: give longer held-out series"
         )
 
-    def _scores_of(self, one: Evidence) -> _Scores:
+    def _scores_of(self, one: Evidence) -> Scores:
         """Return the scores of the events of a sequence, of which the value before the first is unknown."""
         before = np.concatenate([np.full((1, one.values.shape[1]), np.nan), one.values[:-1]])
         return self._scores(one.surprisal, one.values, one.expected, before)
 
-    def _scores(self, surprisal: Array, values: Array, expected: Array, last: Array) -> _Scores:
+    def _scores(self, surprisal: Array, values: Array, expected: Array, last: Array) -> Scores:
         """Return the scores of events, (N,) each, of which the rule remembers the last values (N, D)."""
         level = np.interp(surprisal, self._usual, self._levels)
         score = np.clip(ndtri(level), -MOST, MOST)
         none = np.zeros(len(surprisal))
         if not self._numeric:
-            return _Scores(score, none, none, none > 0)
+            return Scores(score, none, none, none > 0)
         # the size of an error by the rarity of its surprisal, so that a changing scale is counted in
         sign = np.sign(np.nan_to_num((values - expected) / self._spread).sum(1))
         signed = sign * np.clip(ndtri((1 + level) / 2), 0.0, MOST)
         same = np.isfinite(values).any(1) & ((values == last) | np.isnan(values)).all(1)
         if not len(self._filters):
-            return _Scores(score, signed, none, same)
+            return Scores(score, signed, none, same)
         error = sign * np.clip(-ndtri(0.5 * 10.0 ** -np.clip(self._tail(surprisal), 0.0, 12.0)), 0.0, FARTHEST)
-        return _Scores(score, signed, error, same)
+        return Scores(score, signed, error, same)
 
-    def _moved(self, scores: _Scores, held: _Memory) -> _Memory:
+    def _moved(self, scores: Scores, held: Memory) -> Memory:
         """Return the memory after an event of each stream: its sums and its run."""
         # the errors that follow an alarm are its echo in the past of the model, and give no alarm after the cool-down
         calm = np.where(held.quiet > 0, 0.0, 1.0)
@@ -245,8 +228,9 @@ class CalibratedRule(AlarmRule):
         """
         scores = self._scores_of(one)
         more = less = up = down = run = quiet = 0.0
-        a, b, c, d, e = (np.inf,) * 5 if limits is None else (*limits, np.inf)[:5]
-        move, K = self._moves(scores.error), len(self._filters)
+        far, K = np.inf, len(self._filters)
+        most = (np.inf,) * 5 if limits is None else (*limits, np.inf)[:5]
+        move = self._moves(scores.error)
         ahead = move.tolist()
         alarms, out = 0, np.empty((len(one.surprisal), _RUN + 1))
         parts = (one.surprisal, scores.score, scores.signed, scores.same)
@@ -257,17 +241,26 @@ class CalibratedRule(AlarmRule):
                 more = less = up = down = 0.0
             run = run + 1 if same else 0.0
             out[t, 1:] = max(more, less), max(up, down), run
-            alone = s > a or ahead[t] > e
-            if quiet <= 0 and (alone or max(more, less) > b or max(up, down) > c or run > d):
-                alarms, quiet = alarms + 1, float(self._cool)
+            if quiet > 0:
+                alarm, told = s > far, [s]
+            else:
+                told = [s, max(more, less), max(up, down), run, ahead[t]]
+                alarm = any(map(gt, told, most))
+            if alarm:
+                alarms, quiet, far = alarms + 1, float(self._cool), self._far(told, most[0])
                 more = less = up = down = run = 0.0
                 # what gave this alarm, and what follows within the cool-down, gives no other one
-                first = t + self._cool + 1
-                ahead[first : first + K - 1] = self._moves(scores.error[first : first + K - 1]).tolist()
+                after = slice(t + self._cool + 1, t + self._cool + K)
+                ahead[after] = self._moves(scores.error[after]).tolist()
             else:
                 quiet -= 1
         out[:, 0] = one.surprisal
         return np.column_stack([out, move] if K else [out]), alarms
+
+    def _far(self, told: Sequence[float], least: float) -> float:
+        """Return the surprisal, at least ``least``, that gives an alarm in the cool-down of one of these statistics."""
+        began = max(float(r(np.array(x))) for r, x in zip(self._rarities, told, strict=False))
+        return max(self._rarities[0].inverse(FAR * began), least)
 
     def _moves(self, errors: Array) -> Array:
         """Return how well the errors of a sequence (T,) fit a move of the level, (T,); zeros without a response."""
@@ -286,8 +279,7 @@ class CalibratedRule(AlarmRule):
         k alarms show how the tail falls leaves it uncertain, so the chance to be further by x in powers of e is not
         exp(-x) but its mean over what is possible, (1 + x / k)^-k.
         """
-        events, wanted = self._events, self.rate * self._events
-        least = max(wanted, min(float(ENOUGH), events / (CROWDED * (self._cool + 1))))
+        events, wanted, least = self._events, self.rate * self._events, self._least
         low, high = 0.0, 12.0
         for _ in range(20):
             middle = (low + high) / 2
@@ -318,7 +310,8 @@ def alarm_rule(
             the fit itself only the held-out part is used, by the weights from before the refit.
         held_out: The share of the reference at its end that is used; None is all of newer data, and the held-out part
             of the data of the fit.
-        cool_down: The number of events after an alarm that give none. None is 10, or fewer if the rate leaves no room.
+        cool_down: The number of events after an alarm that give none, unless they are far rarer than it. None is 10, or
+            fewer if the rate leaves no room.
 
     Raises:
         ConfigError: The rate is not between 0 and 1, or the model is a DirectModel.

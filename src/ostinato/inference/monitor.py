@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -204,11 +204,14 @@ class Monitor:
         Raises:
             ModelFileError: The file is damaged, or its states belong to another model.
         """
-        self._kept, self._series = load_states(path, digest or model_digest(self.model)), {}
-        width = 0 if self.rule is None else self.rule.width
-        if self.rule is None or all(len(one.memory) == width for one in self._kept.values()):
+        kept, self._series = load_states(path, digest or model_digest(self.model)), {}
+        start = np.zeros(0) if self.rule is None else self.rule.start()
+        # all rows of a file are of one rule, also those of series that do not come again
+        alike = all(one.memory.shape == start.shape for one in kept.values())
+        self._kept = kept if alike else {key: replace(one, memory=start) for key, one in kept.items()}
+        if self.rule is None or alike:
             return []
-        return ["the states were written without an alarm, so the alarm begins anew for each series"]
+        return ["the states are of another rule of alarms, or of none, so the alarm begins anew for each series"]
 
     def __len__(self) -> int:
         """Return the number of series so far."""
@@ -229,7 +232,7 @@ class Monitor:
         if kept is not None:
             stream.resume(kept.held)
             clock.set_times(kept.clock)
-            start = kept.memory if len(kept.memory) == len(start) else start
+            start = kept.memory
         return _Series(stream, clock, start[None])
 
 

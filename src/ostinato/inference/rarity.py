@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import ndtri
 
 Array = NDArray[np.float64]
 
@@ -83,8 +84,37 @@ def sum_slope(scores: Sequence[Array], slack: float) -> float:
         slack: What is taken from each score before the sum.
     """
     count = sum(map(len, scores))
-    lags = int(np.cbrt(count))
-    total = sum(float(x @ x) for x in scores)
+    return 2 * slack / (max(_long_run(scores, int(np.cbrt(count))) / count, 0.1) * float(np.log(10)))
+
+
+def rate_interval(surprisals: Sequence[Array], rate: float, least: float) -> tuple[float, float]:
+    """Return the 90 % interval of the share of alarms that a threshold from held-out data gives on others like them.
+
+    A threshold at which k held-out events were alarms leaves the logarithm of their share a variance of 1 / k. Where
+    it is continued to a rate that is e^x times less, the slope of the tail, from those k, leaves x^2 / k more. Great
+    values that come together say less: both are times the dispersion of the events that are rarer than 1 in 5, which
+    is 1 if they are independent.
+
+    Args:
+        surprisals: The surprisals of each held-out sequence, without missing ones, (T,) each.
+        rate: The rate that was asked for.
+        least: The number k of held-out alarms that the threshold comes from, or is continued from.
+    """
+    count = sum(map(len, surprisals))
+    great = np.quantile(np.concatenate(surprisals), 0.8)
+    above = [np.asarray(x > great, dtype=np.float64) for x in surprisals]
+    mean = sum(map(np.sum, above)) / count
+    centred = [x - mean for x in above]
+    alone = sum(float(x @ x) for x in centred)
+    dispersion = max(_long_run(centred, int(np.sqrt(count))) / alone, 1.0) if alone else 1.0
+    further = max(float(np.log(least / (rate * count))), 0.0)
+    factor = float(np.exp(ndtri(0.95) * np.sqrt(dispersion * (1 + further**2) / least)))
+    return rate / factor, min(rate * factor, 1.0)
+
+
+def _long_run(parts: Sequence[Array], lags: int) -> float:
+    """Return the squares of centred sequences (T,) and their products up to a lag, summed with Bartlett's weights."""
+    total = sum(float(x @ x) for x in parts)
     for j in range(1, lags + 1):
-        total += 2 * (1 - j / (lags + 1)) * sum(float(x[j:] @ x[:-j]) for x in scores)
-    return 2 * slack / (max(total / count, 0.1) * float(np.log(10)))
+        total += 2 * (1 - j / (lags + 1)) * sum(float(x[j:] @ x[:-j]) for x in parts)
+    return total

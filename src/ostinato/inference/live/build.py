@@ -22,8 +22,8 @@ def live(model: SequenceModel, unique_id: str, step: float = 1.0, doubt: Doubt |
     """Return the step of a model in plain numbers for one series; None if a part of the model has no such form.
 
     The form exists for continuous values with a normal or Student's t emission, and for symbols with a categorical
-    emission, if the engine can step the backbone and the model is on the CPU. It also exists for adaptive filters
-    and exponential smoothing without a backbone, and for adaptive counts, alone or mixed with a network.
+    emission, if every layer of the backbone has a live step and the model is on the CPU. It also exists for adaptive
+    filters and exponential smoothing without a backbone, and for adaptive counts, alone or mixed with a network.
 
     Args:
         model: The model.
@@ -39,7 +39,7 @@ def live(model: SequenceModel, unique_id: str, step: float = 1.0, doubt: Doubt |
 
 
 def _cells(model: SequenceModel, unique_id: str, doubt: Doubt | None) -> Live | None:
-    """Return the step of a model whose backbone is a stack of cells, or that has none; None without such a form."""
+    """Return the step of a model without a backbone, or whose layers all have a live step; None for other models."""
     steps, emission = steps_of(model), model.emission
     if steps is None:
         return None

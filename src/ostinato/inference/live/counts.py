@@ -8,13 +8,13 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from ostinato.inference.live.step import Floats, Live, array_of, bind, cells_of
+from ostinato.inference.live.layers import Floats, LiveLayer, array_of, bind, layers_of
+from ostinato.inference.live.step import Live
 from ostinato.layers.counts import Counts
 from ostinato.layers.front import SymbolFront
 from ostinato.layers.mixture import Mixture
 from ostinato.model import SequenceModel
 from ostinato.ops.counts.form import LEARNED, CountsState
-from ostinato.ops.engine.step import Step
 from ostinato.shapes import State
 
 
@@ -33,7 +33,7 @@ class CountsStep:
     state: State
     logs: Floats
 
-    def __init__(self, model: SequenceModel, counts: Counts, cells: list[Step]) -> None:
+    def __init__(self, model: SequenceModel, counts: Counts, cells: list[LiveLayer]) -> None:
         """Build the step of a model of counts or of a mixture; ``of`` says whether there is one.
 
         Args:
@@ -48,9 +48,9 @@ class CountsStep:
     @classmethod
     def of(cls, model: SequenceModel) -> Self | None:
         """Return the step of a model, without a state until ``hold`` is called; None if the engine cannot make it."""
-        memory, cells = model.backbone, list[Step]()
+        memory, cells = model.backbone, list[LiveLayer]()
         if isinstance(memory, Mixture):
-            found = cells_of(memory.network)
+            found = layers_of(memory.network)
             if found is None or memory.head.weight.dtype != torch.float32:
                 return None
             memory, cells = memory.counts, found

@@ -1,4 +1,4 @@
-"""Symbols of many texts, one step after the other: by the engine, or by torch for the rest."""
+"""Symbols of many texts, one step after the other: by the engine and NumPy, or by torch for the rest."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from numpy.typing import NDArray
 from ostinato.data.readable import Readable
 from ostinato.emissions.choice import Choice
 from ostinato.inference.live.counts import CountsStep
-from ostinato.inference.live.step import Floats, array_of, bind, steps_of
+from ostinato.inference.live.layers import Floats, LiveLayer, array_of, bind
+from ostinato.inference.live.step import steps_of
 from ostinato.layers.cell import Cell
 from ostinato.layers.front import SymbolFront
 from ostinato.layers.stack import Stack
 from ostinato.model import SequenceModel
 from ostinato.ops.engine import light
-from ostinato.ops.engine.step import Step
 from ostinato.shapes import State
 
 
@@ -96,7 +96,7 @@ def writer_of(model: SequenceModel, state: State) -> Writer:
 
 
 def logits_of(model: SequenceModel, state: State) -> Logits:
-    """Return the logits after a state (B, ...), by the engine if it can step the model."""
+    """Return the logits after a state (B, ...), in plain numbers if every layer of the model has a live step."""
     front = model.front
     plain = isinstance(front, SymbolFront) and front.markov is None and not front.plain
     steps = steps_of(model) if plain and model.device.type == "cpu" else None
@@ -125,9 +125,9 @@ class _TorchLogits(Logits):
 
 @final
 class _PlainLogits(Logits):
-    """The logits of a network whose layers the engine steps, on arrays that keep their place."""
+    """The logits of a network whose layers all have a live step, on arrays that keep their place."""
 
-    def __init__(self, model: SequenceModel, steps: list[Step], embedding: Floats, state: State) -> None:
+    def __init__(self, model: SequenceModel, steps: list[LiveLayer], embedding: Floats, state: State) -> None:
         assert model.head is not None
         parts = model.parts(state)
         rows = len(state[0])

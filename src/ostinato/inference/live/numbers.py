@@ -9,12 +9,12 @@ from typing import Any, final
 import numpy as np
 
 from ostinato.inference.live.doubt import Doubt
-from ostinato.inference.live.step import array_of, places
+from ostinato.inference.live.layers import LiveLayer, array_of
+from ostinato.inference.live.step import places
 from ostinato.inference.live.values import LiveValues
 from ostinato.layers.ar import AR
 from ostinato.layers.volatility import FARTHEST
 from ostinato.model import SequenceModel
-from ostinato.ops.engine.step import Step
 
 
 @final
@@ -24,7 +24,7 @@ class LiveNumbers(LiveValues):
     def __init__(
         self,
         model: SequenceModel,
-        steps: list[Step],
+        steps: list[LiveLayer],
         ar: AR,
         location: Any,
         scale: Any,

@@ -1,4 +1,4 @@
-"""Sample paths of continuous values in plain numbers, with torch only if the engine cannot step the backbone."""
+"""Sample paths of continuous values in plain numbers, with torch only if a layer of the backbone has no live step."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from torch import Tensor
 
 from ostinato.emissions.conditional import Conditional
 from ostinato.emissions.emission import Floats, PlainDraws, Support
-from ostinato.inference.live.step import array_of, bind, places, steps_of
+from ostinato.inference.live.layers import array_of, bind
+from ostinato.inference.live.step import places, steps_of
 from ostinato.layers.ar import AR
 from ostinato.layers.front import InnovationFront
 from ostinato.layers.volatility import FARTHEST

@@ -1,7 +1,8 @@
 """The step of a model on one value of a live sequence, in plain numbers and without the dispatch of torch.
 
 A call of torch costs microseconds, and one step of a model takes dozens of calls. Here a step runs on NumPy arrays in
-place, and the engine's Step runs the recurrences. The laws of a stream test that both ways give the same numbers.
+place, and ``layers`` has the steps of the backbone's layers. The laws of a stream test that both ways give the same
+numbers.
 """
 
 from __future__ import annotations
@@ -13,17 +14,11 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
+from ostinato.inference.live.layers import Floats, LiveLayer, array_of, bind, layers_of
 from ostinato.layers.ar import AR
-from ostinato.layers.cell import Cell
-from ostinato.layers.recurrence import Recurrence
-from ostinato.layers.stack import Stack
 from ostinato.model import SequenceModel
-from ostinato.ops.engine.step import Step
 from ostinato.shapes import State
-
-Floats = NDArray[np.float32]
 
 
 def one_step(values: Any) -> list[float] | None:
@@ -61,9 +56,9 @@ class Live(ABC):
 
 
 class LiveCells(Live):
-    """A model whose backbone is a stack of cells, or that has none."""
+    """A model whose backbone is a stack of layers with a live step, or that has none."""
 
-    def __init__(self, model: SequenceModel, steps: list[Step]) -> None:
+    def __init__(self, model: SequenceModel, steps: list[LiveLayer]) -> None:
         """Build the step, without a state until ``hold`` is called.
 
         Args:
@@ -110,57 +105,13 @@ class LiveCells(Live):
     _input: Floats
 
 
-def steps_of(model: SequenceModel) -> list[Step] | None:
-    """Return the engine's steps of the backbone, the lowest first; None unless the engine can step all in float32."""
-    steps = [] if model.backbone is None else cells_of(model.backbone)
-    return None if model.constant.dtype != torch.float32 else steps
-
-
-def cells_of(backbone: Recurrence) -> list[Step] | None:
-    """Return the engine's steps of a stack of cells, the lowest first; None unless the engine can step all."""
-    layers = list(backbone.layers) if isinstance(backbone, Stack) else []
-    steps = [layer.live() for layer in layers if isinstance(layer, Cell)]
-    whole = [step for step in steps if step is not None]
-    return None if not whole or len(whole) < len(layers) else whole
-
-
-def bind(steps: list[Step], held: list[Floats], below: Floats) -> tuple[list[Callable[[], None]], Floats]:
-    """Return the calls that run a stack of layers once, and the array that then holds the input of the head.
-
-    Args:
-        steps: The layers, the lowest first.
-        held: The states of the layers, which the calls replace in place.
-        below: The input of the lowest layer.
-    """
-    calls: list[Callable[[], None]] = []
-    for i, step in enumerate(steps):
-        states, held = held[: step.states], held[step.states :]
-        calls.append(step.bound(below, *states))
-        h = states[0]
-        if i and below.shape == h.shape:
-            # with a residual connection the layer above reads the sum
-            total = np.zeros_like(h)
-            calls.append(_sum(below, h, total))
-            h = total
-        below = h
-    return calls, below
+def steps_of(model: SequenceModel) -> list[LiveLayer] | None:
+    """Return the steps of the backbone's layers, the lowest first; None unless every layer has one in float32."""
+    layers = [] if model.backbone is None else layers_of(model.backbone)
+    return None if model.constant.dtype != torch.float32 else layers
 
 
 def places(ar: AR) -> slice | NDArray[np.int64]:
     """Return where the values at the lags of an autoregression are among its last values, the newest first."""
     dense = len(ar.lags) == ar.order
     return slice(0, ar.order) if dense else np.array(ar.lags, dtype=np.int64) - 1
-
-
-def array_of(t: Tensor) -> Floats:
-    """Return the values of a tensor, without a copy if they are contiguous."""
-    return np.ascontiguousarray(t.detach().numpy())
-
-
-def _sum(a: Floats, b: Floats, total: Floats) -> Callable[[], None]:
-    """Return the call that writes a + b into total."""
-
-    def add() -> None:
-        np.add(a, b, out=total)
-
-    return add

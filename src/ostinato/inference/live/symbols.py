@@ -7,17 +7,17 @@ from typing import Any, final
 
 import numpy as np
 
-from ostinato.inference.live.step import LiveCells, array_of
+from ostinato.inference.live.layers import LiveLayer, array_of
+from ostinato.inference.live.step import LiveCells
 from ostinato.layers.front import SymbolFront
 from ostinato.model import SequenceModel
-from ostinato.ops.engine.step import Step
 
 
 @final
 class LiveSymbols(LiveCells):
     """The live step of a model of text: each symbol is the input of the next step."""
 
-    def __init__(self, model: SequenceModel, steps: list[Step], front: SymbolFront) -> None:
+    def __init__(self, model: SequenceModel, steps: list[LiveLayer], front: SymbolFront) -> None:
         """Build the step, without a state until ``hold`` is called.
 
         Args:

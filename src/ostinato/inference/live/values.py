@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from ostinato.emissions.live import earlier
 from ostinato.inference.live.doubt import Doubt
+from ostinato.inference.live.layers import LiveLayer
 from ostinato.inference.live.step import LiveCells, one_step
 from ostinato.model import SequenceModel
-from ostinato.ops.engine.step import Step
 
 
 class LiveValues(LiveCells):
@@ -23,7 +23,7 @@ class LiveValues(LiveCells):
     def __init__(
         self,
         model: SequenceModel,
-        steps: list[Step],
+        steps: list[LiveLayer],
         location: Any,
         scale: Any,
         least: Any,
