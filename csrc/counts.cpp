@@ -174,8 +174,7 @@ struct Counts {
     }
 
     uint32_t* bucket(uint64_t h) const {
-        const int64_t buckets = mask ? (mask + 1) * 2 / kBucket : 1;
-        return row.entries + (int64_t(h & 0x7FFFFFFF) & (buckets - 1)) * kBucket * 2;
+        return row.entries + (int64_t(h & 0x7FFFFFFF) & mask) * kBucket * 2;  // as many buckets as slots
     }
 
     // Returns the entry of a context; for a new one that of its bucket is dropped which came least.

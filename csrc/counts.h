@@ -43,7 +43,7 @@ struct Row {
     float* weights;      // (sets, 32)
     float* last;         // (V - 1, 4): the weights of the mixers
     float* corrections;  // (2, rows, bins)
-    uint32_t* entries;   // (2 S, 2), at least 4: the directory of the second form, a check, and (symbol + 1) << 7 | times
+    uint32_t* entries;   // (4 S, 2): the directory of the second form, a check, and (symbol + 1) << 7 | times
 };
 
 // One row of a call.

@@ -54,7 +54,8 @@ class Counts(AdaptiveMemory):
     A symbol is a path of decisions down a binary tree over the vocabulary. Contexts (the last 0 .. 6, 8, 11 and 16
     symbols, the word so far, the word before it, characters further back) remember what was decided; regressions with
     weights by decision, by the last symbol, by the place in the word and by how certain the contexts are mix them, and
-    two corrections learn what became of such a mixture. So the output (..., V), log P(x_t = v) in nats, sums to one exactly.
+    two corrections learn what became of such a mixture. So the output (..., V), log P(x_t = v) in nats, sums to one
+    exactly.
 
     The input is the number of the previous symbol (..., 1), as a float; V, the number of symbols, at the start. With a
     network its log probabilities of x_t (V) follow it, and are mixed like a context.
@@ -275,7 +276,7 @@ class Counts(AdaptiveMemory):
         return 3
 
     def tree(self) -> tuple[Tensor, ...]:
-        """Return the arrays of the tree of decisions (``form.Tree``), the letter of each symbol, and what begins one."""
+        """Return the arrays of ``form.Tree``, the letter of each symbol, and, of the second form, what begins one."""
         arrays = self.child, self.group, self.place, self.depth, self.start, self.path, self.letter
         return (*arrays, self.begins) if self.form > 1 else arrays
 

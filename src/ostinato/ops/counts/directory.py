@@ -1,4 +1,4 @@
-"""The directory of the second form of adaptive counts, written out: which symbol alone has followed each context so far.
+"""The directory of adaptive counts of the second form, written out: which symbol alone has followed each context.
 
 Most contexts are followed by one symbol and no other. What they remember of a decision on its path is then what as many
 equal answers leave, so that an entry of two words stands for all of their slots. An entry holds a check, and

@@ -13,8 +13,8 @@ from ostinato.errors import ConfigError, ModelFileError
 
 Ints = NDArray[np.int32]
 
-#: The inputs of a mixer, the sets of mixing weights, the histories of a decision, the bins and the rows of a correction,
-#: the words of a slot, and the entries of a bucket of the directory; those of csrc/counts.h.
+#: The inputs of a mixer, the sets of mixing weights, the histories of a decision, the bins and the rows of a
+#: correction, the words of a slot, and the entries of a bucket of the directory; those of csrc/counts.h.
 INPUTS, MIXERS, HISTORIES, BINS, ROWS, SLOT, BUCKET = 32, 4, 1024, 33, 1 << 13, 8, 4
 #: The place of the number of learned steps in the path.
 LEARNED = 12
@@ -41,7 +41,7 @@ def weight_sets(vocabulary: int, form: int) -> int:
 
 def entries(slots: int, form: int) -> int:
     """Return the number of entries of the directory that goes with some slots; the first form has none."""
-    return max(2 * slots, BUCKET) if form > 1 else 0
+    return 4 * slots if form > 1 else 0
 
 
 def form_of(tree: Sequence[object]) -> int:
@@ -115,7 +115,7 @@ class CountsState(NamedTuple):
         weights: The weights of the mixers, (B, sets, 32), float32.
         last: The weights of the mixers' own mixture, (B, V - 1, 4), float32.
         corrections: The probability that became of a predicted one, (B, 2, rows, bins), float32.
-        entries: The directory of contexts, (B, 2 S, 2), int32: a check, and how often the context was met; the symbol
+        entries: The directory of contexts, (B, 4 S, 2), int32: a check, and how often the context was met; the symbol
             + 1 above it while it was always the same. (B, 0, 2) in the first form.
     """
 

@@ -6,10 +6,10 @@ data compression"), over a binary tree of decisions in the place of the bits of 
 1. *Learn* the symbol before, along its path. Every context c remembers of every decision a word: a probability p_c, how
    often it was met, how often each answer came of late, and the last two answers. The latter two are its history s, and
    a map per context learns how probable an assent is after it. The inputs of the mixers are log odds of that map and
-   3 (p_c - 1/2). Each of four weight vectors, chosen by the decision, by the symbol before, by the length of the word so
-   far and by how certain the orders 1 to 6 are, gives dot products d_k; their own mixture sum_k v_k d_k is the log odds.
-   Two corrections interpolate what became of such odds after one and two symbols. P(assent) = half the mixture, a
-   quarter each.
+   3 (p_c - 1/2). Each of four weight vectors, chosen by the decision, by the symbol before, by the length of the word
+   so far and by how certain the orders 1 to 6 are, gives dot products d_k; their own mixture sum_k v_k d_k is the log
+   odds. Two corrections interpolate what became of such odds after one and two symbols. P(assent) = half the mixture,
+   a quarter each.
 2. *Push* the symbol onto the contexts.
 3. *Assert* the product of the answers on the path of each symbol.
 
@@ -44,6 +44,7 @@ _FIRST, _LATER, _COOLING = 0.02, 0.002, 20_000.0
 _LAST_RATE, _CORRECTED, _SEEN = 0.002, 0.02, 255.0
 #: The context that must have been met before a longer one is remembered; -1 for none.
 _SHORTER = (-1, -1, -1, 2, 3, 4, 5, 6, -1, 8, -1, 9)
+
 
 def unroll_(
     tree: tuple[Tensor, ...],
@@ -221,7 +222,7 @@ class _Row:
                 self.slots[self._slot(h)] = [_check(h), *words]
 
     def _has_slots(self, c: int) -> bool:
-        return self.directory is None or self.directory.entry[c] is not None and self.directory.only[c] < 0
+        return self.directory is None or (self.directory.entry[c] is not None and self.directory.only[c] < 0)
 
     def _slot(self, h: int) -> int:
         """Return the slot of a hash; for a new one that of four is dropped whose first decision was met least."""
