@@ -127,7 +127,8 @@ void counts(const CountsSizes& sizes, const std::vector<Address>& tree, const st
             Address lengths, Address x, Address network, Address out, Address nats) {
     const auto [rows, steps, symbols, slots] = sizes;
     const Tree t{symbols, at<int32_t>(tree[0]), at<int32_t>(tree[1]), at<int32_t>(tree[2]), at<int32_t>(tree[3]),
-                 at<int32_t>(tree[4]), at<int32_t>(tree[5]), at<int32_t>(tree[6])};
+                 at<int32_t>(tree[4]), at<int32_t>(tree[5]), at<int32_t>(tree[6]),
+                 tree.size() > 7 ? at<int32_t>(tree[7]) : nullptr};
     for (Index b = 0; b < rows; ++b) {  // the last symbol + 1 is an index
         const auto [address, stride] = state[1];
         const int64_t last = *at<int64_t>(address + Address(stride * b));
@@ -140,7 +141,8 @@ void counts(const CountsSizes& sizes, const std::vector<Address>& tree, const st
             return address ? address + Address(stride * b) : Address(0);
         };
         const Row row{at<float>(of(0)), at<int64_t>(of(1)), at<float>(of(2)), at<uint32_t>(of(3)),
-                      at<float>(of(4)), at<float>(of(5)),   at<float>(of(6)), at<float>(of(7))};
+                      at<float>(of(4)), at<float>(of(5)),   at<float>(of(6)), at<float>(of(7)),
+                      at<uint32_t>(of(8))};
         const Index own = lengths ? at<Index>(lengths)[b] : steps;
         counts_unroll(t, slots, row,
                       {own, rows, at<int64_t>(x) + b, network ? at<float>(network) + b * symbols : nullptr,

@@ -14,9 +14,9 @@ constexpr float kSpread = 3.0f;       // what a decision's own estimate counts f
 constexpr float kFirst = 0.02f, kLater = 0.002f, kCooling = 20000.0f;  // the rate of the mixers, and its fall
 constexpr float kLastRate = 0.002f, kCorrected = 0.02f;
 constexpr float kSeen = 255.0f;       // a history goes on adapting as if it had been seen so often
-constexpr int kNetwork = 2 * kContexts + 1;  // the first input of the network
+constexpr int kRepeats = 127;         // the most times that the directory counts
 // The context that must have been met before a longer one is remembered; -1 for none. Most long contexts never return.
-constexpr int kShorter[kContexts] = {-1, -1, -1, 2, 3, 4, 5, 6, -1, 8, -1, 9};
+constexpr int kShorter[kFirstForm] = {-1, -1, -1, 2, 3, 4, 5, 6, -1, 8, -1, 9};
 constexpr uint64_t kA = 0x9E3779B97F4A7C15ull, kB = 0xD6E8FEB86659FD93ull, kC = 0xA0761D6478BD642Full,
                    kD = 0xE7037ED1A0B428DBull, kE = 0x8EBC6AF09C88C6E3ull, kF = 0x2127599BF4325C37ull,
                    kG = 0x632BE59BD9B4E019ull;
@@ -56,6 +56,11 @@ uint64_t scattered(uint64_t h) {
     return h ^ (h >> 29);
 }
 
+uint64_t joined(uint64_t h, uint64_t x) {
+    h = (h + x + 1) * kA;
+    return h ^ (h >> 29);
+}
+
 // What a context remembers of a decision, in one word: a probability in 16 bits; how often it was met, up to 63; how
 // often each answer came of late, up to 15; the last two answers.
 struct Memory {
@@ -64,6 +69,11 @@ struct Memory {
     int met() const { return int(word >> 16) & 63; }
     int history() const { return int(word >> 22); }
     int recent() const { return int(word >> 22) & 255; }
+    // 0 for never met, 1 for both answers of late, 2 for one answer alone, 3 for one alone that came three times.
+    int certain() const {
+        const bool both = (word >> 22) & 15 && (word >> 26) & 15;
+        return met() == 0 ? 0 : both ? 1 : met() > 2 ? 3 : 2;
+    }
     Memory after(int answer, float forget) const {
         int count = met(), no = int(word >> 22) & 15, yes = int(word >> 26) & 15;
         float p = count ? float(word & 0xFFFF) / 65536.0f : 0.5f;
@@ -83,7 +93,7 @@ struct Memory {
 // One decision as the mixers see it, and what they make of it.
 struct Seen {
     float input[kInputs];
-    int history[kContexts];
+    int history[kSecondForm];
     float* weights[kMixers];
     float dot[kMixers];
     float odds, p, final, fraction;
@@ -94,19 +104,34 @@ struct Counts {
     const Tree& tree;
     const int64_t mask;
     const Row& row;
-    uint64_t context[kContexts];
-    uint64_t hash[kContexts];
-    uint32_t found[kContexts][kSlot];
-    bool met[kContexts];
+    const int contexts;
+    uint64_t context[kSecondForm];
+    uint64_t hash[kSecondForm];
+    uint32_t found[kSecondForm][kSlot];
+    bool met[kSecondForm];
     int seen_group = -1;
+    // What the directory of the second form says of a context: where (null for what it never met), the only symbol that
+    // ever followed (-1 for what has slots), and how often.
+    uint32_t* entry[kSecondForm];
+    int only[kSecondForm], times[kSecondForm];
+    uint32_t repeated[2][kRepeats + 1] = {{0}, {0}};  // what is remembered of the same answer so many times
+    int repeats[2] = {0, 0};                          // how many of these are there
 
-    Counts(const Tree& t, int64_t slots, const Row& r) : tree(t), mask(slots - 1), row(r) { contexts(); }
+    Counts(const Tree& t, int64_t slots, const Row& r) : tree(t), mask(slots - 1), row(r), contexts(t.contexts()) { place(); }
 
-    int64_t before(int k) const { return row.path[k - 1]; }
+    int64_t before(int k) const { return row.path[k <= 8 ? k - 1 : k + 4]; }
+
+    void place() {
+        if (tree.begins)
+            place_second();
+        else
+            place_first();
+        seen_group = -1;
+    }
 
     // The orders 0 to 6 and 8, the letters of the word so far, with one word before it, symbols 2 and 3 back, and the
     // word with two words before it.
-    void contexts() {
+    void place_first() {
         uint64_t h = 0;
         int c = 0;
         for (int k = 0; k <= 8; ++k) {
@@ -118,7 +143,94 @@ struct Counts {
         context[c++] = pair;
         context[c++] = ((uint64_t(before(2)) * 0x10001 + uint64_t(before(3))) * 977 + 5) * kD;
         context[c++] = (pair + uint64_t(row.path[10])) * kE;
-        seen_group = -1;
+    }
+
+    // The orders 0 to 6, 8, 11 and 16; the letters of the word so far, and with the word before it; how many symbols the
+    // word has, and the last one; the character so far, and the second and the third one before it; the word before, and
+    // the last symbol.
+    void place_second() {
+        uint64_t h = 0;
+        int c = 0;
+        for (int k = 0; k <= 16; ++k) {
+            if (k) h = joined(h, uint64_t(before(k)));
+            if (k <= 6 || k == 8 || k == 11 || k == 16) context[c++] = h;
+        }
+        const uint64_t word = uint64_t(row.path[8]), one = uint64_t(row.path[9]), last = uint64_t(before(1));
+        context[c++] = word;
+        context[c++] = joined(word, one);
+        context[c++] = joined(last, uint64_t(row.path[25]));
+        context[c++] = joined(joined(uint64_t(row.path[21]), uint64_t(row.path[23])), uint64_t(row.path[24]));
+        context[c++] = joined(last, one);
+        for (c = 0; c < contexts; ++c) {
+            context[c] = scattered(joined(context[c], uint64_t(c)));
+            __builtin_prefetch(bucket(context[c]));
+        }
+        for (c = 0; c < contexts; ++c) {
+            entry[c] = enter(context[c], false);
+            only[c] = entry[c] ? int(entry[c][1] >> 7) - 1 : -1;
+            if (only[c] >= tree.symbols) only[c] = -1;  // from a state that something else wrote
+            times[c] = entry[c] ? int(entry[c][1] & kRepeats) : 0;
+        }
+    }
+
+    uint32_t* bucket(uint64_t h) const {
+        return row.entries + (int64_t(h & 0x7FFFFFFF) & mask) * kBucket * 2;  // as many buckets as slots
+    }
+
+    // Returns the entry of a context; for a new one that of its bucket is dropped which came least.
+    uint32_t* enter(uint64_t h, bool make) const {
+        const uint32_t check = uint32_t(h >> 40) | 1;
+        uint32_t *dropped = nullptr, *e = bucket(h);
+        int fewest = 1 << 30;
+        for (int k = 0; k < kBucket; ++k, e += 2) {
+            if (e[0] == check) return e;
+            const int came = e[0] ? int(e[1] & kRepeats) : -1;
+            if (came < fewest) fewest = came, dropped = e;
+        }
+        if (!make) return nullptr;
+        dropped[0] = check, dropped[1] = 0;
+        return dropped;
+    }
+
+    uint32_t repeat(int answer, int count) {
+        for (int& k = repeats[answer]; k < count; ++k)
+            repeated[answer][k + 1] = Memory{repeated[answer][k]}.after(answer, row.rate[1]).word;
+        return repeated[answer][count];
+    }
+
+    // A context that one symbol alone followed has no slots: what it remembers of a decision follows from how often.
+    uint32_t followed(int c, int decision) {
+        if (only[c] < 0) return 0;
+        const int i = tree.start[only[c]] + tree.depth[decision];
+        return i < tree.start[only[c] + 1] && tree.path[i] >> 1 == decision ? repeat(tree.path[i] & 1, times[c]) : 0;
+    }
+
+    bool has_slots(int c) const { return !tree.begins || (entry[c] && only[c] < 0); }
+
+    // Gives slots to the contexts that another symbol alone had followed so far.
+    void widen(int64_t symbol) {
+        for (int c = 0; c < contexts; ++c) {
+            if (only[c] < 0 || only[c] == symbol) continue;
+            uint32_t* slot = nullptr;
+            int group = -1;
+            for (int i = tree.start[only[c]]; i < tree.start[only[c] + 1]; ++i) {
+                const int decision = tree.path[i] >> 1;
+                if (tree.group[decision] != group) {
+                    group = tree.group[decision];
+                    slot = find(scattered(context[c] + uint64_t(group) * kG), true);
+                }
+                slot[tree.place[decision] + 1] = repeat(tree.path[i] & 1, times[c]);
+            }
+            only[c] = -1;
+            entry[c][1] = uint32_t(times[c]);
+        }
+    }
+
+    void enter_all(int64_t symbol) {
+        for (int c = 0; c < contexts; ++c)
+            if (entry[c] && int(entry[c][1] & kRepeats) < kRepeats) ++entry[c][1];
+        for (int c = 0; c < contexts; ++c)
+            if (!entry[c]) enter(context[c], true)[1] = uint32_t(symbol + 1) << 7 | 1;
     }
 
     uint32_t* find(uint64_t h, bool make) const {
@@ -141,11 +253,13 @@ struct Counts {
     void open(int group) {
         if (group == seen_group) return;
         seen_group = group;
-        for (int c = 0; c < kContexts; ++c) {
+        for (int c = 0; c < contexts; ++c) {
+            if (!has_slots(c)) continue;
             hash[c] = scattered(context[c] + uint64_t(group) * kG);
             __builtin_prefetch(row.slots + (int64_t(hash[c] & 0x7FFFFFFF) & mask) * kSlot);
         }
-        for (int c = 0; c < kContexts; ++c) {
+        for (int c = 0; c < contexts; ++c) {
+            if (!has_slots(c)) continue;
             const uint32_t* slot = find(hash[c], false);
             met[c] = slot != nullptr;
             if (slot)
@@ -156,18 +270,42 @@ struct Counts {
     }
 
     void close() {
-        for (int c = 0; c < kContexts; ++c) {
-            if (!met[c] && kShorter[c] >= 0 && !met[kShorter[c]]) continue;
+        for (int c = 0; c < contexts; ++c) {
+            if (!has_slots(c) || (!tree.begins && !met[c] && kShorter[c] >= 0 && !met[kShorter[c]])) continue;
             uint32_t* slot = find(hash[c], true);
             std::memcpy(slot + 1, found[c] + 1, sizeof(found[c]) - sizeof(uint32_t));
         }
+    }
+
+    // The weights of a decision. First form: by itself, by the longest context that knows it, by the symbol before, and by
+    // recent answers. Second form: by itself, by the symbol before, by the length of the word so far, and by how certain the
+    // orders 1 to 6 are.
+    void choose(int decision, int at, int longest, int64_t* sets) const {
+        const int depth = tree.depth[decision] < 7 ? tree.depth[decision] : 7, V = tree.symbols;
+        sets[0] = decision;
+        int64_t from = V - 1;
+        if (tree.begins) {
+            const int64_t length = row.path[25] < 15 ? row.path[25] : 15;
+            int certain = 0;
+            for (int c = 1; c <= 6; ++c) certain = certain * 4 + Memory{found[c][at]}.certain();
+            sets[1] = from + before(1), from += V + 1;
+            sets[2] = from + (length > 0 ? length : 0) * 8 + depth, from += 16 * 8;
+            sets[3] = from + certain;
+            return;
+        }
+        const int third = Memory{found[3][at]}.met(), fifth = Memory{found[5][at]}.met();
+        const int longer = (third < 3 ? third : 3) * 2 + (fifth > 0);
+        sets[1] = from + longest * 8 + depth, from += (kFirstForm + 1) * 8;
+        sets[2] = from + before(1), from += V + 1;
+        sets[3] = from + Memory{found[1][at]}.recent() * 8 + longer;
     }
 
     void look(int decision, Seen& s) {
         open(tree.group[decision]);
         const int at = tree.place[decision] + 1, V = tree.symbols;
         int longest = 0;
-        for (int c = 0; c < kContexts; ++c) {
+        for (int c = 0; c < contexts; ++c) {
+            if (!has_slots(c)) found[c][at] = followed(c, decision);
             const Memory m{found[c][at]};
             s.history[c] = m.history();
             const bool known = m.met() != 0;
@@ -175,14 +313,11 @@ struct Counts {
             s.input[2 * c + 1] = known ? (m.p() - 0.5f) * kSpread : 0.0f;
             if (known && c < 8) longest = c + 1;
         }
-        s.input[2 * kContexts] = 0.3f;
-        s.input[kNetwork] = row.given ? row.given[decision] : 0.0f;
-        for (int i = kNetwork + 1; i < kInputs; ++i) s.input[i] = 0.0f;
-        const int third = Memory{found[3][at]}.met(), fifth = Memory{found[5][at]}.met();
-        const int longer = (third < 3 ? third : 3) * 2 + (fifth > 0);
-        const int depth = tree.depth[decision] < 7 ? tree.depth[decision] : 7;
-        const int64_t sets[kMixers] = {decision, (V - 1) + longest * 8 + depth, (V - 1) + (kContexts + 1) * 8 + before(1),
-                                       (V - 1) + (kContexts + 1) * 8 + (V + 1) + Memory{found[1][at]}.recent() * 8 + longer};
+        s.input[2 * contexts] = 0.3f;
+        s.input[2 * contexts + 1] = row.given ? row.given[decision] : 0.0f;
+        for (int i = 2 * contexts + 2; i < kInputs; ++i) s.input[i] = 0.0f;
+        int64_t sets[kMixers];
+        choose(decision, at, longest, sets);
         const float* last = row.last + int64_t(decision) * kMixers;
         float odds = 0.0f;
         for (int k = 0; k < kMixers; ++k) {
@@ -222,7 +357,7 @@ struct Counts {
             bin += (y - bin) * kCorrected;
         }
         const int at = tree.place[decision] + 1;
-        for (int c = 0; c < kContexts; ++c) {
+        for (int c = 0; c < contexts; ++c) {
             const Memory m{found[c][at]};
             if (m.met()) {
                 float* map = row.maps + (c * kHistories + s.history[c]) * 4;
@@ -251,6 +386,7 @@ struct Counts {
         const float steps = float(row.path[12]) / kCooling, fallen = kFirst / (1.0f + steps);
         const float rate = fallen > kLater ? fallen : kLater;
         seen_group = -1;  // of what was looked at to assert
+        if (tree.begins) widen(symbol);
         Seen s;
         for (int i = tree.start[symbol]; i < tree.start[symbol + 1]; ++i) {
             const int decision = tree.path[i] >> 1, answer = tree.path[i] & 1;
@@ -259,6 +395,7 @@ struct Counts {
             learn(s, decision, answer, rate);
         }
         if (seen_group >= 0) close();
+        if (tree.begins) enter_all(symbol);
         row.path[12] += 1;
     }
 
@@ -266,7 +403,9 @@ struct Counts {
         int64_t* path = row.path;
         if (symbol < 0 || symbol >= tree.symbols) {
             std::memset(path, 0, 11 * sizeof(int64_t));  // the start of a sequence
+            if (tree.begins) std::memset(path + 13, 0, 13 * sizeof(int64_t));
         } else {
+            if (tree.begins) push_second(symbol);
             std::memmove(path + 1, path, 7 * sizeof(int64_t));
             path[0] = symbol + 1;
             const int letter = tree.letter[symbol];
@@ -277,7 +416,20 @@ struct Counts {
                 path[10] = path[9], path[9] = path[8], path[8] = 0;
             }
         }
-        contexts();
+        place();
+    }
+
+    // What the second form keeps beyond the first one.
+    void push_second(int64_t symbol) {
+        int64_t* path = row.path;
+        std::memmove(path + 14, path + 13, 7 * sizeof(int64_t));
+        path[13] = path[7];
+        if (tree.begins[symbol]) {
+            std::memmove(path + 22, path + 21, 3 * sizeof(int64_t));
+            path[21] = 0;
+        }
+        path[21] = int64_t(joined(uint64_t(path[21]), uint64_t(symbol)));
+        path[25] = tree.letter[symbol] ? path[25] + 1 : 0;
     }
 
     void take(const float* network) {

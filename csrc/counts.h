@@ -6,14 +6,16 @@
 
 namespace ostinato {
 
-constexpr int kContexts = 12;     // the contexts of a symbol: see contexts() in counts.cpp
-constexpr int kInputs = 32;       // two for each context, a constant, two of the network, the rest 0
+// A memory has one of two forms: the first one is that of older models, which have no directory.
+constexpr int kFirstForm = 12;    // the contexts of a symbol in the first form: see contexts() in counts.cpp
+constexpr int kSecondForm = 15;   // and in the second one
+constexpr int kInputs = 32;       // two for each context, a constant, one of the network, the rest 0
 constexpr int kMixers = 4;        // the sets of mixing weights, of which each holds one that a decision uses
 constexpr int kHistories = 1024;  // what a context remembers of a decision, as a number
 constexpr int kBins = 33;         // the bins of a correction
 constexpr int kCorrections = 13;  // log2 of the rows of a correction
-constexpr int kPath = 16;         // the numbers of the path: see Row
 constexpr int kSlot = 8;          // the words of a slot: a check, and seven decisions
+constexpr int kBucket = 4;        // the entries of the directory among which a context has its own
 
 // The tree over the V symbols, in int32. Decisions are numbered so that a parent comes before its children.
 struct Tree {
@@ -25,19 +27,23 @@ struct Tree {
     const int32_t* start;   // (V + 1): where the path of a symbol begins
     const int32_t* path;    // decision * 2 + answer, from the root down
     const int32_t* letter;  // (V): the number of a letter, equal for both cases; 0 for what is not in a word
+    const int32_t* begins;  // (V): whether a character begins with the symbol; null in the first form
+    int contexts() const { return begins ? kSecondForm : kFirstForm; }
 };
 
 // The state of one row. What is learned is written only if rate[0] is not 0.
 struct Row {
     float* rate;         // (2): whether it learns; the least rate at which a decision forgets
     int64_t* path;       // (16): the last 8 symbols + 1, the word so far, two words before, whether the next symbol was
-                         // asserted, the steps learned
+                         // asserted, the steps learned; (26) in the second form, which goes on with the 8 symbols before
+                         // those, the character so far, three before it, and the symbols of the word so far
     float* given;        // (V - 1): the log odds of the network for the next symbol; null without one
     uint32_t* slots;     // (S, 8)
     float* maps;         // (contexts, histories, 4): log odds, probability, how often seen, not used
     float* weights;      // (sets, 32)
     float* last;         // (V - 1, 4): the weights of the mixers
     float* corrections;  // (2, rows, bins)
+    uint32_t* entries;   // (4 S, 2): the directory of the second form, a check, and (symbol + 1) << 7 | times
 };
 
 // One row of a call.

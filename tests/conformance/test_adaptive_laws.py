@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from ostinato.layers.counts import Counts
+from ostinato.ops.counts.form import network_input
 from ostinato.ops.engine import extension
 from ostinato.shapes import State
 
@@ -35,7 +36,7 @@ def counts(implementation: str, *, network: bool = False, steps: int = 150, symb
         implementation=implementation,
     )
     if network:
-        made.weights[:, 25] = 0.4  # as if the network had earned a weight
+        made.weights[:, network_input(made.form)] = 0.4  # as if the network had earned a weight
     return made
 
 

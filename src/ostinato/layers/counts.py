@@ -16,11 +16,11 @@ from ostinato.ops.counts import native
 from ostinato.ops.counts.form import (
     BINS,
     CONTEXTS,
+    FORM,
     HISTORIES,
     INPUTS,
     LEARNED,
     MIXERS,
-    NETWORK,
     PATH,
     ROWS,
     SLOT,
@@ -28,6 +28,8 @@ from ostinato.ops.counts.form import (
     Tree,
     balanced,
     check_tree,
+    entries,
+    network_input,
     weight_sets,
 )
 from ostinato.ops.selection import pick, prefers_native
@@ -39,24 +41,30 @@ FEWEST, MOST = 10, 21
 FORGET = 1 / 64
 #: The symbols that are learned together.
 BLOCK = 1 << 20
-#: The share of each mixing weight at the start.
-_SHARE = 0.15
+#: The sum of the mixing weights of the contexts at the start.
+_SHARES = 3.6
+#: What learning changes for good.
+_LEARNED = ("slots", "maps", "weights", "last", "corrections", "entries")
 
 
 @final
 class Counts(AdaptiveMemory):
-    """Counts of symbols in twelve contexts, mixed by logistic regressions that learn on line (Mahoney 2005).
+    """Counts of symbols in fifteen contexts, mixed by logistic regressions that learn on line (Mahoney 2005).
 
-    A symbol is a path of decisions down a binary tree over the vocabulary. Contexts (the last 0 .. 6 and 8 symbols, the
-    word so far, the words before it, two symbols back) remember what was decided; regressions with weights by decision,
-    by the longest context that is known, by the last symbol and by the recent decisions mix them, and two corrections
-    learn what became of such a mixture. So the output (..., V), log P(x_t = v) in nats, sums to one exactly.
+    A symbol is a path of decisions down a binary tree over the vocabulary. Contexts (the last 0 .. 6, 8, 11 and 16
+    symbols, the word so far, the word before it, characters further back) remember what was decided; regressions with
+    weights by decision, by the last symbol, by the place in the word and by how certain the contexts are mix them, and
+    two corrections learn what became of such a mixture. So the output (..., V), log P(x_t = v) in nats, sums to one
+    exactly.
 
     The input is the number of the previous symbol (..., 1), as a float; V, the number of symbols, at the start. With a
     network its log probabilities of x_t (V) follow it, and are mixed like a context.
 
-    The memory is bounded: a slot holds three levels of decisions in a context. When the slots of a context are full,
-    the one of four whose first decision was met least is dropped.
+    The memory is bounded. A directory knows each context by a symbol and a number for as long as the same symbol always
+    followed it, which is so of most; the others have slots, which hold three levels of decisions each. When the places
+    where a context may be are full, the one of four that was met least is dropped.
+
+    Models that were made before there was a directory have the first form: twelve contexts, and slots for each of them.
 
     Args:
         vocabulary: The number of symbols, V.
@@ -64,6 +72,7 @@ class Counts(AdaptiveMemory):
         decisions: The length of the paths of all symbols together.
         network: Whether the log probabilities of a network are mixed in.
         forget: The least rate at which a decision moves towards its latest answer, above 0 and at most 1.
+        form: The form of the memory, 1 or 2.
         implementation: The name of the implementation in ops.selection; None leaves the choice open.
     """
 
@@ -74,12 +83,14 @@ class Counts(AdaptiveMemory):
     start: Tensor
     path: Tensor
     letter: Tensor
+    begins: Tensor
     learned: Tensor
     slots: Tensor
     maps: Tensor
     weights: Tensor
     last: Tensor
     corrections: Tensor
+    entries: Tensor
 
     def __init__(
         self,
@@ -89,22 +100,29 @@ class Counts(AdaptiveMemory):
         *,
         network: bool = False,
         forget: float = FORGET,
+        form: int = FORM,
         implementation: str | None = None,
     ) -> None:
         super().__init__()
         if not 0 < forget <= 1:
             raise ConfigError(f"forget must be above 0 and at most 1, got {forget}", fix="use a number such as 0.016")
+        if form not in CONTEXTS:
+            raise ConfigError(f"form must be 1 or 2, got {form}", fix="leave form out")
         V = vocabulary
+        self.form = form
         self.input_size, self.output_size = 1 + (V if network else 0), V
         self.network, self.forget, self.implementation = network, forget, implementation
         shapes = {"child": (V - 1, 2), "group": (V - 1,), "place": (V - 1,), "depth": (V - 1,), "start": (V + 1,)}
         for name, shape in {**shapes, "path": (decisions,), "letter": (V,)}.items():
             self.register_buffer(name, torch.zeros(shape, dtype=torch.int32))
+        if form > 1:
+            self.register_buffer("begins", torch.ones(V, dtype=torch.int32))
+            self.register_buffer("entries", torch.zeros(entries(slots, form), 2, dtype=torch.int32))
         self.register_buffer("learned", torch.zeros(1, dtype=torch.int64))
         self.register_buffer("slots", torch.zeros(slots, SLOT, dtype=torch.int32))
-        self.register_buffer("maps", _first_maps())
-        weights = torch.zeros(weight_sets(V), INPUTS)
-        weights[:, :NETWORK] = _SHARE
+        self.register_buffer("maps", _first_maps(form))
+        weights = torch.zeros(weight_sets(V, form), INPUTS)
+        weights[:, : network_input(form) - (form > 1)] = _SHARES / (2 * CONTEXTS[form])
         self.register_buffer("weights", weights)
         self.register_buffer("last", torch.full((max(V - 1, 1), MIXERS), 1 / MIXERS))
         bins = torch.sigmoid((torch.arange(BINS) - BINS // 2) / 2)
@@ -112,19 +130,20 @@ class Counts(AdaptiveMemory):
 
     def config(self) -> dict[str, Any]:
         """Return the sizes that fix the shapes of the buffers, as JSON."""
-        return {
+        config = {
             "vocabulary": self.output_size,
             "slots": len(self.slots),
             "decisions": len(self.path),
             "network": self.network,
             "forget": self.forget,
         }
+        return config if self.form == 1 else {**config, "form": self.form}
 
     @classmethod
     def empty(cls, config: dict[str, Any]) -> Counts:
         """Return counts with the sizes of ``config()``, whose state_dict is still to be loaded."""
         return cls(config["vocabulary"], config["slots"], config["decisions"], network=config["network"],
-                   forget=config["forget"])  # fmt: skip
+                   forget=config["forget"], form=config.get("form", 1))  # fmt: skip
 
     @classmethod
     def fit(
@@ -133,8 +152,10 @@ class Counts(AdaptiveMemory):
         offsets: Ints,
         letters: Sequence[int],
         *,
+        begins: Sequence[bool] | None = None,
         network: bool = False,
         slots: int | None = None,
+        form: int = FORM,
         implementation: str | None = None,
     ) -> Counts:
         """Return counts that have learned sequences of symbols, in their order.
@@ -144,8 +165,10 @@ class Counts(AdaptiveMemory):
             offsets: Where the sequences begin and end in symbols, (B + 1,).
             letters: The number of the letter that each symbol of the vocabulary is, equal for both of its cases; 0 for
                 what does not belong to a word, (V,).
+            begins: Whether a character begins with each symbol, (V,); None means that each is a character.
             network: Whether the log probabilities of a network will be mixed in.
             slots: The number of slots; None chooses by N.
+            form: The form of the memory, 1 or 2.
             implementation: The name of the implementation in ops.selection; None leaves the choice open.
         """
         V = len(letters)
@@ -153,10 +176,12 @@ class Counts(AdaptiveMemory):
         tree = balanced(seen)
         if slots is None:
             slots = 1 << min(max(FEWEST, int(np.ceil(np.log2(max(1.5 * len(symbols), 1))))), MOST)
-        counts = cls(V, slots, len(tree.path), network=network, implementation=implementation)
+        counts = cls(V, slots, len(tree.path), network=network, form=form, implementation=implementation)
         for name, array in tree._asdict().items():
             getattr(counts, name).copy_(torch.from_numpy(array))
         counts.letter.copy_(torch.tensor(letters, dtype=torch.int32))
+        if begins is not None and form > 1:
+            counts.begins.copy_(torch.tensor(begins, dtype=torch.int32))
         counts.learn(symbols, offsets)
         return counts
 
@@ -187,7 +212,7 @@ class Counts(AdaptiveMemory):
             state: The state of one row, (1, ...) each.
         """
         own = CountsState(*state)
-        for name in ("slots", "maps", "weights", "last", "corrections"):
+        for name in _LEARNED[: None if self.form > 1 else -1]:
             getattr(self, name).copy_(getattr(own, name)[0])
         self.learned.copy_(own.path[0, LEARNED])
 
@@ -243,7 +268,7 @@ class Counts(AdaptiveMemory):
         """Return the state with some rows at the start of a sequence; they keep what they have learned."""
         own = CountsState(*state)
         path = own.path.clone()
-        path[rows, :LEARNED] = 0
+        path[rows] = torch.where(torch.arange(path.shape[1]) == LEARNED, path[rows], 0)
         return own._replace(path=path)
 
     def small(self, state: State) -> int:
@@ -251,8 +276,9 @@ class Counts(AdaptiveMemory):
         return 3
 
     def tree(self) -> tuple[Tensor, ...]:
-        """Return the arrays of the tree of decisions (``form.Tree``), and the letter of each symbol."""
-        return self.child, self.group, self.place, self.depth, self.start, self.path, self.letter
+        """Return the arrays of ``form.Tree``, the letter of each symbol, and, of the second form, what begins one."""
+        arrays = self.child, self.group, self.place, self.depth, self.start, self.path, self.letter
+        return (*arrays, self.begins) if self.form > 1 else arrays
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Counts:
         """Move the memory, and keep its types: the engine counts in words and floats of 32 bits."""
@@ -265,15 +291,16 @@ class Counts(AdaptiveMemory):
         super()._load_from_state_dict(*args, **named)
         *_, errors = args
         if not errors:
-            check_tree(Tree(*(t.numpy() for t in self.tree()[:-1])))
+            check_tree(Tree(*(t.numpy() for t in self.tree()[: len(Tree._fields)])))
 
     def _state(self, batch: int) -> State:
         """Return the state of one row, which shares the buffers of this memory."""
         rate = torch.tensor([[0.0, self.forget]]).repeat(batch, 1)
-        path = torch.zeros(batch, PATH, dtype=torch.int64)
+        path = torch.zeros(batch, PATH[self.form], dtype=torch.int64)
         path[:, LEARNED] = self.learned
         given = torch.zeros(batch, self.output_size - 1 if self.network else 0)
-        kept = (self.slots, self.maps, self.weights, self.last, self.corrections)
+        directory = self.entries if self.form > 1 else self.slots.new_zeros(0, 2)
+        kept = (self.slots, self.maps, self.weights, self.last, self.corrections, directory)
         return CountsState(rate, path, given, *(s[None] for s in kept))
 
     def _run(
@@ -292,7 +319,7 @@ class Counts(AdaptiveMemory):
         return out
 
 
-def _first_maps() -> Tensor:
+def _first_maps(form: int) -> Tensor:
     """Return log odds, probability and number of each history before anything is learned, (contexts, histories, 4).
 
     A history of a refusals and b assents begins at (b + 0.4) / (a + b + 0.8).
@@ -301,4 +328,4 @@ def _first_maps() -> Tensor:
     no, yes = history & 15, (history >> 4) & 15
     p = (yes + 0.4) / (no + yes + 0.8)
     first = torch.stack([torch.logit(p), p, torch.zeros_like(p), torch.zeros_like(p)], -1)
-    return first.expand(CONTEXTS, -1, -1).contiguous()
+    return first.expand(CONTEXTS[form], -1, -1).contiguous()

@@ -40,6 +40,13 @@ def letters_of(encoding: Encoding) -> list[int]:
     return [0, *(0 if point == -1 else encoding.spelling.letter(point) for point in points[1:])]
 
 
+def begins_of(encoding: Encoding) -> list[bool]:
+    """Return whether a character begins with each symbol, (V,); an unknown one is a character."""
+    assert isinstance(encoding, Alphabet)
+    points = np.array(encoding.vocabulary()[1:])
+    return [True, *((encoding.spelling.characters(points) > 0) | (points == -1)).tolist()]
+
+
 def counts_of(material: Material, part: Part = "known", *, network: bool = False) -> Counts:
     """Return counts that have learned a part of the data, whole sequences in a random order.
 
@@ -55,9 +62,9 @@ def counts_of(material: Material, part: Part = "known", *, network: bool = False
         order = np.random.default_rng(0).permutation(len(offsets) - 1)
         symbols = np.concatenate([symbols[offsets[i] : offsets[i + 1]] for i in order])
         offsets = np.cumsum([0, *np.diff(offsets)[order]], dtype=np.int64)
-    return Counts.fit(
-        unknown_if_once(symbols, material.encoding), offsets, letters_of(material.encoding), network=network
-    )
+    encoding = material.encoding
+    known, begins = unknown_if_once(symbols, encoding), begins_of(encoding)
+    return Counts.fit(known, offsets, letters_of(encoding), begins=begins, network=network)
 
 
 def unknown_if_once(symbols: NDArray[Any], encoding: Encoding) -> NDArray[Any]:

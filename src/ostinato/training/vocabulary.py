@@ -14,7 +14,7 @@ from ostinato.data.spelling import VOCABULARIES, Pieces, Spelling, spelling_from
 from ostinato.data.split import Split, split
 from ostinato.errors import ConfigError
 from ostinato.layers.counts import Counts
-from ostinato.training.adaptive import letters_of, unknown_if_once
+from ostinato.training.adaptive import begins_of, letters_of, unknown_if_once
 
 #: The number of characters of each part that the vocabularies are compared on: enough for a difference of a percent.
 COMPARED, JUDGED = 200_000, 30_000
@@ -91,7 +91,7 @@ def bits_per_character(train: SequenceSet, judged: SequenceSet) -> float:
     alphabet = Alphabet.fit(train)
     known, text = alphabet.encode(train), alphabet.encode(judged)
     symbols = unknown_if_once(known.values[:, 0].numpy(), alphabet)
-    counts = Counts.fit(symbols, known.offsets, letters_of(alphabet))
+    counts = Counts.fit(symbols, known.offsets, letters_of(alphabet), begins=begins_of(alphabet))
     state = counts.owned(counts.initial_state(1), learns=True)
     starts = np.insert(text.values[:, 0].numpy(), text.offsets[:-1], counts.output_size)
     nats = float(counts.settle_(torch.from_numpy(starts)[:, None], state).sum()) + float(text.log_measure[:].sum())

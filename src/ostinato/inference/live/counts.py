@@ -108,7 +108,7 @@ class CountsStep:
         """Take in the symbols of the step, (B,), which are learned now, and begin the next texts."""
         self._before[:] = symbols
         self._learn()
-        self._path[:, :LEARNED] = 0
+        self._path[:, :LEARNED] = self._path[:, LEARNED + 1 :] = 0
         self._before[:] = self._counts.output_size
         if self._cells:
             for old, new in zip(self._held, self._fresh, strict=True):

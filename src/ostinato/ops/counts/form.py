@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -12,18 +13,40 @@ from ostinato.errors import ConfigError, ModelFileError
 
 Ints = NDArray[np.int32]
 
-#: The contexts of a symbol, the inputs of a mixer, the sets of mixing weights, the histories of a decision, the bins
-#: and the rows of a correction, the numbers of the path, and the words of a slot; those of csrc/counts.h.
-CONTEXTS, INPUTS, MIXERS, HISTORIES, BINS, ROWS, PATH, SLOT = 12, 32, 4, 1024, 33, 1 << 13, 16, 8
-#: The place of the first input of the network, and of the number of learned steps in the path.
-NETWORK, LEARNED = 2 * CONTEXTS + 1, 12
+#: The inputs of a mixer, the sets of mixing weights, the histories of a decision, the bins and the rows of a
+#: correction, the words of a slot, and the entries of a bucket of the directory; those of csrc/counts.h.
+INPUTS, MIXERS, HISTORIES, BINS, ROWS, SLOT, BUCKET = 32, 4, 1024, 33, 1 << 13, 8, 4
+#: The place of the number of learned steps in the path.
+LEARNED = 12
+#: The form of new counts. Older models have the first one.
+FORM = 2
+#: The contexts of a symbol and the numbers of the path, by form.
+CONTEXTS, PATH = {1: 12, 2: 15}, {1: 16, 2: 26}
+#: The lengths of words and the depths that have mixing weights of their own, and what six contexts may be certain of.
+WORDS, DEPTHS, CERTAIN = 16, 8, 1 << 12
 #: The levels of the tree that share a slot.
 LEVELS = 3
 
 
-def weight_sets(vocabulary: int) -> int:
+def network_input(form: int) -> int:
+    """Return the place of the network's log odds among the inputs of a mixer."""
+    return 2 * CONTEXTS[form] + 1
+
+
+def weight_sets(vocabulary: int, form: int) -> int:
     """Return the number of vectors of mixing weights for a vocabulary of V symbols."""
-    return max(vocabulary - 1, 1) + (CONTEXTS + 1) * 8 + vocabulary + 1 + 2048
+    shared = max(vocabulary - 1, 1) + vocabulary + 1
+    return shared + (WORDS * DEPTHS + CERTAIN if form > 1 else (CONTEXTS[1] + 1) * DEPTHS + 2048)
+
+
+def entries(slots: int, form: int) -> int:
+    """Return the number of entries of the directory that goes with some slots; the first form has none."""
+    return 4 * slots if form > 1 else 0
+
+
+def form_of(tree: Sequence[object]) -> int:
+    """Return the form of counts by the arrays that implementations take: the first form knows no characters."""
+    return 2 if len(tree) > len(Tree._fields) + 1 else 1
 
 
 class Tree(NamedTuple):
@@ -84,13 +107,16 @@ class CountsState(NamedTuple):
     Attributes:
         rate: Whether the row learns (1 or 0), and the least rate at which a decision forgets, (B, 2), float32.
         path: The last 8 symbols + 1, the word so far and the two before it, whether the next symbol was predicted, and
-            the number of learned symbols, (B, 16), int64.
+            the number of learned symbols, (B, 16), int64. In the second form, (B, 26), then 8 more symbols + 1, the
+            character so far and the three before it, and the number of symbols of the word so far.
         given: The log odds of the network for the next symbol, (B, V - 1) or (B, 0), float32.
         slots: What the contexts remember, (B, S, 8), int32.
         maps: Log odds, probability and number of every history, (B, contexts, histories, 4), float32.
         weights: The weights of the mixers, (B, sets, 32), float32.
         last: The weights of the mixers' own mixture, (B, V - 1, 4), float32.
         corrections: The probability that became of a predicted one, (B, 2, rows, bins), float32.
+        entries: The directory of contexts, (B, 4 S, 2), int32: a check, and how often the context was met; the symbol
+            + 1 above it while it was always the same. (B, 0, 2) in the first form.
     """
 
     rate: Tensor
@@ -101,14 +127,16 @@ class CountsState(NamedTuple):
     weights: Tensor
     last: Tensor
     corrections: Tensor
+    entries: Tensor
 
 
-def shapes_of(state: CountsState, vocabulary: int) -> tuple[tuple[int, ...], ...]:
+def shapes_of(state: CountsState, vocabulary: int, form: int) -> tuple[tuple[int, ...], ...]:
     """Return the shapes that the parts of a state have in each row.
 
     Args:
         state: The state, whose slots and log odds of a network may be absent or of any number.
         vocabulary: The number of symbols, V.
+        form: The form of the counts.
 
     Raises:
         ConfigError: The number of slots is not a power of 2.
@@ -117,9 +145,9 @@ def shapes_of(state: CountsState, vocabulary: int) -> tuple[tuple[int, ...], ...
     if slots < 1 or slots & (slots - 1):
         raise ConfigError(f"the state has {slots} slots, expected a power of 2", fix="use a state of initial_state")
     given = 0 if state.given.dim() > 1 and not state.given.shape[1] else V - 1
-    decisions, maps = max(V - 1, 1), (CONTEXTS, HISTORIES, 4)
-    learned = (slots, SLOT), maps, (weight_sets(V), INPUTS), (decisions, MIXERS), (2, ROWS, BINS)
-    return (2,), (PATH,), (given,), *learned
+    decisions, maps = max(V - 1, 1), (CONTEXTS[form], HISTORIES, 4)
+    learned = (slots, SLOT), maps, (weight_sets(V, form), INPUTS), (decisions, MIXERS), (2, ROWS, BINS)
+    return (2,), (PATH[form],), (given,), *learned, (entries(slots, form), 2)
 
 
 def check_tree(tree: Tree) -> None:

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from ostinato.errors import ConfigError
 from ostinato.numbers import counted
-from ostinato.ops.counts.form import CountsState, shapes_of
+from ostinato.ops.counts.form import CountsState, form_of, shapes_of
 from ostinato.ops.engine import extension
 from ostinato.ops.engine.extension import ABSENT
 
@@ -21,7 +21,7 @@ if not ABSENT:
 
 _FIX = "give a state that initial_state made, on the processor, as owned returns it"
 #: The types of the parts of a state: the engine reads them at their addresses.
-_TYPES = (torch.float32, torch.int64, torch.float32, torch.int32, *[torch.float32] * 4)
+_TYPES = (torch.float32, torch.int64, torch.float32, torch.int32, *[torch.float32] * 4, torch.int32)
 #: The parts of a state that change in a row that does not learn.
 _SMALL = 3
 
@@ -62,7 +62,7 @@ def unroll_(
             )
     if nats is not None:
         _whole("the nats", nats, torch.float64, (T, B))
-    check_state(state, B, V)
+    check_state(state, B, V, form_of(tree))
     out = None if quiet else torch.zeros(T, B, V)
     _engine.counts(
         (B, T, V, state.slots.shape[1]),
@@ -88,7 +88,7 @@ class Row:
 
     def __init__(self, tree: tuple[Tensor, ...], state: CountsState) -> None:
         self._kept, self._vocabulary = (tree, state), len(tree[-1])
-        check_state(state, 1, self._vocabulary)
+        check_state(state, 1, self._vocabulary, form_of(tree))
         self._slots = state.slots.shape[1]
         self._tree, self._state = [t.data_ptr() for t in tree], _addresses(state)
         # one step at a time has memory of its own, because an address takes NumPy longer than a copy
@@ -123,13 +123,13 @@ def bound(
     """Return a function that makes one step of B rows on these tensors, which must not move and which it keeps alive.
 
     Args:
-        tree: The arrays of ``form.Tree``, and the letter of each symbol, (V,).
+        tree: The arrays of ``form.Tree``, the letter of each symbol, (V,), and, of the second form, what begins one.
         x: The symbol before the step, which is read again each time; V at a start, (B,), int64 and contiguous.
         network: The log probabilities of a network for the symbol of the step, (B, V), float32 and contiguous, or None.
         state: The state, which moves on in place.
         out: Where the log probabilities of the next symbols go, (B, V), float32 and contiguous; None to leave them out.
     """
-    check_state(state, len(x), len(tree[-1]))
+    check_state(state, len(x), len(tree[-1]), form_of(tree))
     sizes = (len(x), 1, len(tree[-1]), state.slots.shape[1])
     trees, rows, run = [t.data_ptr() for t in tree], _addresses(state), _engine.counts
     places = x.data_ptr(), 0 if network is None else network.data_ptr(), 0 if out is None else out.data_ptr()
@@ -140,13 +140,13 @@ def bound(
     return step
 
 
-def check_state(state: CountsState, rows: int, vocabulary: int) -> None:
+def check_state(state: CountsState, rows: int, vocabulary: int, form: int) -> None:
     """Check that the engine may read and write a state at its addresses.
 
     Raises:
         ConfigError: A part has another type, shape, device or layout, or rows that learn share memory.
     """
-    shapes, learns = shapes_of(state, vocabulary), None
+    shapes, learns = shapes_of(state, vocabulary, form), None
     for i, (name, part, dtype, shape) in enumerate(zip(state._fields, state, _TYPES, shapes, strict=True)):
         _typed(f"the {name} of the state", part, dtype, (rows, *shape))
         if not part.is_contiguous():

@@ -6,12 +6,19 @@ data compression"), over a binary tree of decisions in the place of the bits of 
 1. *Learn* the symbol before, along its path. Every context c remembers of every decision a word: a probability p_c, how
    often it was met, how often each answer came of late, and the last two answers. The latter two are its history s, and
    a map per context learns how probable an assent is after it. The inputs of the mixers are log odds of that map and
-   3 (p_c - 1/2). Each of four weight vectors, chosen by the decision, by the longest known context, by the symbol
-   before and by recent answers, gives dot products d_k; their own mixture sum_k v_k d_k is the log odds. Two
-   corrections interpolate what became of such odds after one and two symbols. P(assent) = half the mixture, a quarter
-   each.
+   3 (p_c - 1/2). Each of four weight vectors, chosen by the decision, by the symbol before, by the length of the word
+   so far and by how certain the orders 1 to 6 are, gives dot products d_k; their own mixture sum_k v_k d_k is the log
+   odds. Two corrections interpolate what became of such odds after one and two symbols. P(assent) = half the mixture,
+   a quarter each.
 2. *Push* the symbol onto the contexts.
 3. *Assert* the product of the answers on the path of each symbol.
+
+What a context remembers follows from a number as long as one symbol alone came after it. So a directory knows the
+context by that symbol and number, and it is given slots for its decisions when another symbol comes (``directory``).
+
+In the first form, that of older models, each context has slots, a long one only from when a shorter one was met; the
+contexts are others; and the weight vectors are chosen by the decision, by the longest known context, by the symbol
+before and by recent answers.
 """
 
 from __future__ import annotations
@@ -24,11 +31,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ostinato.ops.counts.form import BINS, CONTEXTS, INPUTS, LEARNED, MIXERS, NETWORK, ROWS, CountsState
+from ostinato.ops.counts.directory import Directory
+from ostinato.ops.counts.form import BINS, DEPTHS, INPUTS, LEARNED, MIXERS, ROWS, WORDS, CountsState
+from ostinato.ops.counts.past import ASSERTED, LENGTH, contexts, push
+from ostinato.ops.counts.words import F, G, after, met, scattered
 
-_MASK = (1 << 64) - 1
-_A, _B, _C, _D = 0x9E3779B97F4A7C15, 0xD6E8FEB86659FD93, 0xA0761D6478BD642F, 0xE7037ED1A0B428DB
-_E, _F, _G = 0x8EBC6AF09C88C6E3, 0x2127599BF4325C37, 0x632BE59BD9B4E019
 #: The greatest log odds, and the least probability of an answer.
 _FARTHEST, _LEAST = 12.0, 1e-6
 #: The rate of the mixers at first and later, and the symbols until it is halved.
@@ -37,8 +44,6 @@ _FIRST, _LATER, _COOLING = 0.02, 0.002, 20_000.0
 _LAST_RATE, _CORRECTED, _SEEN = 0.002, 0.02, 255.0
 #: The context that must have been met before a longer one is remembered; -1 for none.
 _SHORTER = (-1, -1, -1, 2, 3, 4, 5, 6, -1, 8, -1, 9)
-#: The place of the last symbols, the words and the flag in the path.
-_WORD, _ASSERTED = 8, 11
 
 
 def unroll_(
@@ -54,7 +59,7 @@ def unroll_(
     """Unroll adaptive counts; the state moves on in place.
 
     Args:
-        tree: The arrays of ``form.Tree``, and the letter of each symbol, (V,).
+        tree: The arrays of ``form.Tree``, the letter of each symbol, (V,), and, of the second form, what begins one.
         x: The symbol before each step; V at the start of a sequence, (T, B), int64.
         network: The log probabilities of a network for the symbol of each step, (T, B, V), or None.
         state: The state.
@@ -80,26 +85,20 @@ def unroll_(
     return out
 
 
-def _scattered(h: int) -> int:
-    h = (h * _A) & _MASK
-    h = ((h ^ (h >> 32)) * _B) & _MASK
-    return h ^ (h >> 29)
-
-
 def _squash(x: float) -> float:
     return 1 / (1 + math.exp(-x))
 
 
-def _signed(h: int) -> int:
-    return h - (1 << 64) if h >> 63 else h
+def _check(h: int) -> int:
+    return ((h >> 40) | 1) & 0xFFFFFFFF
 
 
 class _Seen:
     """One decision as the mixers see it, and what they make of it."""
 
-    def __init__(self) -> None:
-        self.input = np.zeros(INPUTS)
-        self.history = [0] * CONTEXTS
+    def __init__(self, memory: list[int]) -> None:
+        self.input, self.memory = np.zeros(INPUTS), memory
+        self.history = [word >> 22 for word in memory]
         self.sets: list[int] = []
         self.dot = np.zeros(MIXERS)
         self.odds = self.p = self.final = self.fraction = 0.0
@@ -110,11 +109,16 @@ class _Row:
     """One row: its state as NumPy arrays, which share memory with the tensors."""
 
     def __init__(self, tree: list[NDArray[np.int32]], state: CountsState) -> None:
-        self.child, self.group, self.place, self.depth, self.start, self.path, self.letter = tree
+        self.child, self.group, self.place, self.depth, self.start, self.path, self.letter = tree[:7]
+        self.begins = tree[7] if len(tree) > 7 else None
         self.V = len(self.letter)
         self.rate, self.past, self.given = (s[0].numpy() for s in state[:3])
         self.slots = state.slots[0].numpy().view(np.uint32)
-        self.maps, self.weights, self.last, self.corrections = (s[0].numpy() for s in state[4:])
+        self.maps, self.weights, self.last, self.corrections = (s[0].numpy() for s in state[4:8])
+        self.directory: Directory | None = None
+        if self.begins is not None:
+            self.directory = Directory(state.entries[0].numpy().view(np.uint32), float(self.rate[1]))
+        self._place()
 
     def take(self, symbol: int, network: NDArray[np.float64] | None, *, predicted: bool) -> float:
         """Learn and push a symbol, and take the log probabilities of a network for the next one.
@@ -123,13 +127,14 @@ class _Row:
             The log probability that the symbol had been predicted with; 0 if predicted is False.
         """
         real = 0 <= symbol < self.V
-        known = real and bool(self.past[_ASSERTED])
+        known = real and bool(self.past[ASSERTED])
         nats = float(self.ahead()[symbol]) if known and predicted else 0.0
         if known and self.rate[0]:
             self._learn(symbol)
-        self._push(symbol, real)
+        push(self.past, symbol, self.letter, self.begins)
+        self._place()
         self.given[:] = 0 if network is None or not len(self.given) else self._odds(network)
-        self.past[_ASSERTED] = 1
+        self.past[ASSERTED] = 1
         return nats
 
     def ahead(self) -> NDArray[np.float64]:
@@ -149,14 +154,38 @@ class _Row:
     def _learn(self, symbol: int) -> None:
         """Learn a symbol, one decision after the other: each is seen with what the ones before it have taught."""
         rate = max(_LATER, _FIRST / (1 + int(self.past[LEARNED]) / _COOLING))
-        path = self.path[self.start[symbol] : self.start[symbol + 1]].tolist()
+        path = self._path_of(symbol)
+        if self.directory is not None:
+            for c, (only, word) in self.directory.widened(symbol).items():
+                self._give_slots(c, only, word)
         for group, decisions in groupby(path, lambda step: int(self.group[step >> 1])):
             hashes = self._hashes(group)
             memory = self._open(hashes)
             for step in decisions:
                 self._answer(step >> 1, step & 1, memory, rate)
             self._close(hashes, memory)
+        if self.directory is not None:
+            self.directory.learn(symbol)
         self.past[LEARNED] += 1
+
+    def _place(self) -> None:
+        self.contexts = contexts(self.past, second=self.begins is not None)
+        if self.directory is not None:
+            self.directory.place(self.contexts)
+
+    def _path_of(self, symbol: int) -> list[int]:
+        path: list[int] = self.path[self.start[symbol] : self.start[symbol + 1]].tolist()
+        return path
+
+    def _give_slots(self, c: int, only: int, words: tuple[int, int]) -> None:
+        """Write what a context remembers that one symbol alone had followed: a word for each answer on its path."""
+        for group, decisions in groupby(self._path_of(only), lambda step: int(self.group[step >> 1])):
+            h = scattered(self.contexts[c] + group * G)
+            slot = self._slot(h)
+            if self.slots[slot, 0] != _check(h):
+                self.slots[slot] = [_check(h), *[0] * 7]
+            for step in decisions:
+                self.slots[slot, 1 + int(self.place[step >> 1])] = words[step & 1]
 
     def _answer(self, n: int, y: int, memory: list[list[int]], rate: float) -> None:
         """Learn the answer y of decision n; what the contexts remember changes in place."""
@@ -168,80 +197,79 @@ class _Row:
             at = low + int(seen.fraction > 0.5)
             self.corrections[which, row, at] += (y - self.corrections[which, row, at]) * _CORRECTED
         at = int(self.place[n])
-        for c, words in enumerate(memory):
-            if (words[at] >> 16) & 63:
+        for c, word in enumerate(seen.memory):
+            if met(word):
                 entry = self.maps[c, seen.history[c]]
                 entry[1] = min(max(entry[1] + (y - entry[1]) / (entry[2] + 1.5), 1e-5), 1 - 1e-5)
                 entry[2] += entry[2] < _SEEN
                 entry[0] = math.log(entry[1] / (1 - entry[1]))
-            words[at] = self._after(words[at], y)
+            memory[c][at] = after(word, y, float(self.rate[1]))
 
     def _open(self, hashes: list[int]) -> list[list[int]]:
         """Return what each context remembers of the seven decisions of a group: 0 for what it never met."""
-        slots = [self._find(h) for h in hashes]
+        slots = [self._find(h) if self._has_slots(c) else None for c, h in enumerate(hashes)]
         return [[0] * 7 if i is None else self.slots[i, 1:].tolist() for i in slots]
 
     def _close(self, hashes: list[int], memory: list[list[int]]) -> None:
-        """Write what the contexts remember; for a new one, that of four slots is dropped whose first was met least.
+        """Write what the contexts remember.
 
-        Most long contexts never return: one is remembered from when the next shorter one was met before.
+        Most long contexts never return: the first form remembers one from when the next shorter one was met before.
         """
         known = [self._find(h) is not None for h in hashes]
         for c, (h, words) in enumerate(zip(hashes, memory, strict=True)):
-            if not known[c] and _SHORTER[c] >= 0 and not known[_SHORTER[c]]:
-                continue
-            slot = self._find(h)
-            if slot is None:
-                near = [((h & 0x7FFFFFFF) ^ k) & (len(self.slots) - 1) for k in range(4)]
-                met = [int(self.slots[i, 1] >> 16) & 63 if self.slots[i, 0] else -1 for i in near]
-                slot = near[int(np.argmin(met))]
-            self.slots[slot] = [((h >> 40) | 1) & 0xFFFFFFFF, *words]
+            late = self.directory is None and not known[c] and _SHORTER[c] >= 0 and not known[_SHORTER[c]]
+            if self._has_slots(c) and not late:
+                self.slots[self._slot(h)] = [_check(h), *words]
+
+    def _has_slots(self, c: int) -> bool:
+        return self.directory is None or (self.directory.entry[c] is not None and self.directory.only[c] < 0)
+
+    def _slot(self, h: int) -> int:
+        """Return the slot of a hash; for a new one that of four is dropped whose first decision was met least."""
+        slot = self._find(h)
+        if slot is not None:
+            return slot
+        near = [((h & 0x7FFFFFFF) ^ k) & (len(self.slots) - 1) for k in range(4)]
+        return near[int(np.argmin([met(int(self.slots[i, 1])) if self.slots[i, 0] else -1 for i in near]))]
 
     def _find(self, h: int) -> int | None:
         for k in range(4):
             i = ((h & 0x7FFFFFFF) ^ k) & (len(self.slots) - 1)
-            if self.slots[i, 0] == ((h >> 40) | 1) & 0xFFFFFFFF:
+            if self.slots[i, 0] == _check(h):
                 return i
         return None
 
-    def _after(self, word: int, y: int) -> int:
-        """Return what is remembered of a decision after the answer y."""
-        met, counts, last = (word >> 16) & 63, [(word >> 22) & 15, (word >> 26) & 15], word >> 30
-        p = (word & 0xFFFF) / 65536 if met else 0.5
-        p += (y - p) * max(1 / (met + 1.5), float(self.rate[1]))
-        counts[y] = min(counts[y] + 1, 15)
-        if counts[1 - y] > 2:
-            counts[1 - y] = counts[1 - y] // 2 + 1
-        stored = int(min(max(p * 65536, 0), 65535))
-        return stored | min(met + 1, 63) << 16 | counts[0] << 22 | counts[1] << 26 | ((last << 1 | y) & 3) << 30
+    def _remembered(self, n: int, c: int, words: list[int]) -> int:
+        """Return what a context remembers of decision n, given the words of its slot."""
+        if self._has_slots(c):
+            return words[int(self.place[n])]
+        assert self.directory is not None
+        only = self.directory.only[c]
+        if only < 0:
+            return 0
+        i = int(self.start[only]) + int(self.depth[n])
+        on_path = i < self.start[only + 1] and self.path[i] >> 1 == n
+        return self.directory.repeated(c)[int(self.path[i] & 1)] if on_path else 0
 
     def _look(self, n: int, memories: list[list[int]]) -> _Seen:
-        seen, longest = _Seen(), 0
-        memory = [words[int(self.place[n])] for words in memories]
-        for c, word in enumerate(memory):
-            seen.history[c] = word >> 22
-            if (word >> 16) & 63:
+        seen = _Seen([self._remembered(n, c, words) for c, words in enumerate(memories)])
+        constant = 2 * len(seen.memory)
+        for c, word in enumerate(seen.memory):
+            if met(word):
                 seen.input[2 * c] = self.maps[c, word >> 22, 0]
                 seen.input[2 * c + 1] = (((word & 0xFFFF) + 0.5) / 65536 - 0.5) * 3
-                longest = c + 1 if c < 8 else longest
-        seen.input[2 * CONTEXTS] = 0.3
+        seen.input[constant] = 0.3
         if len(self.given):
-            seen.input[NETWORK] = self.given[n]
-        met = [(word >> 16) & 63 for word in memory]
-        at = max(self.V - 1, 0)
-        seen.sets = [n, at + longest * 8 + min(int(self.depth[n]), 7)]
-        at += (CONTEXTS + 1) * 8
-        seen.sets += [at + self._before(1)]
-        at += self.V + 1
-        seen.sets += [at + ((memory[1] >> 22) & 255) * 8 + min(met[3], 3) * 2 + (met[5] > 0)]
+            seen.input[constant + 1] = self.given[n]
+        seen.sets = self._first_sets(n, seen.memory) if self.directory is None else self._second_sets(n, seen.memory)
         seen.dot = np.clip(self.weights[seen.sets].astype(float) @ seen.input, -_FARTHEST, _FARTHEST)
         seen.odds = float(np.clip(self.last[n].astype(float) @ seen.dot, -_FARTHEST, _FARTHEST))
         seen.p = _squash(seen.odds)
         place = min(max((seen.odds + 8) * 2, 0), BINS - 1 - 0.001)
         low = int(place)
         seen.fraction = place - low
-        one = _scattered((self._before(1) * (self.V + 1) + n + 1) & _MASK)
-        two = _scattered(((self._before(2) * 0x10001 + self._before(1)) * _F + n + 1) & _MASK)
+        one = scattered(self._before(1) * (self.V + 1) + n + 1)
+        two = scattered((self._before(2) * 0x10001 + self._before(1)) * F + n + 1)
         seen.bins = [(0, one % ROWS, low), (1, two % ROWS, low)]
         final = seen.p / 2
         for which, row, _ in seen.bins:
@@ -253,36 +281,29 @@ class _Row:
     def _before(self, k: int) -> int:
         return int(self.past[k - 1])
 
-    def _contexts(self) -> list[int]:
-        h, out = 0, []
-        for k in range(9):
-            if k:
-                h = ((h + self._before(k)) * _A) & _MASK
-                h ^= h >> 29
-            if k != 7:
-                out.append((h * 31 + k + 1) & _MASK)
-        word, one, two = (int(w) & _MASK for w in self.past[_WORD : _WORD + 3])
-        now = ((word + 77) * _B) & _MASK
-        pair = ((now + one + 3) * _C) & _MASK
-        skip = (((self._before(2) * 0x10001 + self._before(3)) * 977 + 5) * _D) & _MASK
-        return [*out, now, pair, skip, ((pair + two) * _E) & _MASK]
-
     def _hashes(self, group: int) -> list[int]:
-        return [_scattered((c + group * _G) & _MASK) for c in self._contexts()]
+        return [scattered(c + group * G) for c in self.contexts]
 
-    def _push(self, symbol: int, real: bool) -> None:
-        if not real:
-            self.past[: _WORD + 3] = 0
-            return
-        self.past[1:_WORD] = self.past[: _WORD - 1].copy()
-        self.past[0] = symbol + 1
-        letter = int(self.letter[symbol])
-        if letter:
-            word = (((int(self.past[_WORD]) & _MASK) + letter) * _F) & _MASK
-            self.past[_WORD] = _signed(word ^ (word >> 31))
-        elif self.past[_WORD]:
-            self.past[_WORD + 1 : _WORD + 3] = self.past[_WORD : _WORD + 2].copy()
-            self.past[_WORD] = 0
+    def _first_sets(self, n: int, memory: list[int]) -> list[int]:
+        """Return the places of the four weight vectors of decision n in the first form."""
+        depth, at = min(int(self.depth[n]), DEPTHS - 1), max(self.V - 1, 0)
+        longest = max((c + 1 for c in range(8) if met(memory[c])), default=0)
+        sets = [n, at + longest * DEPTHS + depth]
+        at += (len(memory) + 1) * DEPTHS
+        sets += [at + self._before(1)]
+        at += self.V + 1
+        return [*sets, at + ((memory[1] >> 22) & 255) * 8 + min(met(memory[3]), 3) * 2 + (met(memory[5]) > 0)]
+
+    def _second_sets(self, n: int, memory: list[int]) -> list[int]:
+        """Return the places of the four weight vectors of decision n in the second form."""
+        depth, at = min(int(self.depth[n]), DEPTHS - 1), max(self.V - 1, 0)
+        length = min(max(int(self.past[LENGTH]), 0), WORDS - 1)
+        sets = [n, at + self._before(1), at + self.V + 1 + length * DEPTHS + depth]
+        certain = 0
+        for word in memory[1:7]:
+            both = (word >> 22) & 15 and (word >> 26) & 15
+            certain = certain * 4 + (0 if not met(word) else 1 if both else 3 if met(word) > 2 else 2)
+        return [*sets, at + self.V + 1 + WORDS * DEPTHS + certain]
 
     def _odds(self, network: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the log odds of every decision, (V - 1,), by the log probabilities of the symbols, (V,)."""
