@@ -109,6 +109,7 @@ def fit_classifier(  # noqa: PLR0913, PLR0914 - each argument is a choice of its
     data = data if isinstance(data, SequenceSet) else read(data)
     # an order that is left open is chosen by how well it tells the classes apart
     orders = ORDERS if options is None and "max_order" not in fields and data.traits.tabular else ()
+    left_open = options is None
     options = with_fields(options or defaults(data), fields, "a fit of a classifier")
     limits = Budget.of(budget, Budget().seconds)
     if len(labels) != len(data):
@@ -130,6 +131,9 @@ def fit_classifier(  # noqa: PLR0913, PLR0914 - each argument is a choice of its
     train, test = _parts(y, held_out)
     spelled, said_of_it = in_vocabulary(data.take(train), options.vocabulary, 0.1)
     data, notes = in_spelling(data, spelled.meta), [*notes, *said_of_it]
+    if left_open and options.vocabulary is not None:
+        # the network follows the number of symbols, which is another one in this vocabulary
+        options = with_fields(defaults(data), fields, "a fit of a classifier")
     name = _model_of(model, data)
     share = replace(limits, seconds=None if limits.seconds is None else limits.seconds / len(classes))
     makers = _Makers(data, y, classes, name, options, share, on_class)
