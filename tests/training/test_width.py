@@ -88,16 +88,16 @@ def test_a_text_has_one_network_between_counts_and_mixture() -> None:
     assert ladder_of("text") == ("ar", "counts", "lstm", "mixture")
 
 
-class Stopped(Exception):
+class StoppedError(Exception):
     """The options that a fit had chosen when it was stopped."""
 
 
 def options_of(data: SequenceSet, monkeypatch: pytest.MonkeyPatch, **how: Any) -> LadderOptions:
     def stopped(_material: object, _base: object, _begun: float, options: LadderOptions, *_: object) -> None:
-        raise Stopped(options)
+        raise StoppedError(options)
 
     monkeypatch.setattr("ostinato.training.ladder.Ladder", stopped)
-    with pytest.raises(Stopped) as found:
+    with pytest.raises(StoppedError) as found:
         fit(data, model="lstm", **how)
     options: LadderOptions = found.value.args[0]
     return options

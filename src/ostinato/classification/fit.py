@@ -109,8 +109,7 @@ def fit_classifier(  # noqa: PLR0913, PLR0914 - each argument is a choice of its
     data = data if isinstance(data, SequenceSet) else read(data)
     # an order that is left open is chosen by how well it tells the classes apart
     orders = ORDERS if options is None and "max_order" not in fields and data.traits.tabular else ()
-    left_open = options is None
-    options = with_fields(options or defaults(data), fields, "a fit of a classifier")
+    suited = with_fields(options or defaults(data), fields, "a fit of a classifier")
     limits = Budget.of(budget, Budget().seconds)
     if len(labels) != len(data):
         raise DataError(
@@ -129,14 +128,11 @@ def fit_classifier(  # noqa: PLR0913, PLR0914 - each argument is a choice of its
     counts = np.bincount(y, minlength=len(classes)).astype(np.float64)
     _check(classes, counts)
     train, test = _parts(y, held_out)
-    spelled, said_of_it = in_vocabulary(data.take(train), options.vocabulary, 0.1)
-    data, notes = in_spelling(data, spelled.meta), [*notes, *said_of_it]
-    if left_open and options.vocabulary is not None:
-        # the network follows the number of symbols, which is another one in this vocabulary
-        options = with_fields(defaults(data), fields, "a fit of a classifier")
+    data, suited, said_of_it = _spelled(data, train, options, suited, fields)
+    notes += said_of_it
     name = _model_of(model, data)
     share = replace(limits, seconds=None if limits.seconds is None else limits.seconds / len(classes))
-    makers = _Makers(data, y, classes, name, options, share, on_class)
+    makers = _Makers(data, y, classes, name, suited, share, on_class)
     encoding = makers.encoding(train)
     p = checked_prior(prior, classes, counts)
     folds, own = _folds(y[train]), None
@@ -169,6 +165,22 @@ def fit_classifier(  # noqa: PLR0913, PLR0914 - each argument is a choice of its
               "counts": counts.tolist()}  # fmt: skip
     classifier = Classifier(classes, tuple(models), p, head, "head" if by_head else "bayes", label, record)
     return ClassifierFit(classifier, bayes, found, tuple(notes))
+
+
+def _spelled(
+    data: SequenceSet,
+    train: NDArray[np.int64],
+    options: LadderOptions | None,
+    suited: LadderOptions,
+    fields: LadderFields,
+) -> tuple[SequenceSet, LadderOptions, tuple[str, ...]]:
+    """Return the data in the vocabulary of the options, the options that suit them there, and notes on the choice."""
+    if suited.vocabulary is None:
+        return data, suited, ()
+    spelled, said = in_vocabulary(data.take(train), suited.vocabulary, 0.1)
+    data = in_spelling(data, spelled.meta)
+    # the network follows the number of symbols, which is another one in this vocabulary
+    return data, with_fields(options or defaults(data), fields, "a fit of a classifier"), said
 
 
 def _nats(log_prob: Array, y: NDArray[np.int64]) -> float:

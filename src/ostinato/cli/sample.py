@@ -56,8 +56,10 @@ def command(
     device: options.Device = "auto",
     precision: Annotated[
         str,
-        typer.Option(help="float32, or int8: draw texts of a network up to four times as fast, by weights rounded to 8 bits, "
-            "which hardly change how likely a text is."),
+        typer.Option(
+            help="float32, or int8: draw texts of a network up to four times as fast, by weights rounded to 8 "
+            "bits, which hardly change how likely a text is."
+        ),
     ] = "float32",
     as_json: options.Json = False,
     quiet: options.Quiet = False,
@@ -150,7 +152,8 @@ def _note_unknown(model: SequenceModel, prompt: str | None) -> None:
     if prompt is None or not isinstance(model.encoding, Alphabet):
         return
     if unknown := model.encoding.unknown(prompt):
-        screen.say(f"note: the model does not know {_some(unknown)} of the prompt, and takes each as an unknown character")
+        words = _some(unknown)
+        screen.say(f"note: the model does not know {words} of the prompt, and takes each as an unknown character")
 
 
 def _note_never(model: SequenceModel, stop: list[str]) -> None:
