@@ -13,6 +13,7 @@ import pytest
 from bad_inputs import fit_models
 
 from ostinato.cli.checkpoint import checkpoint
+from ostinato.cli.main import main
 from ostinato.errors import ConfigError, LostError, WriteError
 from ostinato.storage import atomic_write
 
@@ -117,3 +118,28 @@ class TestAtomicWrite:
         assert os.read(reader, 99) == b"words"
         os.close(reader)
         assert stat.S_ISFIFO(pipe.stat().st_mode)
+
+
+@pytest.mark.parametrize(
+    "error", [MemoryError(), RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 16 bytes")]
+)
+def test_memory_that_is_refused_is_an_error_without_a_traceback(
+    error: Exception, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def refuse(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr("ostinato.model_file.load_model", refuse)
+    with pytest.raises(SystemExit) as stop:
+        main(["sample", "any.ost"])
+    assert stop.value.code == 1
+    assert "the memory of this machine is not enough" in capsys.readouterr().err
+
+
+def test_other_errors_of_the_program_keep_their_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise RuntimeError("sizes do not match")
+
+    monkeypatch.setattr("ostinato.model_file.load_model", fail)
+    with pytest.raises(RuntimeError, match="sizes do not match"):
+        main(["sample", "any.ost"])

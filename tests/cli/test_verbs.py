@@ -195,6 +195,13 @@ def test_integer_times_are_written_as_they_are() -> None:
     assert as_table(pl.DataFrame({"ds": [7]})) == "ds\n7\n"
 
 
+def test_sample_says_which_characters_it_does_not_know(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for words, note in ((["--prompt", "m☃"], "does not know '☃' of the prompt"), (["--stop", "☃"], "never draws '☃'")):
+        with pytest.raises(SystemExit):
+            main(["sample", f"{home / 'lines.txt.ost'}", *words])
+        assert note in capsys.readouterr().err
+
+
 def test_sample_text_series_and_sound(home: Path, say: Say) -> None:
     drawn = say("sample", home / "lines.txt.ost", "--count", "5", "--prompt", "mo", "--temperature", "0.8")
     assert [line[:2] for line in drawn.splitlines()] == ["mo"] * 5

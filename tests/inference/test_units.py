@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 
 import numpy as np
@@ -43,8 +44,30 @@ def test_a_text_is_cut_where_a_reader_cuts_it(by: str, expected: list[str]) -> N
     assert scores_of(TEXT).by(by)["text"].to_list()[: len(expected)] == expected
 
 
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("你好。再见！我们去吧？", ["你好。", "再见！", "我们去吧？"]),
+        ("“好的。”他说。走！？\n第二行", ["“好的。”", "他说。", "走！？", "第二行"]),
+        ("「そうか。」彼は言った。（本当。）", ["「そうか。」", "彼は言った。", "（本当。）"]),
+        ("It cost 3.50 at example.com. Really?!", ["It cost 3.50 at example.com.", "Really?!"]),
+        ("等等……什么？ Dr. No said 'no.' Then", ["等等……什么？", "Dr.", "No said 'no.'", "Then"]),
+        ("\n\n one. two", ["one.", "two"]),
+    ],
+)
+def test_sentences_end_at_the_marks_of_their_script(text: str, expected: list[str]) -> None:
+    assert scores_of(text).by("sentence")["text"].to_list() == expected
+
+
+@pytest.mark.parametrize("text", ["\n\nabc\n\n  \ndef\n", "\n", "\n\n\n", " \n", "a\n\n", "", "a"])
+def test_each_line_is_a_unit_and_empty_ones_too(text: str) -> None:
+    frame = scores_of(text).by("line")
+    assert frame["text"].to_list() == [line.strip() for line in io.StringIO(text)]
+    assert frame["length"].to_list() == [len(line) for line in io.StringIO(text)]
+
+
 @settings(max_examples=150, deadline=None)
-@given(st.lists(st.text(alphabet="ab.! \n\t가\u3000", max_size=30), min_size=1, max_size=3), st.booleans())
+@given(st.lists(st.text(alphabet="ab.! \n\t가\u3000。”\u200d👩", max_size=30), min_size=1, max_size=3), st.booleans())
 def test_units_tile_the_text_and_add_up(texts: list[str], end: bool) -> None:
     scores = scores_of(*texts, end=end)
     for by in UNITS:

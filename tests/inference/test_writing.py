@@ -17,6 +17,7 @@ from ostinato.data.spelling import spelling_from_json
 from ostinato.emissions.choice import Choice
 from ostinato.inference.live.logits import _PlainLogits, logits_of
 from ostinato.inference.sample import sample
+from ostinato.inference.writing import stop_strings
 from ostinato.ops.engine import extension
 from zoo import BACKBONES, WORDS, fitted
 
@@ -91,6 +92,10 @@ def test_a_text_ends_after_its_first_stop_string(kind: str) -> None:
     expected = [text[: min((text.find(s) + 2 for s in stop if s in text), default=len(text))] for text in free]
     assert ended == expected
     assert any(a != b for a, b in zip(ended, free, strict=True))
+
+
+def test_a_stop_string_has_the_ends_of_lines_of_every_text() -> None:
+    assert stop_strings(("\r\n", "a\rb", "."), symbols=True) == ("\n", "a\nb", ".")
 
 
 @pytest.mark.parametrize(("kind", "name"), PAIRS)

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Any
+
 import numpy as np
 import pytest
 
+from ostinato import fit, read
 from ostinato.data.sequences import SequenceSet
+from ostinato.data.spelled import respelled
+from ostinato.data.spelling import spelling_from_json
 from ostinato.fits.budget import Budget
 from ostinato.training.config import LadderOptions, defaults, ladder_of
 from ostinato.training.text_network import MOST_DROPPED, dropout_for, width_for
@@ -80,3 +86,30 @@ def test_the_weights_of_a_long_text_decay_faster_than_those_of_short_ones() -> N
 
 def test_a_text_has_one_network_between_counts_and_mixture() -> None:
     assert ladder_of("text") == ("ar", "counts", "lstm", "mixture")
+
+
+class StoppedError(Exception):
+    """The options that a fit had chosen when it was stopped."""
+
+
+def options_of(data: SequenceSet, monkeypatch: pytest.MonkeyPatch, **how: Any) -> LadderOptions:
+    def stopped(_material: object, _base: object, _begun: float, options: LadderOptions, *_: object) -> None:
+        raise StoppedError(options)
+
+    monkeypatch.setattr("ostinato.training.ladder.Ladder", stopped)
+    with pytest.raises(StoppedError) as found:
+        fit(data, model="lstm", **how)
+    options: LadderOptions = found.value.args[0]
+    return options
+
+
+@pytest.mark.parametrize("vocabulary", ["byte", "jamo"])
+def test_the_network_follows_the_symbols_of_its_vocabulary(vocabulary: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    data, budget = read(["나는 너를 본다. " * 6_000], kind="text"), Budget(None, 20_000)
+    symbols = respelled(data, spelling_from_json({"name": vocabulary}))
+    found = options_of(data, monkeypatch, vocabulary=vocabulary, budget=budget)
+    assert found == replace(defaults(symbols, budget), vocabulary=vocabulary)
+    assert found.hidden > defaults(data, budget).hidden
+    assert options_of(data, monkeypatch, vocabulary=vocabulary, budget=budget, hidden=64).hidden == 64
+    own = LadderOptions(hidden=64, dropout=0.5, vocabulary=vocabulary)
+    assert options_of(data, monkeypatch, options=own, budget=budget) == own

@@ -101,17 +101,17 @@ def fit_classifier(  # noqa: PLR0913, PLR0914 - each argument is a choice of its
     _check_labels(data, labels)
     # an order that is left open is chosen by how well it tells the classes apart
     orders = ORDERS if options is None and "max_order" not in fields and data.traits.tabular else ()
-    options = with_fields(options or defaults(data), fields, "a fit of a classifier")
+    suited = with_fields(options or defaults(data), fields, "a fit of a classifier")
     limits = Budget.of(budget, Budget().seconds)
     held_out = checked_share("the held-out share", held_out)
     data, classes, y, notes = _labelled(data, labels)
     counts = np.bincount(y, minlength=len(classes)).astype(np.float64)
     _check(classes, counts)
     train, test = _parts(y, held_out)
-    spelled, said_of_it = in_vocabulary(data.take(train), options.vocabulary, 0.1)
-    data, notes = in_spelling(data, spelled.meta), [*notes, *said_of_it]
+    data, suited, said_of_it = _spelled(data, train, options, suited, fields)
+    notes += said_of_it
     name = _model_of(model, data)
-    class_models = ClassModels(data, y, classes, name, options, _share(limits, len(classes)), on_class)
+    class_models = ClassModels(data, y, classes, name, suited, _share(limits, len(classes)), on_class)
     encoding = class_models.encoding(train)
     p = checked_prior(prior, classes, counts)
     folds, cross_fitted = _folds(y[train]), None
@@ -199,6 +199,22 @@ def _labelled(
 def _share(limits: Budget, classes: int) -> Budget:
     """Return the part of a budget that one of the classes has."""
     return limits if limits.seconds is None else replace(limits, seconds=limits.seconds / classes)
+
+
+def _spelled(
+    data: SequenceSet,
+    train: NDArray[np.int64],
+    options: LadderOptions | None,
+    suited: LadderOptions,
+    fields: LadderFields,
+) -> tuple[SequenceSet, LadderOptions, tuple[str, ...]]:
+    """Return the data in the vocabulary of the options, the options that suit them there, and notes on the choice."""
+    if suited.vocabulary is None:
+        return data, suited, ()
+    spelled, said = in_vocabulary(data.take(train), suited.vocabulary, 0.1)
+    data = in_spelling(data, spelled.meta)
+    # the network follows the number of symbols, which is another one in this vocabulary
+    return data, with_fields(options or defaults(data), fields, "a fit of a classifier"), said
 
 
 def _named(label: Any) -> str | None:

@@ -19,7 +19,7 @@ def command(
         Path | None,
         typer.Option("--output", "-o", help="The file to write. Default: the name of the first file with .osz added."),
     ] = None,
-    threads: options.Threads = "1",
+    threads: options.CodingThreads = "1",
     as_json: options.Json = False,
 ) -> None:
     """Compress files without loss, to about the bits that score prints. decompress needs the same model.

@@ -23,7 +23,7 @@ def command(
             help="The file to write, or the folder for several. Default: the names of the files that were compressed.",
         ),
     ] = None,
-    threads: options.Threads = "1",
+    threads: options.CodingThreads = "1",
     as_json: options.Json = False,
 ) -> None:
     """Restore the files that compress wrote, to the bit, with the model that compressed them.

@@ -81,6 +81,13 @@ class _Verbs(TyperGroup):
             raise typer.Exit(error.code if isinstance(error, Stopped) else 130) from error
         except OSError as error:
             raise typer.Exit(_refused(error)) from error
+        except (MemoryError, RuntimeError) as error:
+            # torch reports memory that the system refuses as a RuntimeError without a class of its own
+            if not isinstance(error, MemoryError) and "allocate memory" not in str(error):
+                raise
+            fix = "give a smaller number or less data, or use a machine with more memory"
+            complain(OstinatoError("the memory of this machine is not enough", fix=fix))
+            raise typer.Exit(1) from error
 
 
 def _refused(error: OSError) -> int:

@@ -121,6 +121,15 @@ Threads = Annotated[
         rich_help_panel=CLUSTER,
     ),
 ]
+CodingThreads = Annotated[
+    str,
+    typer.Option(
+        metavar="COUNT",
+        help="The number of threads that compute. One by default: the model codes a step at a time, which more threads "
+        "hardly make faster, and one adds up in the same order however many cores a machine has.",
+        rich_help_panel=CLUSTER,
+    ),
+]
 Json = Annotated[
     bool,
     typer.Option("--json", help="Print the result as JSON, for a program.", rich_help_panel=ADVANCED),

@@ -31,7 +31,8 @@ def compress(model: Model, files: Mapping[str, bytes], *, threads: Threads = 1) 
     Args:
         model: A fitted SequenceModel of text or sound.
         files: The bytes of each file by its name: text in UTF-8, or WAV files of whole numbers. A name may be empty.
-        threads: The number of threads that compute.
+        threads: The number of threads that compute. More than one hardly help, because a model codes a step at a time,
+            and a network may then add up in another order than where the file is restored.
 
     Returns:
         The bytes of the container.
@@ -88,7 +89,7 @@ def decompress(model: Model, container: bytes, *, where: str = "the file", threa
         model: The model that compressed them.
         container: The bytes that ``compress`` returned.
         where: The name of the container, for an error.
-        threads: The number of threads that compute.
+        threads: The number of threads that compute, as in ``compress``.
 
     Raises:
         DataError: The bytes are no container, or were cut short or altered; or this machine computes other

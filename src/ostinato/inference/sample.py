@@ -75,8 +75,8 @@ def sample(  # noqa: PLR0913 - each argument is an option of a draw, given by na
         device: Where the model computes: "cpu", "cuda", "cuda:1", "mps", or "auto", which takes a card if a timed step
             is faster there.
         precision: "float32", or "int8" for a network of text: each row of its recurrent weights is rounded to 255
-            places, and its state to 16 bits. Texts are drawn several times as fast, from the distributions of the
-            rounded network, whose copy is kept with the model.
+            places, and its state to 16 bits. Texts are drawn up to four times as fast, from the distributions of the
+            rounded network, whose copy is kept with the model. A seed gives other texts than in float32.
         on_text: What is called with each piece of a text while it is made, the prompt first. For one sequence of text.
 
     Returns:
@@ -91,10 +91,10 @@ def sample(  # noqa: PLR0913 - each argument is an option of a draw, given by na
     symbols = not sequence_model.description.traits.numeric
     choice = Choice.of(temperature, top_p, top_k, min_p, symbols=symbols)
     strings, encoding = stop_strings(stop, symbols=symbols), sequence_model.encoding
+    start = _prompt(sequence_model, prompt)
     told = None if on_text is None else _told(sequence_model, n_samples, prompt, strings, on_text)
     on_symbols = None if told is None else told[0]
     writing = Writing(encoding, strings, on_symbols) if isinstance(encoding, Alphabet) else None
-    start = _prompt(sequence_model, prompt)
     generator = torch.Generator().manual_seed(checked_seed(seed))
     encoded = encoding.encode(start)
     sequence_model = placed(_in_precision(sequence_model, precision), one_step(n_samples), length)
@@ -203,6 +203,10 @@ def _prompt(model: SequenceModel, prompt: str | SequenceSet | None) -> SequenceS
         # the sequence goes on, so its end is no event
         return replace(as_sequences(model, prompt.take([0])), terminated=False)
     description, encoding = model.description, model.encoding
+    if prompt is not None and not isinstance(prompt, str):
+        raise ConfigError(
+            f"a prompt must be a string or a SequenceSet, got {prompt!r}", fix="use text, or what ostinato.read returns"
+        )
     if prompt is not None and description.traits.numeric:
         raise ConfigError(
             f"a model of {description.kind} cannot continue the text {prompt[:20]!r}",

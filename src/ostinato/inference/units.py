@@ -28,12 +28,15 @@ if TYPE_CHECKING:
     from ostinato.data.spelling import Spelling
     from ostinato.inference.score import Scores
 
-#: The pattern of one unit with the space that follows it. The space before the first unit belongs to that unit.
+#: The marks that close a quotation or a bracket behind the end of a sentence.
+_CLOSE = r"[\"'”’»)\]」』）】》〉]*"
+#: The pattern of one unit with the space that follows it. The space before the first word or sentence belongs to it.
+#: Chinese and Japanese sentences end at their own marks, with no space after them; others where a space follows.
 UNITS: Final = {
     "symbol": "",
     "word": r"\S+\s*|\s+",
     "line": r"[^\n]*\n|[^\n]+",
-    "sentence": r"(?s:.+?)(?:[.!?…。！？]+[\"'”’)\]]*\s+|\n\s*\n|\Z)",
+    "sentence": rf"(?s:.+?)(?:[。！？｡][.!?…。！？｡]*{_CLOSE}\s*|[.!?…]+{_CLOSE}\s+|\n\s*\n|\Z)",
 }
 
 
@@ -103,8 +106,8 @@ def _spans(text: str, by: str) -> Iterator[tuple[int, int]]:
     """Yield the borders of the units of a text."""
     lead = 0
     for match in re.finditer(UNITS[by], text):
-        if match.start() == 0 and not match.group().strip() and match.end() < len(text):
-            continue  # the space before the first unit
+        if by != "line" and match.start() == 0 and not match.group().strip() and match.end() < len(text):
+            continue  # the space before the first unit; an empty line is a line
         yield lead, match.end()
         lead = match.end()
 

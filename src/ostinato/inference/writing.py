@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ostinato.data.alphabet import Alphabet
+from ostinato.data.lines import plain
 from ostinato.data.readable import Readable
 from ostinato.emissions.choice import Choice
 from ostinato.errors import ConfigError
@@ -117,7 +118,7 @@ class _Draws:
 
 
 def stop_strings(stop: str | Sequence[str], *, symbols: bool) -> tuple[str, ...]:
-    """Return the strings after which a text ends, checked.
+    r"""Return the strings after which a text ends, checked. The end of a line is "\n" in them, as in every text.
 
     Args:
         stop: One string, or several.
@@ -125,14 +126,19 @@ def stop_strings(stop: str | Sequence[str], *, symbols: bool) -> tuple[str, ...]
 
     Raises:
         ConfigError: One is empty or no string, or the values are numbers.
+        DataError: One has half a character.
     """
+    if not isinstance(stop, str | Sequence):
+        raise ConfigError(f"stop must be a string or several, got {stop!r}", fix="use such as '.'")
     strings = (stop,) if isinstance(stop, str) else tuple(stop)
     if strings and not symbols:
         raise ConfigError(f"stop ends a text, and the values are numbers, got {strings[0]!r}", fix="remove stop")
     for one in strings:
-        if not isinstance(one, str) or not one:
+        if not isinstance(one, str):
+            raise ConfigError(f"a stop string must be a string, got {one!r}", fix="use such as '.'")
+        if not one:
             raise ConfigError(f"a stop string must have at least 1 character, got {one!r}", fix="use such as '.'")
-    return strings
+    return tuple(plain(one, "the stop string") for one in strings)
 
 
 def until(text: str, stop: Sequence[str]) -> str:

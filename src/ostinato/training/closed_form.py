@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TypeAlias
+from collections.abc import Mapping
+from typing import Any, TypeAlias
 
 import torch
 
@@ -21,6 +22,17 @@ from ostinato.training.innovations import innovations, parameters_of
 from ostinato.training.material import ENOUGH, Material
 from ostinato.training.smoothing import fit_smoothing, season_of
 
+#: What suits sound, whose law changes all the time, in place of the usual rates of adaptive filters: quicker least
+#: squares over the predictions, quicker weights, wider logistics, and a cascade of twice the rate. Chosen on 90 files
+#: of spoken digits from the training part and on 20 French prompts. Held-out digits had 6.757 bits a sample, and 6.770
+#: with the usual rates; the other 80 prompts had 8.643, and 8.667.
+SOUND: Mapping[str, Any] = {
+    "stack_forget": 0.995,
+    "share": 0.015,
+    "width": 0.7,
+    "prior": 0.002,
+    "rates": (0.006, 0.006, 0.006),
+}
 #: The mean step from a value to the next, in units of an adaptive filter of continuous values.
 RESOLUTION = 20.0
 
@@ -117,4 +129,7 @@ def adaptive_filter(material: Material) -> AdaptiveFilter:
     channels = z.shape[1]
     # of two channels each has 16 lags of the other; more channels share the 16
     cross = 0 if channels == 1 else max(1, 16 // (channels - 1))
-    return AdaptiveFilter(FilterForm(channels=channels, cross=cross, unit=unit, wide=0.5 / unit, lattice=lattice))
+    suited = SOUND if material.data.kind == "sound" else {}
+    return AdaptiveFilter(
+        FilterForm(channels=channels, cross=cross, unit=unit, wide=0.5 / unit, lattice=lattice, **suited)
+    )

@@ -90,12 +90,16 @@ def fit_ladder(  # noqa: PLR0913, PLR0914 - each argument is one that ostinato.f
     """
     data = data if isinstance(data, SequenceSet) else read(data)
     limits = Budget.of(budget, Budget().seconds)
+    left_open = options is None
     options = with_fields(options or defaults(data, limits), fields, "a fit of the ladder")
     _check_not_empty(data)
     names = names_of(
         model, data, options.season
     )  # first, so that a model that cannot be fitted is refused before any time is spent
     data, spelled = in_vocabulary(data, options.vocabulary, held_out)
+    if left_open and options.vocabulary is not None:
+        # the network follows the number of symbols, which is another one in this vocabulary
+        options = with_fields(defaults(data, limits), fields, "a fit of the ladder")
     cut = split(data, held_out)
     material = material_of(data, cut, options.support, Within.of(limits))
     _check_observed(material)
