@@ -66,6 +66,48 @@ def test_a_forecast_plots_one_panel_a_series(results: dict[str, Any]) -> None:
     assert len(results["forecast"].plot().axes) == 3
 
 
+def test_a_backtest_plots_what_came_the_best_model_and_the_best_baseline(results: dict[str, Any]) -> None:
+    pytest.importorskip("matplotlib")
+    result = results["backtest"]
+    panels = result.plot().axes
+    assert [axes.get_title(loc="left") for axes in panels] == ["<a>", "<b>", "<c>"]
+    words = [text.get_text() for text in panels[0].get_legend().get_texts()]
+    best = result.table.filter(pl.col("model") != "ets").sort("wql")["model"][0]
+    assert words == ["95 %", "80 %", "ets", best, "observed"]
+    lines = {line.get_label(): line for line in panels[1].lines}
+    rows = result.frame.filter(pl.col("unique_id") == "<b>")
+    for label, column in (("observed", "y"), ("ets", "ets"), (best, best)):
+        np.testing.assert_array_equal(lines[label].get_xdata(), rows["ds"])
+        np.testing.assert_array_equal(lines[label].get_ydata(), rows[column])
+
+
+@pytest.mark.parametrize(
+    "ds",
+    [
+        [f"2020-Q{1 + t % 4} {t}" for t in range(40)],
+        list(range(40)),
+        pl.datetime_range(
+            pl.datetime(2024, 1, 1), pl.datetime(2024, 2, 9), "1d", time_zone="Europe/Rome", eager=True
+        ).to_list(),
+    ],
+)
+def test_a_backtest_plots_overlapping_windows_over_any_times(ds: list[Any]) -> None:
+    pytest.importorskip("matplotlib")
+    y = np.random.default_rng(0).normal(size=40).tolist()
+    data = ostinato.read(pl.DataFrame({"ds": ds, "y": y}), time_col="none" if isinstance(ds[0], str) else "ds")
+    drawn = ostinato.backtest(data, (), horizon=4, n_windows=3, step_size=2).plot()
+    (axes,) = drawn.axes
+    came = axes.lines[-1]
+    np.testing.assert_array_equal(came.get_ydata(), y[-8:])
+    drawn.canvas.draw()
+
+
+def test_a_backtest_whose_forecasts_were_not_kept_says_so(results: dict[str, Any]) -> None:
+    result = ostinato.backtest(results["data"], (), horizon=4, on_window=lambda frame: None)
+    with pytest.raises(ostinato.ConfigError, match="not kept"):
+        result.plot()
+
+
 def test_a_diagnosis_plots_the_gain_and_a_gradient_that_comes_back(results: dict[str, Any]) -> None:
     pytest.importorskip("matplotlib")
     (gain,) = results["diagnosis"].plot().axes  # an AR has no hidden state

@@ -67,7 +67,9 @@ class Conditional:
         if self.loc is None or self.scale is None:
             return self.emission.log_prob(self.params, x.nan_to_num(0.0), support)
         loc, scale = self.loc, self.scale
-        nats = self.emission.log_prob(self.params, self._innovations(x, loc, scale), self._inner(x, support, loc, scale))
+        nats = self.emission.log_prob(
+            self.params, self._innovations(x, loc, scale), self._inner(x, support, loc, scale)
+        )
         nats = torch.where(support.unit > 0, nats, nats - scale.log())
         if not bounded.is_bounded(support):
             return nats

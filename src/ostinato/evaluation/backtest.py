@@ -31,6 +31,8 @@ from ostinato.renamed import renamed
 from ostinato.threads import Threads, in_threads
 
 if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
     from ostinato.model_file import Model
 
 
@@ -57,6 +59,18 @@ class Backtest(Shown):
         """Return whether any model beats the baselines, with the other notes, and the table of errors."""
         *notes, verdict = self.notes
         return [verdict, *(f"note: {note}" for note in notes)], self.table
+
+    def plot(self) -> Figure:
+        """Return the picture of the first series, at most six, as a figure of matplotlib.
+
+        It shows the values that came, and the forecasts of the best model and of the best baseline by wQL.
+
+        Raises:
+            ConfigError: matplotlib is not installed, or ``on_window`` took the forecasts.
+        """
+        from ostinato.evaluation.picture import figure
+
+        return figure(self)
 
 
 @renamed(season_length="season", target_col="target")
