@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -13,6 +14,7 @@ import pytest
 
 import ostinato
 from ostinato.diagnosis.result import LayerFlow
+from ostinato.forecasting.picture import empty, tidy
 from ostinato.look import WIDTH
 
 
@@ -100,6 +102,25 @@ def test_a_backtest_plots_overlapping_windows_over_any_times(ds: list[Any]) -> N
     came = axes.lines[-1]
     np.testing.assert_array_equal(came.get_ydata(), y[-8:])
     drawn.canvas.draw()
+
+
+@pytest.mark.parametrize("seconds", [40 * 1.7**k for k in range(34)])
+def test_any_span_of_dates_has_labels_that_fit(seconds: float) -> None:
+    pytest.importorskip("matplotlib")
+    drawn = empty(1)
+    (axes,) = drawn.axes
+    start = np.datetime64("1971-11-28T10:07:03", "us")
+    axes.plot(start + np.array([0, int(1e6 * seconds)]).astype("timedelta64[us]"), [0, 1])
+    tidy(axes)
+    drawn.canvas.draw()  # a warning of the locator would be an error
+    inside = axes.get_xlim()
+    labels = [
+        label.get_window_extent()
+        for place, label in zip(axes.get_xticks(), axes.get_xticklabels(), strict=True)
+        if inside[0] <= place <= inside[1]
+    ]
+    assert labels
+    assert all(one.x1 < other.x0 for one, other in pairwise(labels))
 
 
 def test_a_backtest_whose_forecasts_were_not_kept_says_so(results: dict[str, Any]) -> None:

@@ -22,6 +22,7 @@ from ostinato.cli.main import main, spread
 from ostinato.cli.render import as_table
 from ostinato.data.read import read
 from ostinato.evaluation.baselines import BASELINES
+from ostinato.inference.sample import sample
 from ostinato.inference.score import score
 from ostinato.model_file import load_model
 from ostinato.ops.selection import IMPLEMENTATIONS
@@ -205,6 +206,14 @@ def test_sample_text_series_and_sound(home: Path, say: Say) -> None:
     samples, rate = soundfile.read(home / "new.wav", dtype="int16")
     assert (rate, len(samples)) == (8000, 300)
     assert (samples % 256 == 0).all()
+    say("sample", home / "sound.ost", "-n", "5", "--prompt", home / "new.wav", "-o", home / "longer.wav")
+    longer, _ = soundfile.read(home / "longer.wav", dtype="int16")
+    assert len(longer) == 305
+    np.testing.assert_array_equal(longer[:300], samples)
+    drawn = say("sample", home / "series.csv.ost", "-n", "2", "--prompt", home / "series.csv")
+    first = load_model(home / "series.csv.ost")
+    expected = sample(first, 2, prompt=read(home / "series.csv"))[0][:, 0]
+    np.testing.assert_allclose(pl.read_csv(io.StringIO(drawn))["y"], expected)
 
 
 def test_diagnose_shows_and_writes_how_far_back(home: Path, say: Say) -> None:

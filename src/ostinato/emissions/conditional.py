@@ -167,7 +167,7 @@ class Conditional:
         return e - self.coupling.earlier(e)
 
     def _inner(self, x: Tensor, support: Support, loc: Tensor, scale: Tensor) -> Support:
-        """Return the support of the innovations of ``_innovations``: its ends move with what earlier channels explain."""
+        """Return the support of what ``_innovations`` returns: its ends move with what earlier channels explain."""
         inner, earlier = _standard(support, loc, scale), self._earlier(x, loc, scale)
         return inner if earlier is None else Support(inner.unit, inner.low - earlier, inner.high - earlier)
 

@@ -184,7 +184,7 @@ def cross_validation(  # noqa: PLR0913 - the public function has one keyword for
         else:
             frames.append(frame)
     table = summary(tallies)
-    notes += [*_set_aside(tallies), verdict(table)]
+    notes += [*_set_aside(tallies), *_against_last_season(table, season), verdict(table)]
     return Backtest(
         pl.concat(frames) if frames else pl.DataFrame(), table, tallies, season, tuple(dict.fromkeys(notes))
     )
@@ -199,6 +199,17 @@ def _set_aside(tallies: dict[str, Tally]) -> list[str]:
         for name, tally in tallies.items()
         if tally.set_aside
     ]
+
+
+def _against_last_season(table: pl.DataFrame, season: int) -> list[str]:
+    """Return a note on the best model beside the values of a season ago, which most people would compare it with."""
+    wql = dict(table.select("model", "wql").filter(pl.col("wql").is_finite()).sort("wql").rows())
+    repeated, best = wql.get("seasonal_naive"), next((name for name in wql if name not in BASELINES), None)
+    if season < 2 or not repeated or best is None:
+        return []
+    gain = 1 - wql[best] / repeated
+    words = f"{abs(gain):.1%} {'less' if gain >= 0 else 'more'}".replace("%", " %")
+    return [f"the values of {season} steps ago (seasonal_naive) have a wQL of {repeated:.4g}, and {best} has {words}"]
 
 
 def verdict(table: pl.DataFrame) -> str:

@@ -38,7 +38,7 @@ class Colours:
 PICTURE = Colours("#1f2933", "#1769aa", ("#dbe7f1", "#aecbe2", "#7fafd4"))
 #: The greatest number of panels in one picture.
 MOST = 6
-#: The width of a picture in inches, and its dots per inch. On a phone of 400 pixels, letters of 10 points are 11 pixels.
+#: The width of a picture in inches, and its dots per inch. On a phone of 400 pixels, 10 points are 11 pixels.
 WIDE, DOTS = 5, 270
 
 
@@ -99,12 +99,12 @@ def key(axes: Any) -> None:
 
 def tidy(axes: Any) -> None:
     """Remove the lines of axes that a picture does not need, and keep as many dates as there is room for."""
-    from matplotlib.dates import AutoDateFormatter, AutoDateLocator
+    from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 
     if isinstance(axes.xaxis.get_major_locator(), AutoDateLocator):
-        locator = AutoDateLocator(minticks=3, maxticks=4)
+        locator = AutoDateLocator(minticks=2, maxticks=5)  # there is an interval of time for every span
         axes.xaxis.set_major_locator(locator)
-        axes.xaxis.set_major_formatter(AutoDateFormatter(locator))
+        axes.xaxis.set_major_formatter(ConciseDateFormatter(locator))
     axes.margins(x=0.01)
     axes.set_axisbelow(True)
     axes.grid(axis="y", color="#e4e7eb", linewidth=0.8)

@@ -18,7 +18,7 @@ from ostinato.direct.forecast import ahead
 from ostinato.direct.model import DirectModel
 from ostinato.errors import ConfigError
 from ostinato.forecasting.inputs import as_sequences, horizon_of
-from ostinato.forecasting.table import Forecast, ends, some_of, table
+from ostinato.forecasting.table import Forecast, ends, ends_apart, some_of, table
 from ostinato.inference.ahead import level_notes, steps_ahead
 from ostinato.model import SequenceModel
 from ostinato.model_file import Model
@@ -115,7 +115,7 @@ def _rolled_out(model: SequenceModel, data: SequenceSet, horizon: int, options: 
         notes.append(f"{len(new)} series new to the model, scaled by their own history: {some_of(new)}")
     p = np.array(list(intervals.values()))
     made = steps_ahead(model, data, horizon, p, n_paths=options.n_paths, seed=options.seed)
-    notes += level_notes(level, made, horizon, options.n_paths)
+    notes += [*level_notes(level, made, horizon, options.n_paths), *ends_apart(data)]
     empty = [key for key, x in zip(data.ids, data, strict=True) if data.traits.log_returns and np.isnan(x).all()]
     if empty:
         notes.append(f"{len(empty)} series without a price to continue from: {some_of(empty)}")
