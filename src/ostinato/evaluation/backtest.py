@@ -209,7 +209,9 @@ def _against_last_season(table: pl.DataFrame, season: int) -> list[str]:
         return []
     gain = 1 - wql[best] / repeated
     words = f"{abs(gain):.1%} {'less' if gain >= 0 else 'more'}".replace("%", " %")
-    return [f"the values of {season} steps ago (seasonal_naive) have a wQL of {repeated:.4g}, and {best} has {words}"]
+    return [
+        f"the values of {counted(season, 'step')} ago (seasonal_naive) have a wQL of {repeated:.4g}, and {best} has {words}"
+    ]
 
 
 def verdict(table: pl.DataFrame) -> str:
