@@ -208,10 +208,9 @@ def _against_last_season(table: pl.DataFrame, season: int) -> list[str]:
     if season < 2 or not repeated or best is None:
         return []
     gain = 1 - wql[best] / repeated
-    words = f"{abs(gain):.1%} {'less' if gain >= 0 else 'more'}".replace("%", " %")
-    return [
-        f"the values of {counted(season, 'step')} ago (seasonal_naive) have a wQL of {repeated:.4g}, and {best} has {words}"
-    ]
+    less = f"{abs(gain):.1%} {'less' if gain >= 0 else 'more'}".replace("%", " %")
+    past = f"the values of {counted(season, 'step')} ago (seasonal_naive)"
+    return [f"{past} have a wQL of {repeated:.4g}, and {best} has {less}"]
 
 
 def verdict(table: pl.DataFrame) -> str:
