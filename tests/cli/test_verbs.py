@@ -216,6 +216,19 @@ def test_sample_text_series_and_sound(home: Path, say: Say) -> None:
     np.testing.assert_allclose(pl.read_csv(io.StringIO(drawn))["y"], expected)
 
 
+@pytest.mark.parametrize("series", [6, 7])
+def test_a_picture_of_some_of_the_series_says_so(
+    series: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("matplotlib")
+    rows = "".join(f"{key},{t},{t % 5 + key}\n" for key in range(series) for t in range(20))
+    (tmp_path / "many.csv").write_text("unique_id,ds,y\n" + rows)
+    words = ["forecast", tmp_path / "many.csv", "-n", "2", "--model", "naive", "-o", tmp_path / "f.csv"]
+    with pytest.raises(SystemExit):
+        main([*map(str, words), "--plot", str(tmp_path / "f.png")])
+    assert ("shows the first 6 of 7 series" in capsys.readouterr().err) == (series > 6)
+
+
 def test_diagnose_shows_and_writes_how_far_back(home: Path, say: Say) -> None:
     for data in ("series.csv", "lines.txt", "sound"):
         words = ["diagnose", home / f"{data}.ost", home / data, "--max-lag", "20", "--positions", "20"]
