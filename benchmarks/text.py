@@ -1,10 +1,11 @@
 """Nats a character of a text's last tenth: adaptive counts and mixtures beside ppmd, xz and zstd, given the rest first.
 
-    python benchmarks/text.py tinyshakespeare.txt --seconds 180
-    python benchmarks/text.py tinyshakespeare.txt --steps 2000 --hidden 256
-    python benchmarks/text.py tinyshakespeare.txt --seconds 180 --alone lstm
-    python benchmarks/text.py tinyshakespeare.txt --torch 180 --hidden 320
+    python benchmarks/text.py --seconds 180
+    python benchmarks/text.py --steps 2000 --hidden 256
+    python benchmarks/text.py --seconds 180 --alone lstm
+    python benchmarks/text.py --torch 180 --hidden 320
 
+The text is tinyshakespeare, or that of a path that is given first.
 With --seconds the fit has so many seconds of wall time on the cores of this machine, counts, judging and mixing
 included, and its width follows from that; --alone gives all of it to one static network, and --torch trains
 torch.nn.LSTM alone for so many, on all of the first nine tenths. A fit keeps 60,000 characters of them to choose by, in
@@ -25,10 +26,10 @@ import lzma
 import math
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import torch
+from public_data import FOLDER, present
 
 import ostinato
 from ostinato.record import DirectRung, Rung
@@ -92,7 +93,7 @@ def torch_lstm(text: str, hidden: int, seconds: float, clock: Callable[[], float
 def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("path", type=Path)
+    parser.add_argument("path", nargs="?", type=present, default=str(FOLDER / "text" / "tinyshakespeare.txt"))
     parser.add_argument("--steps", type=int, default=0, help="optimiser steps of the network; 0 for counts alone")
     parser.add_argument("--hidden", type=int)
     parser.add_argument("--seconds", type=float, help="the wall time of a fit of the mixture, in place of steps")

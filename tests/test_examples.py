@@ -6,20 +6,20 @@ import os
 import re
 import runpy
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 import torch
 
 import ostinato
+from strict import STRICT
 
 EXAMPLES = Path(__file__).resolve().parents[1] / "examples"
 
 
 def run(name: str, *arguments: str) -> str:
     done = subprocess.run(
-        [sys.executable, "-W", "error", str(EXAMPLES / name), *arguments],
+        [*STRICT, str(EXAMPLES / name), *arguments],
         capture_output=True,
         text=True,
         check=False,

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 import ostinato
+import ostinato.client
 
 DOCS = Path(__file__).parents[1] / "docs"
 
@@ -23,6 +24,16 @@ def test_every_name_is_documented(page: str) -> None:
     text = (DOCS / page).read_text(encoding="utf-8")
     shown = set(re.findall(r"^\.\. auto\w+:: (\w+)", text, re.MULTILINE))
     assert set(ostinato.__all__) - {"datasets", "nn", "scale", "__version__"} <= shown
+    assert set(ostinato.client.__all__) <= shown
+
+
+@pytest.mark.parametrize("folder", ["", "ko/"])
+def test_every_picture_of_a_guide_is_in_the_gallery(folder: str) -> None:
+    gallery = (DOCS / folder / "gallery.md").read_text(encoding="utf-8")
+    guides = [path.read_text(encoding="utf-8") for path in (DOCS / folder / "guides").glob("*.md")]
+    shown = {one for text in guides for one in re.findall(r"\]\(figures/([\w-]+\.png)\)", text)}
+    assert shown
+    assert not [one for one in shown if f"guides/figures/{one}" not in gallery]
 
 
 def test_all_lists_every_name() -> None:

@@ -164,6 +164,8 @@ ROWS: tuple[Bad, ...] = (
     ask("several texts streamed", f"{SAMPLE} --stream --n-samples 2", "one text can be printed while it is drawn, got"),
     ask("numbers streamed", "sample {models}/series.ost --stream", "only text can be printed while it is drawn"),
     ask("a prompt for a series", "sample {models}/series.ost --prompt x", "cannot continue the text 'x'"),
+    ask("a corpus without units", "score {models}/names.ost {models}/names.txt --corpus {models}/names.txt",
+        "--corpus counts the units of --by"),
     ask("a temperature below 0", f"{SAMPLE} --temperature -1", "temperature must be at least 0, got -1"),
     ask("a top-p of 0", f"{SAMPLE} --top-p 0", "top_p must be above 0 and at most 1, got 0"),
     ask("samples of no length", f"{SAMPLE} --length 0", "length must be at least 1, got 0"),

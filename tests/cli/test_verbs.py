@@ -7,7 +7,6 @@ import json
 import os
 import select
 import subprocess
-import sys
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
@@ -22,9 +21,11 @@ from ostinato.cli.main import main, spread
 from ostinato.cli.render import as_table
 from ostinato.data.read import read
 from ostinato.evaluation.baselines import BASELINES
+from ostinato.inference.sample import sample
 from ostinato.inference.score import score
 from ostinato.model_file import load_model
 from ostinato.ops.selection import IMPLEMENTATIONS
+from strict import STRICT
 from zoo import sequential
 
 VERBS = ("fit", "score", "forecast", "backtest", "sample", "stream", "inspect", "diagnose", "report", "doctor")
@@ -212,6 +213,27 @@ def test_sample_text_series_and_sound(home: Path, say: Say) -> None:
     samples, rate = soundfile.read(home / "new.wav", dtype="int16")
     assert (rate, len(samples)) == (8000, 300)
     assert (samples % 256 == 0).all()
+    say("sample", home / "sound.ost", "-n", "5", "--prompt", home / "new.wav", "-o", home / "longer.wav")
+    longer, _ = soundfile.read(home / "longer.wav", dtype="int16")
+    assert len(longer) == 305
+    np.testing.assert_array_equal(longer[:300], samples)
+    drawn = say("sample", home / "series.csv.ost", "-n", "2", "--prompt", home / "series.csv")
+    first = load_model(home / "series.csv.ost")
+    expected = sample(first, 2, prompt=read(home / "series.csv"))[0][:, 0]
+    np.testing.assert_allclose(pl.read_csv(io.StringIO(drawn))["y"], expected)
+
+
+@pytest.mark.parametrize("series", [6, 7])
+def test_a_picture_of_some_of_the_series_says_so(
+    series: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("matplotlib")
+    rows = "".join(f"{key},{t},{t % 5 + key}\n" for key in range(series) for t in range(20))
+    (tmp_path / "many.csv").write_text("unique_id,ds,y\n" + rows)
+    words = ["forecast", tmp_path / "many.csv", "-n", "2", "--model", "naive", "-o", tmp_path / "f.csv"]
+    with pytest.raises(SystemExit):
+        main([*map(str, words), "--plot", str(tmp_path / "f.png")])
+    assert ("shows the first 6 of 7 series" in capsys.readouterr().err) == (series > 6)
 
 
 def test_diagnose_shows_and_writes_how_far_back(home: Path, say: Say) -> None:
@@ -233,7 +255,7 @@ def test_inspect_a_model_and_its_data(home: Path, say: Say) -> None:
 
 
 def start(*words: object) -> subprocess.Popen[bytes]:
-    command = [sys.executable, "-W", "error", "-m", "ostinato", *map(str, words)]
+    command = [*STRICT, "-m", "ostinato", *map(str, words)]
     # unbuffered here, or select would not see what has been read ahead
     return subprocess.Popen(command, 0, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
 
@@ -297,7 +319,7 @@ def test_lines_before_a_bad_one_are_answered(home: Path) -> None:
 def test_a_closed_output_pipe_is_not_an_error(home: Path, words: tuple[str, ...]) -> None:
     """As in ``ostinato ... | head -1``, when the pipe is closed before anything is written to it."""
     verb, *more = words
-    command = [sys.executable, "-W", "error", "-m", "ostinato", verb, str(home / "series.csv.ost"), *more]
+    command = [*STRICT, "-m", "ostinato", verb, str(home / "series.csv.ost"), *more]
     ours, theirs = os.pipe()
     os.close(ours)
     done = subprocess.run(command, input=b"20\n21\n", stdout=theirs, stderr=subprocess.PIPE, check=False)

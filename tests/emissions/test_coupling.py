@@ -13,8 +13,9 @@ from scipy import stats
 
 from ostinato.data.sequences import SequenceSet
 from ostinato.emissions.conditional import Conditional
-from ostinato.emissions.coupling import Coupling
+from ostinato.emissions.coupling import Coupling, StepCoupling
 from ostinato.emissions.emission import Support
+from ostinato.emissions.logistic_mixture import LogisticMixture
 from ostinato.emissions.normal import Normal
 from ostinato.fits.budget import Budget
 from ostinato.fitting import fit
@@ -82,6 +83,23 @@ def test_draws_have_the_joint_law_and_an_independent_uniform_pit() -> None:
     pit = many.cdf(x, REAL)
     assert min(stats.kstest(column, "uniform").pvalue for column in pit.T) > 1e-3
     np.testing.assert_allclose(np.corrcoef(pit.T), np.eye(3), atol=error)
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("explained", [-9.0, -1.0, 0.0, 0.7, 9.0])
+def test_a_lattice_has_all_the_mass_of_a_channel_whatever_earlier_channels_explain(explained: float) -> None:
+    every = torch.arange(-20, 21, dtype=F64) / 2
+    lattice = Support(*(torch.tensor(end, dtype=F64) for end in (0.5, -10.0, 10.0)))
+    rows = torch.tensor([[0.0, 0.0], [explained, 0.0]], dtype=F64)
+    emission, point = LogisticMixture(2), torch.tensor([1.0, -2.0], dtype=F64)
+    params = torch.tensor([0.1, 0.0, 0.5, -0.2, 0.4, -0.5, 0.2], dtype=F64).expand(2, 7)
+    conditional = Conditional(emission, params, point, torch.tensor([1.5, 0.7], dtype=F64), StepCoupling(rows))
+    for first in (-10.0, 0.5, 3.0, 10.0):
+        x = torch.stack([torch.full_like(every, first), every], -1)
+        nats, cdf = conditional.log_prob(x, lattice)[:, 1], conditional.cdf(x, lattice)[:, 1]
+        assert nats.isfinite().all()
+        np.testing.assert_allclose(nats.exp().sum(), 1.0, rtol=1e-9)
+        np.testing.assert_allclose(nats.exp().cumsum(0), cdf, atol=1e-9)
 
 
 @torch.no_grad()

@@ -291,3 +291,14 @@ def test_the_ladder_of_a_backtest_has_the_season_that_was_given(
     y = np.resize([1.0, 5.0, 2.0, 8.0, 3.0, 3.0, 9.0], 120) + 0.1 * np.random.default_rng(0).standard_normal(120)
     cross_validation(y, ["auto", "ar"], horizon=5, season=season)
     assert seen == [season] * 3
+
+
+def test_a_note_compares_the_best_model_with_the_values_of_a_season_ago() -> None:
+    y = 20 + np.tile([5.0, 1, 0, 2, 3, 9, 14], 12) + np.random.default_rng(0).normal(0, 1, 84)
+    result = cross_validation([y], "ets", horizon=7, season=7, n_windows=2)
+    wql = dict(result.table.select("model", "wql").rows())
+    [note] = [one for one in result.notes if "the values of 7 steps ago (seasonal_naive)" in one]
+    assert note.endswith(f"and ets has {100 * (1 - wql['ets'] / wql['seasonal_naive']):.1f} % less")
+    for season, models in ((1, "ets"), (7, ())):
+        notes = cross_validation([y], models, horizon=7, season=season).notes
+        assert not [one for one in notes if "seasonal_naive)" in one]

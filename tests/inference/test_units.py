@@ -92,6 +92,29 @@ def test_the_count_is_that_of_the_text() -> None:
     assert frame["count"].to_list() == [2, 1, 2]
 
 
+@pytest.mark.parametrize("by", ["word", "line", "sentence"])
+def test_the_frequency_is_that_of_the_corpus_however_long(
+    by: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    corpus = "a bb a. ccc\n\nbb a dd? a bb\n" * 30
+    (tmp_path / "corpus.txt").write_text(corpus)
+    scores = scores_of("a bb\na. new")
+    once = scores.by(by, str(tmp_path / "corpus.txt"))
+    kept = corpus.split() if by == "word" else corpus.split("\n")[:-1] if by == "line" else None
+    if kept is not None:
+        expected = [1e6 * kept.count(text) / len(kept) for text in once["text"]]
+        np.testing.assert_allclose(once["frequency"], expected)
+    assert once["letters"].to_list() == [len(text) for text in once["text"]]
+    assert once.columns[:-2] == scores.by(by).columns
+    monkeypatch.setattr("ostinato.inference.units.blocks", lambda x: (x[i : i + 7] for i in range(0, len(x), 7)))
+    assert scores.by(by, str(tmp_path / "corpus.txt")).equals(once)
+
+
+def test_symbols_are_not_counted_in_a_corpus() -> None:
+    with pytest.raises(ConfigError, match="by='symbol'"):
+        scores_of("a").by("symbol", "corpus.txt")
+
+
 def test_the_end_of_a_line_belongs_to_its_last_word() -> None:
     assert scores_of("a b", end=True).by("word")["nats"].to_list() == [1 + 2, 3 + 4]
 

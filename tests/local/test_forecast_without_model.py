@@ -256,3 +256,16 @@ def test_windows_that_hold_no_value_are_left_out() -> None:
     y = np.sin(np.arange(60.0)) + 5
     y[36:52] = np.nan
     assert ostinato.forecast(y, horizon=8).frame["ostinato"].is_finite().all()
+
+
+def test_series_that_end_before_the_others_are_named() -> None:
+    whole = seasonal()
+    early = seasonal(58).with_columns(unique_id=pl.lit("b"))
+    for frame, named_ones in (
+        (pl.concat([whole, whole.with_columns(unique_id=pl.lit("c"))]), None),
+        (pl.concat([whole, early]), "1 of 2 series ends before the others, and its forecast begins where"),
+        (pl.concat([whole, early, early.with_columns(unique_id=pl.lit("c"))]), "2 of 3 series end before the others"),
+    ):
+        found = [note for note in ostinato.forecast(frame, horizon=3, model=QUICK).notes if "before the others" in note]
+        assert len(found) == (named_ones is not None)
+        assert all(note.startswith(named_ones or "") and ": b" in note for note in found)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import subprocess
-import sys
 from html.parser import HTMLParser
 from importlib.resources import files
 from pathlib import Path
@@ -26,6 +25,7 @@ from ostinato.fits.result import Fit
 from ostinato.model_file import load_model, save_model
 from ostinato.report import direct
 from ostinato.report.page import write_report
+from strict import STRICT
 from zoo import KINDS as ZOO
 from zoo import fitted, made, rungs, sequential
 
@@ -165,7 +165,7 @@ def test_a_model_without_a_record_has_a_page(kind: str, name: str, tmp_path: Pat
 
 def test_a_report_from_the_command_is_that_of_the_fit(tmp_path: Path) -> None:
     def run(words: str) -> str:
-        command = [sys.executable, "-W", "error", "-m", "ostinato", *words.split()]
+        command = [*STRICT, "-m", "ostinato", *words.split()]
         return subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True).stdout
 
     (tmp_path / "s.csv").write_bytes((files("ostinato") / "datasets" / "sunspots.csv").read_bytes())

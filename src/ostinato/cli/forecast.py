@@ -169,9 +169,12 @@ def _write(result: Forecast, output: Path | None, plot: Path | None, *, as_json:
     elif not as_json:
         printed(result.frame, result.history.time_form)
     if plot:
+        from ostinato.forecasting.picture import MOST
         from ostinato.report.fan import draw
 
         draw(result, plot)
+        if (count := len(result.history) * len(result.history.channels)) > MOST:
+            screen.say(f"note: the picture shows the first {MOST} of {count:,} series; the table holds all")
         _name("picture", plot, aside=as_json or not output)  # a table on standard output stays a table
 
 

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    from ostinato.data.sequences import SequenceSet
     from ostinato.model import SequenceModel
 
 
@@ -27,7 +28,11 @@ def command(
     ] = 200,
     count: Annotated[int, typer.Option("--n-samples", "--count", help="The number of sequences to draw.")] = 1,
     prompt: Annotated[
-        str | None, typer.Option(help="The text that each sequence continues. For models of text only.")
+        str | None,
+        typer.Option(
+            help="What each sequence continues: a text, or for a model of sound or series, a file. A sound is written "
+            "together with what continues it."
+        ),
     ] = None,
     temperature: Annotated[
         float,
@@ -72,7 +77,10 @@ def command(
     """
     if output:
         options.writable(output)
+    import numpy as np
+
     from ostinato.cli.render import answer, as_csv, as_table, printed
+    from ostinato.data.sequences import SequenceSet
     from ostinato.data.sound import as_wav
     from ostinato.inference.sample import sample
     from ostinato.model_file import load_model
@@ -84,12 +92,13 @@ def command(
     _note_never(fitted.likelihood("draw samples"), stop or [])
     kind = fitted.description.kind
     _check(kind, count, output, stream=stream, as_json=as_json)
+    start = _start(fitted, prompt)
     screen.doing("drawing")
     drawn = sample(
         fitted,
         length,
         n_samples=count,
-        prompt=prompt,
+        prompt=start,
         temperature=temperature,
         top_p=top_p,
         top_k=top_k,
@@ -108,7 +117,8 @@ def command(
         case "text":
             content = ("\n".join(drawn) + "\n").encode()
         case "sound":
-            content = as_wav(drawn[0], fitted.description.source)
+            whole = drawn[0] if not isinstance(start, SequenceSet) else np.concatenate([start[0], drawn[0]])
+            content = as_wav(whole, fitted.description.source)
         case _:
             frame = as_csv(drawn, fitted.description.source.get("channels", ["y"]))
             if output is None and not as_json:
@@ -140,6 +150,28 @@ def _check(kind: str, count: int, output: Path | None, *, stream: bool, as_json:
         raise ConfigError("no output given; sound is written to a file", fix="use -o sample.wav")
     if kind == "sound" and count > 1:
         raise ConfigError(f"one sound is written to a file, got --n-samples {count}", fix="use --n-samples 1")
+
+
+def _start(model: SequenceModel, prompt: str | None) -> str | SequenceSet | None:
+    """Return what the sequences continue: the prompt itself for a model of text, otherwise what its file holds.
+
+    Raises:
+        ConfigError: The file holds several sequences.
+    """
+    from pathlib import Path
+
+    from ostinato.errors import ConfigError
+    from ostinato.forecasting.inputs import as_sequences
+
+    if prompt is None or not model.description.traits.numeric or not Path(prompt).exists():
+        return prompt
+    screen.doing(f"reading {prompt}")
+    data = as_sequences(model, prompt)
+    if len(data) != 1:
+        raise ConfigError(
+            f"a prompt is one sequence, and {prompt} holds {len(data):,}", fix="give a file with one sequence"
+        )
+    return data
 
 
 def _print_piece(piece: str) -> None:

@@ -11,6 +11,7 @@ import typer
 
 from ostinato.cli import options, panels, reading, screen, unused
 from ostinato.cli.model_data import opened
+from ostinato.errors import ConfigError
 from ostinato.numbers import counted
 
 if TYPE_CHECKING:
@@ -42,6 +43,14 @@ def command(
             rich_help_panel=options.OUTPUT,
         ),
     ] = None,
+    corpus: Annotated[
+        str | None,
+        typer.Option(
+            help="With --by: a text in which the words, lines or sentences are counted. Adds their letters, and their "
+            "frequency in a million.",
+            rich_help_panel=options.OUTPUT,
+        ),
+    ] = None,
     adapt: options.Adapt = None,
     robust: options.Robust = None,
     *,
@@ -59,6 +68,8 @@ def command(
         unused.refuse_in_parts(ctx, ("model", "device"), "a score of a panel in parts")
         _score_in_parts(model, data, place.to(output), columns)
         return
+    if corpus is not None and by is None:
+        raise ConfigError("--corpus counts the units of --by", fix="add --by word, or remove --corpus")
     if output:
         options.writable(output)
     from ostinato.cli.render import answer
@@ -70,7 +81,7 @@ def command(
     device = options.device(place.device)
     scores = score(fitted, sequences, adapt=adapt, robust=robust, threads=place.count, device=device)
     if by is not None:
-        _write_units(scores, by, output, fitted.likelihood("score"), as_json=as_json)
+        _write_units(scores, by, corpus, output, fitted.likelihood("score"), as_json=as_json)
         return
     places = scores.most_surprising(top)
     if as_json:
@@ -165,12 +176,16 @@ def _how(scores: Scores, model: SequenceModel) -> str:
     return " (adaptive: the model learned in each sequence, from its start on)" if model.filtered else ""
 
 
-def _write_units(scores: Scores, by: str, output: Path | None, model: SequenceModel, *, as_json: bool) -> None:
+def _write_units(
+    scores: Scores, by: str, corpus: str | None, output: Path | None, model: SequenceModel, *, as_json: bool
+) -> None:
     """Write the surprisal of the units of a text to a file or to the screen, there as CSV or as JSON."""
     from ostinato.cli.render import answer, as_table, printed
     from ostinato.storage import atomic_write
 
-    frame = scores.by(by)
+    if corpus is not None:
+        screen.doing(f"counting in {corpus}")
+    frame = scores.by(by, corpus)
     per = f"{scores.nats_per_unit:.4f} nats a character{_how(scores, model)}"
     learned = "; --frozen keeps one text from teaching it the next" if model.adaptive and scores.adapted else ""
     screen.say(f"note: {counted(len(frame), 'unit')} of {per}{learned}")

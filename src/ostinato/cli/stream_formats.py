@@ -215,6 +215,8 @@ def _cells(line: str, number: int, channels: int) -> list[float]:
     except ValueError as error:
         decimal = len(cells) == channels + 1 and all(cell.strip().isdigit() for cell in cells)
         fix = "write one number on each line, or one for each channel with commas; leave it empty if it is missing"
+        if sign := next((word for one, word in ((";", ";"), ("\t", "\\t")) if one in line), None):
+            fix += f". To take column 2 of a log: awk -F'{sign}' '{{print $2; fflush()}}'"
         raise DataError(str(error), where=where, fix="write decimals with a point" if decimal else fix) from error
     if len(values) != channels and line.strip():
         _wrong_width(len(values), channels, number, f": {line[:60]!r}")

@@ -18,6 +18,7 @@ from ostinato.data.covariates import Columns, Covariates
 from ostinato.data.detect import find_calendars
 from ostinato.data.origin import Origin
 from ostinato.data.sequences import SequenceSet
+from ostinato.data.stuck import rests, stuck
 from ostinato.data.time_form import TimeForm
 from ostinato.errors import DataError
 from ostinato.kinds import TABULAR, TRAITS, Kind, can_be_tabular
@@ -149,17 +150,10 @@ def join(
     if absent:
         steps = f"{counted(absent, 'step')} without a row {'is' if absent == 1 else 'are'}"
         all_notes.append(f"{steps} read as missing")
-    all_notes += [
-        f"column {name!r}: {note}"
-        for d, name in enumerate(channels)
-        if len(full) and (note := small_changes(np.concatenate([s.values[:, d] for s in full])))
-    ]
-    constant = [s.name for s in series if len(s.values) > 2 and _constant(s.values)]
-    if constant:
-        all_notes.append(f"series whose values never change: {len(constant):,} ({', '.join(constant[:3])})")
     width = len(channels)
     values = np.concatenate([s.values for s in full]) if full else np.zeros((0, width))
     count = not log_returns and _counts(values)
+    all_notes += _value_notes(series, full, channels, steady=log_returns or count)
     if count:
         all_notes.append("all values are whole numbers from 0 up, so they are read as counts")
     return SequenceSet(
@@ -241,6 +235,37 @@ def _gap_notes(series: Sequence[SeriesRows], calendars: Sequence[Calendar | None
                 "missing one, correct it)"
             ]
     return []
+
+
+def _value_notes(
+    series: Sequence[SeriesRows], full: Sequence[SeriesRows], channels: tuple[str, ...], *, steady: bool
+) -> list[str]:
+    """Return notes on changes that float32 loses, on series that never change, and on values that seem to be stuck.
+
+    Args:
+        series: The series as they were read.
+        full: The same, with the steps that have no row.
+        channels: The names of the channels.
+        steady: Whether equal values in a row are usual, as for counts and prices.
+    """
+    together = [np.concatenate([s.values[:, d] for s in full]) for d in range(len(channels)) if len(full)]
+    notes = [
+        f"column {name!r}: {note}"
+        for name, values in zip(channels, together, strict=False)
+        if (note := small_changes(values))
+    ]
+    constant = [s.name for s in series if len(s.values) > 2 and _constant(s.values)]
+    if constant:
+        notes.append(f"series whose values never change: {len(constant):,} ({', '.join(constant[:3])})")
+    if steady or not any(map(rests, together)):
+        return notes
+    parts = (
+        (s.name if len(channels) == 1 else f"{s.name}, {name}", s.values[:, d])
+        for s in full
+        for d, name in enumerate(channels)
+    )
+    note = stuck(parts)
+    return notes if note is None else [*notes, note]
 
 
 def _find_kind(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ostinato.forecasting.picture import PICTURE, empty, tidy
+from ostinato.forecasting.picture import PICTURE, empty, key, tidy
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -34,7 +34,7 @@ def figure(found: Diagnosis) -> Figure:
     gain(drawn.axes[-1], found, PICTURE.blue, PICTURE.ink)
     for axes, title in zip(reversed(drawn.axes), ("The gain from the past", "The gradient by lag"), strict=False):
         axes.set_title(title, loc="left", color=PICTURE.ink)
-        axes.legend(frameon=False, loc="lower right", bbox_to_anchor=(1.0, 1.0), ncols=5, fontsize=8)
+        key(axes)
         tidy(axes)
     return drawn
 

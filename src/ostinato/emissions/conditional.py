@@ -67,7 +67,9 @@ class Conditional:
         if self.loc is None or self.scale is None:
             return self.emission.log_prob(self.params, x.nan_to_num(0.0), support)
         loc, scale = self.loc, self.scale
-        nats = self.emission.log_prob(self.params, self._innovations(x, loc, scale), _standard(support, loc, scale))
+        nats = self.emission.log_prob(
+            self.params, self._innovations(x, loc, scale), self._inner(x, support, loc, scale)
+        )
         nats = torch.where(support.unit > 0, nats, nats - scale.log())
         if not bounded.is_bounded(support):
             return nats
@@ -137,7 +139,7 @@ class Conditional:
         """
         if self.loc is None or self.scale is None:
             return self.emission.cdf(self.params, x.nan_to_num(0.0), support)
-        inner, u = _standard(support, self.loc, self.scale), self._innovations(x, self.loc, self.scale)
+        inner, u = self._inner(x, support, self.loc, self.scale), self._innovations(x, self.loc, self.scale)
         found = self.emission.cdf(self.params, u, inner)
         if not bounded.is_bounded(support):
             return found
@@ -163,6 +165,11 @@ class Conditional:
             return (x.nan_to_num(0.0) - loc) / scale
         e = _standardised(x, loc, scale)
         return e - self.coupling.earlier(e)
+
+    def _inner(self, x: Tensor, support: Support, loc: Tensor, scale: Tensor) -> Support:
+        """Return the support of what ``_innovations`` returns: its ends move with what earlier channels explain."""
+        inner, earlier = _standard(support, loc, scale), self._earlier(x, loc, scale)
+        return inner if earlier is None else Support(inner.unit, inner.low - earlier, inner.high - earlier)
 
     def _earlier(self, x: Tensor, loc: Tensor, scale: Tensor) -> Tensor | None:
         """Return the part of the innovations that earlier channels explain, (..., D); None without a coupling."""

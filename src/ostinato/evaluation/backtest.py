@@ -31,6 +31,8 @@ from ostinato.renamed import renamed
 from ostinato.threads import Threads, in_threads
 
 if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
     from ostinato.model_file import Model
 
 
@@ -57,6 +59,18 @@ class Backtest(Shown):
         """Return whether any model beats the baselines, with the other notes, and the table of errors."""
         *notes, verdict = self.notes
         return [verdict, *(f"note: {note}" for note in notes)], self.table
+
+    def plot(self) -> Figure:
+        """Return the picture of the first series, at most six, as a figure of matplotlib.
+
+        It shows the values that came, and the forecasts of the best model and of the best baseline by wQL.
+
+        Raises:
+            ConfigError: matplotlib is not installed, or ``on_window`` took the forecasts.
+        """
+        from ostinato.evaluation.picture import figure
+
+        return figure(self)
 
 
 @renamed(season_length="season", target_col="target")
@@ -157,7 +171,7 @@ def cross_validation(  # noqa: PLR0913 - the public function has one keyword for
         else:
             frames.append(frame)
     table = summary(tallies)
-    notes += [*_set_aside(tallies), verdict(table)]
+    notes += [*_set_aside(tallies), *_against_last_season(table, season), verdict(table)]
     return Backtest(
         pl.concat(frames) if frames else pl.DataFrame(), table, tallies, season, tuple(dict.fromkeys(notes))
     )
@@ -192,6 +206,18 @@ def _set_aside(tallies: dict[str, Tally]) -> list[str]:
         for name, tally in tallies.items()
         if tally.set_aside
     ]
+
+
+def _against_last_season(table: pl.DataFrame, season: int) -> list[str]:
+    """Return a note on the best model beside the values of a season ago, which most people would compare it with."""
+    wql = dict(table.select("model", "wql").filter(pl.col("wql").is_finite()).sort("wql").rows())
+    repeated, best = wql.get("seasonal_naive"), next((name for name in wql if name not in BASELINES), None)
+    if season < 2 or not repeated or best is None:
+        return []
+    gain = 1 - wql[best] / repeated
+    less = f"{abs(gain):.1%} {'less' if gain >= 0 else 'more'}".replace("%", " %")
+    past = f"the values of {counted(season, 'step')} ago (seasonal_naive)"
+    return [f"{past} have a wQL of {repeated:.4g}, and {best} has {less}"]
 
 
 def verdict(table: pl.DataFrame) -> str:

@@ -38,6 +38,8 @@ class Colours:
 PICTURE = Colours("#1f2933", "#1769aa", ("#dbe7f1", "#aecbe2", "#7fafd4"))
 #: The greatest number of panels in one picture.
 MOST = 6
+#: The width of a picture in inches, and its dots per inch. On a phone of 400 pixels, 10 points are 11 pixels.
+WIDE, DOTS = 5, 270
 
 
 def figure(forecast: Forecast) -> Figure:
@@ -57,7 +59,7 @@ def figure(forecast: Forecast) -> Figure:
         name = data.ids[b] if len(data.channels) == 1 else f"{data.ids[b]}, {data.channels[d]}"
         title = f"{name}: the next {counted(forecast.horizon, 'step')}"
         axes.set_title(title, loc="left", color=PICTURE.ink, parse_math=False)
-        axes.legend(frameon=False, loc="lower right", bbox_to_anchor=(1.0, 1.0), ncols=5, fontsize=8)
+        key(axes)
         tidy(axes)
     return drawn
 
@@ -74,13 +76,35 @@ def empty(panels: int) -> Figure:
         raise ConfigError(
             "a chart needs matplotlib, which is not installed", fix="pip install 'ostinato[plot]'"
         ) from error
-    drawn = Figure(figsize=(9, 1.2 + 3.4 * panels), dpi=150, layout="constrained")
+    drawn = Figure(figsize=(WIDE, 0.4 + 2.4 * panels), dpi=DOTS, layout="constrained")
     drawn.subplots(panels, 1)
     return drawn
 
 
+def key(axes: Any) -> None:
+    """Draw the legend in one row between the title and the axes, so that neither covers the other on a phone."""
+    title = axes.get_title(loc="left")
+    axes.legend(
+        frameon=False,
+        loc="lower left",
+        bbox_to_anchor=(-0.02, 0.98),
+        ncols=5,
+        fontsize=9,
+        handlelength=1.2,
+        handletextpad=0.5,
+        columnspacing=1.0,
+    )
+    axes.set_title(title, loc="left", pad=22, color=PICTURE.ink, fontsize=11, parse_math=False)
+
+
 def tidy(axes: Any) -> None:
-    """Remove the lines of axes that a picture does not need."""
+    """Remove the lines of axes that a picture does not need, and keep as many dates as there is room for."""
+    from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
+
+    if isinstance(axes.xaxis.get_major_locator(), AutoDateLocator):
+        locator = AutoDateLocator(minticks=2, maxticks=5)  # there is an interval of time for every span
+        axes.xaxis.set_major_locator(locator)
+        axes.xaxis.set_major_formatter(ConciseDateFormatter(locator))
     axes.margins(x=0.01)
     axes.set_axisbelow(True)
     axes.grid(axis="y", color="#e4e7eb", linewidth=0.8)

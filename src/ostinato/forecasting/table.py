@@ -92,6 +92,22 @@ def some_of(names: list[str]) -> str:
     return ", ".join(names[:3]) + (" ..." if len(names) > 3 else "")
 
 
+def ends_apart(data: SequenceSet) -> list[str]:
+    """Return a note on the series that end before others do, so that their forecasts begin earlier."""
+    if data.times is None or len(data) < 2 or not (data.lengths > 0).all():
+        return []
+    last = data.times[data.offsets[1:] - 1]
+    early = [str(data.ids[b]) for b in np.flatnonzero(last < last.max()).tolist()]
+    if not early:
+        return []
+    words = (
+        "series ends before the others, and its forecast begins"
+        if len(early) == 1
+        else ("series end before the others, and their forecasts begin")
+    )
+    return [f"{len(early):,} of {len(data):,} {words} where the data end: {some_of(early)}"]
+
+
 def table(
     data: SequenceSet,
     horizon: int,

@@ -18,7 +18,7 @@ from ostinato.direct.forecast import ahead
 from ostinato.direct.model import DirectModel
 from ostinato.errors import ConfigError
 from ostinato.forecasting.inputs import as_sequences, horizon_of
-from ostinato.forecasting.table import Forecast, ends, some_of, table
+from ostinato.forecasting.table import Forecast, ends, ends_apart, some_of, table
 from ostinato.inference.ahead import level_notes, steps_ahead
 from ostinato.inference.doubt import doubtful
 from ostinato.model import SequenceModel
@@ -116,7 +116,7 @@ def _rolled_out(model: SequenceModel, data: SequenceSet, horizon: int, options: 
         notes.append(f"{len(new)} series new to the model, scaled by their own history: {some_of(new)}")
     p = np.array(list(intervals.values()))
     made = steps_ahead(model, data, horizon, p, n_paths=options.n_paths, seed=options.seed)
-    notes += level_notes(level, made, horizon, options.n_paths)
+    notes += [*level_notes(level, made, horizon, options.n_paths), *ends_apart(data)]
     if (count := doubtful(model)) is not None:
         notes.append(
             f"the model was fitted to {count} values, which other coefficients fit almost as well: intervals are wider "

@@ -210,7 +210,7 @@ def _prompt(model: SequenceModel, prompt: str | SequenceSet | None) -> SequenceS
     if prompt is not None and description.traits.numeric:
         raise ConfigError(
             f"a model of {description.kind} cannot continue the text {prompt[:20]!r}",
-            fix="remove the prompt, or give data as the prompt",
+            fix="give data as the prompt: a SequenceSet, or on the command line the path of a file",
         )
     values = encoding.prompt(prompt or "", model.channels)
     return SequenceSet(

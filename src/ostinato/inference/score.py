@@ -160,11 +160,24 @@ class Scores(Shown):
             return spelling_of(self.data.meta).word(int(values[step, 0]))
         return words(values[step])
 
-    def by(self, unit: str) -> pl.DataFrame:
-        """Return the surprisal of every "symbol", "word", "line" or "sentence" of a text, as in ``units``."""
+    def by(self, unit: str, corpus: Any = None) -> pl.DataFrame:
+        """Return the surprisal of every "symbol", "word", "line" or "sentence" of a text: one row a unit.
+
+        The columns are unique_id, unit (its number in the sequence), start and length (in characters, with the space
+        after it), text, count (in these data), nats and bits. A corpus adds letters (the characters of text) and
+        frequency (in a million units of the corpus).
+
+        Args:
+            unit: What a row is.
+            corpus: Anything that ``read`` takes as text, in which the units are counted. Not for symbols.
+
+        Raises:
+            ConfigError: The data are no text, or the unit is unknown.
+            DataError: The corpus cannot be read, or holds no unit.
+        """
         from ostinato.inference.units import units
 
-        return units(self, unit)
+        return units(self, unit, corpus)
 
     def _of(self, a: int, z: int) -> Iterator[NDArray[np.float64]]:
         """Yield the surprisals of steps a up to z in blocks."""

@@ -18,9 +18,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ostinato.choices import unknown
+from ostinato.data.corpus import blocks
 from ostinato.data.ids import restored
+from ostinato.data.read import read
+from ostinato.data.sequences import SequenceSet
 from ostinato.data.spelling import spelling_of
-from ostinato.errors import ConfigError
+from ostinato.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
     import polars as pl
@@ -40,28 +43,34 @@ UNITS: Final = {
 }
 
 
-def units(scores: Scores, by: str) -> pl.DataFrame:
+def units(scores: Scores, by: str, corpus: Any = None) -> pl.DataFrame:
     """Return the surprisal of every unit of scored text.
 
     Args:
         scores: The scores of text.
         by: "symbol", "word", "line" or "sentence".
+        corpus: A text, or anything that ``read`` takes as text, in which the units are counted. Not for symbols.
 
     Returns:
         One row a unit, in the order of the text: unique_id; unit (its number in the sequence, from 1); start (the
         number of its first character, from 1) and length (in characters, with the space after it, without the end of
         the sequence), both in symbols if the unit is a symbol; text (without the space around it, but for symbols);
         count (how often this text is a unit of the data); nats and bits. The end of a sequence, where it is an event,
-        adds its surprisal to the last unit; of an empty sequence it is a unit of its own, with an empty text.
+        adds its surprisal to the last unit; of an empty sequence it is a unit of its own, with an empty text. With a
+        corpus there are two columns more: letters (the characters of the text alone) and frequency (how often this text
+        is a unit among a million units of the corpus; 0 if never).
 
     Raises:
-        ConfigError: The data are no text, or ``by`` is unknown.
+        ConfigError: The data are no text, ``by`` is unknown, or symbols are to be counted in a corpus.
+        DataError: The corpus cannot be read, or holds no unit.
     """
     import polars as pl
 
     if by not in UNITS:
         raise unknown("unit", by, UNITS)
     data = scores.data
+    if corpus is not None and by == "symbol":
+        raise ConfigError("words, lines and sentences are counted in a corpus, got by='symbol'", fix="use by='word'")
     if data.kind != "text":
         raise ConfigError(f"only text has units, got a model of {data.kind}", fix=f"leave out by={by!r}")
     spelling = spelling_of(data.meta)
@@ -88,7 +97,7 @@ def units(scores: Scores, by: str) -> pl.DataFrame:
         nats.append(np.bincount(unit, surprisal, minlength=len(words)).astype(np.float64))
     counts = Counter(texts)
     total = np.concatenate([np.zeros(0), *nats])
-    return pl.DataFrame(
+    frame = pl.DataFrame(
         {
             "unique_id": pl.Series(ids, dtype=None if ids else pl.String),
             "unit": pl.Series(number, dtype=pl.Int64),
@@ -100,6 +109,40 @@ def units(scores: Scores, by: str) -> pl.DataFrame:
             "bits": total / math.log(2),
         }
     )
+    return frame if corpus is None else _with_frequency(frame, by, corpus)
+
+
+def _with_frequency(frame: pl.DataFrame, by: str, corpus: Any) -> pl.DataFrame:
+    """Return the units with their letters and their frequency in a million units of a corpus."""
+    import polars as pl
+
+    known = _counted(corpus if isinstance(corpus, SequenceSet) else read(corpus, kind="text"), by)
+    share = 1e6 / known.total()
+    texts = frame["text"].to_list()
+    return frame.with_columns(
+        pl.Series("letters", [len(text) for text in texts], dtype=pl.Int64),
+        pl.Series("frequency", [share * known[text] for text in texts], dtype=pl.Float64),
+    )
+
+
+def _counted(corpus: SequenceSet, by: str) -> Counter[str]:
+    """Return how often each unit occurs in a corpus, which is read a stretch at a time.
+
+    Raises:
+        DataError: The corpus holds no unit.
+    """
+    spelling, found = spelling_of(corpus.meta), Counter[str]()
+    for b in range(len(corpus)):
+        left = ""  # the last unit of a stretch may go on in the next
+        for block in blocks(corpus[b][:, 0]):
+            text = left + spelling.text(block.tolist())
+            ends = [0, *(stop for _, stop in _spans(text, by))]
+            found.update(text[a:z].strip() for a, z in pairwise(ends[:-1]))
+            left = text[ends[-2] :] if len(ends) > 1 else text
+        found.update([left.strip()] if left.strip() else [])
+    if not found:
+        raise DataError(f"the corpus holds no {by}", fix="give the text in which the units are counted")
+    return found
 
 
 def _spans(text: str, by: str) -> Iterator[tuple[int, int]]:

@@ -16,7 +16,7 @@ from ostinato.data.seasons import season_length
 from ostinato.data.sequences import SequenceSet
 from ostinato.errors import ConfigError, DataError
 from ostinato.forecasting.inputs import DEFAULT_HORIZON
-from ostinato.forecasting.table import Forecast, ends, some_of, table
+from ostinato.forecasting.table import Forecast, ends, ends_apart, some_of, table
 from ostinato.local.methods import METHODS
 from ostinato.local.panel import Fit
 from ostinato.local.series import LocalForecast, local_forecast
@@ -104,7 +104,7 @@ def by_method(
     names = _channel_names(data)
     repeat = "too, because the data repeat after seven shorter seasons"
     notes += [f"season: {counted(one, 'step')} {repeat}" for one in made.found]
-    notes += [*_said(model, made.said, names), *_set_aside(made, names)]
+    notes += [*_said(model, made.said, names), *_set_aside(made, names), *ends_apart(data)]
     D = len(data.channels)
     frame = table(
         data,
@@ -140,7 +140,7 @@ def check_forecastable(data: SequenceSet) -> None:
 #: By whether the values are numbers: what is wrong with data that are no table, and the verb to use.
 _OTHER_VERBS = {
     False: ("text has no mean to forecast", "sample m.ost, which continues a prompt"),
-    True: ("sound is not forecast without a model of it", "forecast m.ost or ostinato sample m.ost"),
+    True: ("sound is not forecast without a model of it", "forecast m.ost or ostinato sample m.ost --prompt FILE"),
 }
 
 
