@@ -96,8 +96,10 @@ def model_from_parts(tensors: dict[str, Tensor], document: dict[str, Any]) -> Mo
         return _sequence_model(tensors, document, description)
     except (AttributeError, ArithmeticError, IndexError, MemoryError) as error:  # a part has another form or size
         raise ValueError(str(error) or type(error).__name__) from error
-    except ConfigError as error:  # an option of a layer; its fix is none for a file
-        raise ValueError(error.what) from error
+    except ConfigError as error:
+        if error.where:  # an environment variable, not the file
+            raise
+        raise ValueError(error.what) from error  # an option of a layer; its fix is none for a file
 
 
 def _check_numbers(tensors: dict[str, Tensor], document: dict[str, Any]) -> None:
