@@ -1,9 +1,11 @@
-"""Environment variables that hold nonsense, and a working directory that was removed: an error names them."""
+"""Variables with nonsense, a removed working directory, odd things in place of a checkpoint: an error names them."""
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -11,6 +13,7 @@ import pytest
 import ostinato
 from ostinato.cli.main import main
 from ostinato.data.read import read
+from ostinato.errors import OstinatoError
 from ostinato.ops.variables import IMPLEMENTATION
 
 SERIES = "ds,y\n" + "".join(f"2024-01-{i + 1:02},{i % 7}.5\n" for i in range(30))
@@ -60,3 +63,34 @@ def test_a_working_directory_that_is_gone_is_named(folder: Path, tmp_path: Path)
     words = ["forecast", str(folder / "s.csv"), "-n", "2", "-o", "f.csv"]
     done = subprocess.run([sys.executable, "-c", script, *words], cwd=gone, capture_output=True, text=True, check=False)
     assert (done.returncode, "working directory" in done.stderr) == (1, True), done.stderr
+
+
+def _a_folder(path: Path) -> None:
+    path.unlink()
+    path.mkdir()
+
+
+@pytest.mark.parametrize(
+    ("change", "word"),
+    [
+        (lambda at: (at / "run").write_bytes(b"\xff\xfe\x00"), "belongs to a fit of other data"),
+        (lambda at: (at / "run").write_bytes(b""), "belongs to a fit of other data"),
+        (lambda at: _a_folder(at / "run"), "cannot use the folder of the checkpoint"),
+        (lambda at: (at / "gru.ost").write_bytes(b"hello"), "cut short or altered"),
+        (lambda at: _a_folder(at / "gru.ost"), "cannot read the model file"),
+        (lambda at: (shutil.rmtree(at), at.touch()), "cannot use the folder of the checkpoint"),
+        (
+            lambda at: (shutil.rmtree(at), at.symlink_to(at.parent / "nowhere")),
+            "cannot use the folder of the checkpoint",
+        ),
+    ],
+)
+def test_what_stands_in_the_place_of_a_checkpoint_is_named(
+    folder: Path, tmp_path: Path, change: Callable[[Path], object], word: str
+) -> None:
+    data, at, budget = read(folder / "s.csv"), tmp_path / "checkpoint", ostinato.Budget(max_steps=2)
+    ostinato.fit(data, model="gru", hidden=4, budget=budget, checkpoint=at)
+    change(at)
+    with pytest.raises(OstinatoError, match=word) as refused:
+        ostinato.fit(data, model="gru", hidden=4, budget=budget, checkpoint=at)
+    assert str(at) in str(refused.value.where)
