@@ -73,13 +73,15 @@ def unknown(
 
 
 def nearest_file(path: str | Path) -> str:
-    """Return what to do about a file that does not exist: the file of its folder that was probably meant.
+    """Return what to do about a file that cannot be read: the file of its folder that was probably meant.
 
     Args:
         path: The path that was given.
     """
     folder = Path(path).parent
     otherwise = "check the path"
+    if Path(path).exists():  # as something else, such as a folder
+        return otherwise
     try:
         with os.scandir(folder) as entries:
             names = [entry.name for entry, _ in zip(entries, range(_FILES), strict=False)]

@@ -17,7 +17,8 @@ from ostinato.data.encoding import encoding_from_json
 from ostinato.description import Description
 from ostinato.direct.model import DirectModel
 from ostinato.direct.storage import may_lack
-from ostinato.errors import ModelFileError
+from ostinato.errors import ConfigError, ModelFileError
+from ostinato.layers.build import BARE
 from ostinato.model import BEFORE, SequenceModel
 from ostinato.numbers import counted
 from ostinato.storage import load_bundle
@@ -26,6 +27,12 @@ from ostinato.storage import load_bundle
 Model: TypeAlias = SequenceModel | DirectModel
 #: A size in a description up to which a model is built without a look at how many weights the file holds.
 _LEAST_SIZE = 1_000_000
+#: The parts of a document that this version knows.
+_KNOWN = {"description", "encoding", "before", "direct"}
+#: The sizes of an architecture, and the least value of each.
+_SIZES = {"channels": 1, "hidden": 1, "depth": 1, "embedding": 0, "components": 0}
+#: A number of layers that needs no look at how many tensors the file holds.
+_FEW_LAYERS = 64
 _BACKBONE = re.compile(r"^(network\.\d+\.)?memory\.")
 
 
@@ -78,6 +85,8 @@ def model_from_parts(tensors: dict[str, Tensor], document: dict[str, Any]) -> Mo
     Raises:
         KeyError, TypeError, ValueError, RuntimeError: The parts are those of a format that this version does not know.
     """
+    if unknown := sorted(set(document) - _KNOWN):
+        raise ValueError(f"it has the unknown part {unknown[0]!r}")
     _check_numbers(tensors, document)
     try:
         tensors, document = _renamed(tensors, document)
@@ -87,6 +96,10 @@ def model_from_parts(tensors: dict[str, Tensor], document: dict[str, Any]) -> Mo
         return _sequence_model(tensors, document, description)
     except (AttributeError, ArithmeticError, IndexError, MemoryError) as error:  # a part has another form or size
         raise ValueError(str(error) or type(error).__name__) from error
+    except ConfigError as error:
+        if error.where:  # an environment variable, not the file
+            raise
+        raise ValueError(error.what) from error  # an option of a layer; its fix is none for a file
 
 
 def _check_numbers(tensors: dict[str, Tensor], document: dict[str, Any]) -> None:
@@ -121,6 +134,11 @@ def _sequence_model(tensors: dict[str, Tensor], document: dict[str, Any], descri
     before = {k.removeprefix(BEFORE): v for k, v in tensors.items() if k.startswith(BEFORE)}
     tensors = {k: v for k, v in tensors.items() if not k.startswith(BEFORE)}
     encoding, shape = encoding_from_json(document["encoding"]), Architecture(**description.config["parts"])
+    if _may_exceed(shape, tensors):
+        with torch.device("meta"):  # shapes without memory: a wrong size would take all of it, or minutes
+            sizes = {name: x.shape for name, x in assemble(shape, encoding, description, None).state_dict().items()}
+        if other := [k for k, size in sizes.items() if k not in tensors or tensors[k].shape != size]:
+            raise ValueError(f"its sizes ask for {other[0]} of the shape {tuple(sizes[other[0]])}, which it lacks")
     model = assemble(shape, encoding, description, None)
     # files from before the coupling of channels have no tensors for it: zeros make the channels independent
     own = model.state_dict()
@@ -133,6 +151,30 @@ def _sequence_model(tensors: dict[str, Tensor], document: dict[str, Any], descri
         told = replace(description, config=earlier["config"])
         model.fitted_again(_sequence_model(before, {"encoding": earlier["encoding"]}, told))
     return model.eval()
+
+
+def _may_exceed(shape: Architecture, tensors: dict[str, Tensor]) -> bool:
+    """Return whether the sizes of a model may ask for more weights than its file holds.
+
+    Raises:
+        ValueError: A size is no whole number or is too small, or the sizes certainly ask for more than the file holds.
+    """
+    for name, least in _SIZES.items():
+        size = getattr(shape, name)
+        if not isinstance(size, int) or isinstance(size, bool) or size < least:
+            raise ValueError(f"{name} is {size!r}, expected a whole number of at least {least}")
+    numbers = sum(tensor.numel() for tensor in tensors.values())
+    if shape.channels > numbers:
+        raise ValueError(f"{counted(shape.channels, 'channel')} are more than its {numbers:,} weights")
+    for base in shape.base.values():
+        if base.get("channels", shape.channels) != shape.channels:
+            raise ValueError(f"the closed form has {base['channels']!r} channels, expected {shape.channels}")
+    if shape.backbone in BARE:
+        return False
+    if shape.depth > max(_FEW_LAYERS, len(tensors)):
+        raise ValueError(f"{counted(shape.depth, 'layer')} are more than its {counted(len(tensors), 'tensor')}")
+    widths = shape.hidden * shape.depth, shape.components * shape.channels, shape.embedding
+    return shape.hidden * max(widths) > numbers
 
 
 def _renamed(tensors: dict[str, Tensor], document: dict[str, Any]) -> tuple[dict[str, Tensor], dict[str, Any]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import resource
 import signal
 import struct
 import subprocess
@@ -247,4 +248,70 @@ def test_wrong_numbers_in_a_model_are_refused(model: Path, tmp_path: Path, chang
     change(tensors, document)
     save_bundle(tmp_path / "m.ost", tensors, document)
     with pytest.raises(ModelFileError, match=r"not finite|is more than|is of type"):
+        ostinato.load_model(tmp_path / "m.ost")
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """A model file of each layout: with a network, a direct one and exponential smoothing."""
+    folder = tmp_path_factory.mktemp("models")
+    (folder / "s.csv").write_text(SERIES)
+    data = read(folder / "s.csv")
+    fits: dict[str, dict[str, Any]] = {
+        "gru": {"budget": ostinato.Budget(max_steps=2), "hidden": 4},
+        "direct": {"horizon": 2, "networks": 0},
+        "ets": {"season": 7},
+    }
+    for name, options in fits.items():
+        ostinato.fit(data, model=name, **options).model.save(folder / f"{name}.ost")
+    return {name: folder / f"{name}.ost" for name in fits}
+
+
+PARTS, WINDOW = "description.config.parts.", "direct.window."
+#: A size that does not fit the weights, and the word of the error about it.
+SIZES = [
+    *[
+        ("gru", f"{PARTS}{name}", value, name)
+        for name in ("hidden", "depth", "channels")
+        for value in (0, -1, 1.5, "4")
+    ],
+    *[("gru", f"{PARTS}hidden", value, "sizes") for value in (40_000, 999_999)],
+    *[("gru", f"{PARTS}depth", value, "layer") for value in (100_000, 999_999)],
+    *[("gru", f"{PARTS}channels", value, "channel") for value in (100_000, 999_999)],
+    *[("gru", f"{PARTS}base.ar.channels", value, "channels") for value in (0, 2, 999_999)],
+    *[("gru", f"{PARTS}base.ar.order", value, "lags") for value in (0, -1, 500)],
+    *[(name, "encoding.scale", [value], "scale") for name in ("gru", "ets") for value in (0.0, -1.0)],
+    ("gru", "encoding.location", [], "location"),
+    *[("ets", f"{PARTS}base.smoothing.season", value, "season") for value in (-1, 1.5, 999_999)],
+    *[("direct", f"{WINDOW}lookback", value, "lookback") for value in (0, -1, 1.5)],
+    *[("direct", f"{WINDOW}lookback", value, "window") for value in (1, 999, 999_999)],
+    *[("direct", f"{WINDOW}season", value, "season") for value in (0, -1, 1.5)],
+    *[(name, "another", 1, "another") for name in ("gru", "direct", "ets")],
+]
+
+
+@pytest.mark.parametrize(("name", "place", "value", "word"), SIZES)
+def test_a_size_that_the_weights_do_not_have_is_refused_without_building_it(
+    models: dict[str, Path], tmp_path: Path, name: str, place: str, value: Any, word: str
+) -> None:
+    tensors, document = load_bundle(models[name])
+    _put(place, value)(tensors, document)
+    save_bundle(tmp_path / "m.ost", tensors, document)
+    with pytest.raises(ModelFileError, match=word) as refused:
+        ostinato.load_model(tmp_path / "m.ost")
+    assert refused.value.where == str(tmp_path / "m.ost")
+    assert peak_kilobytes() < 4_000_000
+
+
+def peak_kilobytes() -> int:
+    """The most memory of this process so far."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+
+
+@pytest.mark.parametrize("name", ["gru", "direct", "ets"])
+def test_a_tensor_that_nobody_knows_is_refused(models: dict[str, Path], tmp_path: Path, name: str) -> None:
+    tensors, document = load_bundle(models[name])
+    tensors["another"] = next(iter(tensors.values())).clone()
+    save_bundle(tmp_path / "m.ost", tensors, document)
+    with pytest.raises(ModelFileError, match="another"):
         ostinato.load_model(tmp_path / "m.ost")

@@ -96,8 +96,11 @@ def _refused(error: OSError) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     where = str(error.filename) if error.filename else "standard output"
-    full = error.errno == errno.ENOSPC
-    fix = "free space on the disk and run the command again" if full else "check the path and its permissions"
+    fix = "check the path and its permissions"
+    if error.errno == errno.ENOSPC:
+        fix = "free space on the disk and run the command again"
+    elif error.errno == errno.ENOENT and not error.filename:  # a path was asked for from a folder that is gone
+        where, fix = "the working directory, which was removed", "change to a folder that exists, or give whole paths"
     complain(OstinatoError(error.strerror or str(error), where=where, fix=fix))
     return 1
 

@@ -108,5 +108,11 @@ class Amplitude(Encoding):
 
     @staticmethod
     def from_json(document: dict[str, Any]) -> Amplitude:
-        """Return the encoding that ``to_json`` wrote."""
+        """Return the encoding that ``to_json`` wrote.
+
+        Raises:
+            ValueError: The scale is not above 0.
+        """
+        if not document["scale"] > 0:
+            raise ValueError(f"the scale is {document['scale']}, expected a number above 0")
         return Amplitude(document["scale"], document["bits"], document.get("usual_step", 1.0))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -217,10 +218,19 @@ class Scaling(Encoding):
 
     @staticmethod
     def from_json(document: dict[str, Any]) -> Scaling:
-        """Return the encoding that ``to_json`` wrote."""
+        """Return the encoding that ``to_json`` wrote.
+
+        Raises:
+            ValueError: A scale is not above 0, or a location does not fit it.
+        """
         per_id = {k: (tuple(v[0]), tuple(v[1])) for k, v in document["per_id"].items()}
         location, scale = tuple(document["location"]), tuple(document["scale"])
         nonnegative = tuple(document.get("nonnegative", ()))
+        for where, (at, size) in {"the panel": (location, scale), **per_id}.items():
+            if len(at) != len(size) or not all(math.isfinite(x) for x in at):
+                raise ValueError(f"the location {at} of {where} does not fit its scale {size}")
+            if not all(0 < x < math.inf for x in size):
+                raise ValueError(f"the scale of {where} is {size}, expected finite numbers above 0")
         return Scaling(location, scale, per_id, document["returns"], document["counts"], nonnegative)
 
 

@@ -65,19 +65,46 @@ def pack(
 def unpack(
     tensors: dict[str, Tensor], document: dict[str, Any]
 ) -> tuple[ClosedForm, tuple[SegmentNetwork, ...], Array]:
-    """Return the closed form, the networks and the calibration factors that ``pack`` took apart."""
+    """Return the closed form, the networks and the calibration factors that ``pack`` took apart.
+
+    Raises:
+        ValueError: A part does not fit the others, or nobody knows it.
+    """
     x = {name: t.numpy() for name, t in tensors.items() if not name.startswith("network.")}
     own = dict(zip(document["own"], x["own"], strict=True))
     deviation = dict(zip(document["deviation"], x["deviation"], strict=True))
     groups = dict(zip(document["groups"], x.get("groups", ()), strict=True))
     window, effects = WindowSpec(**document["window"]), _effects(document["effects"], x)
     base = ClosedForm(window, x["weights"], own, x["typical"], deviation, x["shape"], effects, groups)
+    _require_fit(base, x)
     networks = []
     for i, config in enumerate(document["networks"]):
         network, start = SegmentNetwork(**config), f"network.{i}."
         network.load_state_dict({n.removeprefix(start): t for n, t in tensors.items() if n.startswith(start)})
         networks.append(network.eval())
     return base, tuple(networks), x["factors"]
+
+
+def _require_fit(base: ClosedForm, x: dict[str, Any]) -> None:
+    """Raise ValueError unless the arrays have the sizes that the window and the horizon ask for, and are all known."""
+    K, season = base.window.lookback, base.window.season
+    for name, value in (("lookback", K), ("season", season)):
+        if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+            raise ValueError(f"the {name} of the window is {value!r}, expected a whole number of at least 1")
+    rows, H = base.weights.shape
+    # past covariates stand before the lags, and their number is in no other part
+    if rows < K + 1 or (rows > K + 1 and not base.window.past):
+        raise ValueError(f"a window of {K} steps takes {K + 1} weights a step ahead, got {rows}")
+    for name, size in (
+        ("typical", (H,)),
+        ("shape", (H, base.shape.shape[-1])),
+        ("factors", (base.shape.shape[-1] // 2,)),
+    ):
+        if x[name].shape != size:
+            raise ValueError(f"{name} has the shape {x[name].shape}, expected {size}")
+    known = {"weights", "own", "typical", "deviation", "shape", "factors", "groups", "effects.own"}
+    if other := sorted(set(x) - known - {f"effects.{name}" for name in _EFFECTS}):
+        raise ValueError(f"it has the unknown tensor {other[0]!r}")
 
 
 def _effects(document: dict[str, Any] | None, x: dict[str, Any]) -> Effects | None:

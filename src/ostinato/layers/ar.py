@@ -39,6 +39,9 @@ class AR(Recurrence):
         volatility: Whether the variance of the innovations changes over time.
         dtype: The dtype of the parameters; None is torch's default.
 
+    Raises:
+        ValueError: The lags do not ascend from 1 or more to the order.
+
     Attributes:
         weight: The coefficients, (D, L + 1, L). Row i holds those of the autoregression on the first i lags, then 0.
         bias: The intercept a of each of these autoregressions, (D, L + 1).
@@ -58,6 +61,8 @@ class AR(Recurrence):
         dtype: torch.dtype | None = None,
     ) -> None:
         super().__init__()
+        if lags is not None and ([0, *lags] != sorted({0, *lags}) or [0, *lags][-1] != order):
+            raise ValueError(f"the lags of an autoregression of order {order} must ascend to it, got {list(lags)}")
         self.volatility = Volatility(input_size) if volatility else None
         self.input_size = self.output_size = input_size
         self.order, self.lags = order, tuple(dense(order) if lags is None else lags)

@@ -139,6 +139,10 @@ def _steps(values: NDArray[np.float64]) -> Any:
     return values[:, 0].tolist() if values.shape[1] == 1 else values
 
 
+#: The longest season: the covariance of the state holds the square of its steps.
+LONGEST = 1_000
+
+
 @final
 class Smoothing(Recurrence):
     """Exponential smoothing of each channel on its own; see the module.
@@ -154,6 +158,9 @@ class Smoothing(Recurrence):
         channels: The number of channels, D.
         season: The length m of the season in steps; 0 without one.
 
+    Raises:
+        ValueError: The season is no whole number of steps, or too long for a covariance of all its steps.
+
     Attributes:
         smoothing: A buffer, alpha, beta, gamma and phi of each channel, (D, 4), float64.
         spread: A buffer, the standard deviations of the first level, trend and seasons over sigma, (D, 3), float64.
@@ -162,6 +169,8 @@ class Smoothing(Recurrence):
 
     def __init__(self, name: str, channels: int, season: int) -> None:
         super().__init__()
+        if not isinstance(season, int) or not 0 <= season <= LONGEST:
+            raise ValueError(f"the season must be a whole number of steps from 0 to {LONGEST:,}, got {season!r}")
         self.name, self.season = name, season
         self.input_size, self.output_size = channels, 2 * channels
         self.smoothing: Tensor

@@ -105,8 +105,10 @@ class RecurrentNetwork(DropIn, nn.RNNBase):
             # what ``_weights`` asks, in loops of C; a weight that was never there raises TypeError
             refs: Any = self._flat_weight_refs
             given = self._parameters.values()
+            # a parametrization takes a weight out of the parameters, and ``map`` ends with the shorter of its rows
+            known = list(self._parameters) == self._flat_weights_names
             # of a weight that was removed, both sides of the second question are None
-            known = all(map(is_not, given, repeat(None))) and all(map(is_, given, map(call, refs)))
+            known = known and all(map(is_not, given, repeat(None))) and all(map(is_, given, map(call, refs)))
         except TypeError:
             known = False
         if not known or x.dim() != 3:

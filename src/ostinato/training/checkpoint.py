@@ -10,7 +10,7 @@ from pathlib import Path
 from ostinato._version import __version__
 from ostinato.data.sequences import SequenceSet
 from ostinato.data.split import Split
-from ostinato.errors import ConfigError
+from ostinato.errors import ConfigError, WriteError
 from ostinato.fits.budget import CHECKPOINT_EVERY, Budget
 from ostinato.gradients.methods import Method
 from ostinato.storage import VERSION, atomic_write
@@ -39,16 +39,25 @@ class Checkpoint:
 
         Raises:
             ConfigError: The folder belongs to a fit of other data, other options or another version.
+            WriteError: The folder cannot be made or read.
         """
-        self.path.mkdir(parents=True, exist_ok=True)
-        owner = self.path / "run"
-        if owner.exists() and owner.read_text() != self.fingerprint:
+        owner, own = self.path / "run", self.fingerprint.encode()
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            found = owner.read_bytes() if owner.exists() else own
+        except OSError as error:
+            raise WriteError(
+                f"cannot use the folder of the checkpoint: {error.strerror or error}",
+                where=str(error.filename or self.path),
+                fix="give a folder that you may write to, or remove what stands in its place",
+            ) from error
+        if found != own:
             raise ConfigError(
                 "the checkpoint belongs to a fit of other data or other options, or of another version of ostinato",
                 where=str(self.path),
                 fix="use the same data, options and version, or remove --resume to start from the beginning",
             )
-        atomic_write(owner, self.fingerprint.encode())
+        atomic_write(owner, own)
 
 
 def fingerprint(

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from ostinato.data.batching import Batch
 from ostinato.device import asked
-from ostinato.errors import LostError
+from ostinato.errors import ConfigError, LostError
 from ostinato.shapes import State
 
 
@@ -113,7 +113,23 @@ def current() -> WorkerGroup:
 
 def restarts() -> int:
     """Return how often torchrun restarted these processes (``--max-restarts``) because one of them died."""
-    return int(os.environ.get("TORCHELASTIC_RESTART_COUNT", "0"))
+    return _set_to("TORCHELASTIC_RESTART_COUNT", 0)
+
+
+def _set_to(variable: str, usual: int) -> int:
+    """Return the whole number in an environment variable of torchrun, or the usual one if it is not set.
+
+    Raises:
+        ConfigError: It holds something else.
+    """
+    given = os.environ.get(variable, "") or str(usual)
+    if not (given.isascii() and given.isdigit()):
+        raise ConfigError(
+            f"{variable} must be a whole number, got {given!r}",
+            where=f"the environment variable {variable}",
+            fix="unset it, or start the processes with torchrun, which sets it",
+        )
+    return int(given)
 
 
 @contextmanager
@@ -140,14 +156,24 @@ def started() -> Iterator[WorkerGroup]:
     """Join the processes if torchrun started them: over gloo, and over NCCL for what is on a card.
 
     Sums of the losses and the random generators are on the CPU, so that gloo is there in both cases.
+
+    Raises:
+        ConfigError: An environment variable of torchrun is missing or holds no number.
     """
-    if int(os.environ.get("WORLD_SIZE", "1")) < 2 or dist.is_initialized():
+    if _set_to("WORLD_SIZE", 1) < 2 or dist.is_initialized():
         yield current()
         return
     from torch.distributed.distributed_c10d import PrefixStore
     from torch.distributed.rendezvous import rendezvous
 
-    store, rank, size = next(rendezvous("env://"))
+    try:
+        store, rank, size = next(rendezvous("env://"))
+    except ValueError as error:
+        raise ConfigError(
+            f"WORLD_SIZE asks for several processes, and another variable is missing or wrong: {error}",
+            where="the environment",
+            fix="unset WORLD_SIZE, or start the processes with torchrun, which sets them all",
+        ) from error
     # restarted processes get the same store from torchrun: without a prefix they would wait for the dead ones
     backend = "cpu:gloo,cuda:nccl" if asked().startswith("cuda") and dist.is_nccl_available() else "gloo"
     if "nccl" in backend:
