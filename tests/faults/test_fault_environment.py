@@ -65,9 +65,10 @@ def test_a_working_directory_that_is_gone_is_named(folder: Path, tmp_path: Path)
     assert (done.returncode, "working directory" in done.stderr) == (1, True), done.stderr
 
 
-def _a_folder(path: Path) -> None:
+def _a_folder(path: Path) -> Path:
     path.unlink()
     path.mkdir()
+    return path
 
 
 @pytest.mark.parametrize(

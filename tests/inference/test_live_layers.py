@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -17,7 +18,7 @@ from ostinato.layers.stack import Stack
 from ostinato.ops.engine import extension
 from ostinato.ops.variables import IMPLEMENTATION
 
-LAYERS = {
+LAYERS: dict[str, Callable[[], list[Recurrence]]] = {
     "linear": lambda: [LinearRNN(3, 5)],
     "linear, one input": lambda: [LinearRNN(1, 4)],
     "linear, residual": lambda: [LinearRNN(3, 5), LinearRNN(5, 5), LinearRNN(5, 2)],

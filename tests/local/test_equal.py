@@ -27,7 +27,8 @@ def said(y: np.ndarray, others: tuple[np.ndarray, ...] = (), gap: int = 0, steps
     panel = Panel((y, *others))
     none = Ahead(np.zeros((len(panel), steps)), np.zeros((len(panel), steps, len(P))))
     gaps = np.array([gap] + [0] * len(others))
-    return with_equal(none, panel, gaps, P, logs=False).quantiles[0]
+    quantiles: np.ndarray = with_equal(none, panel, gaps, P, logs=False).quantiles[0]
+    return quantiles
 
 
 def reached(n: int, h: int, p: float, size: float) -> float:

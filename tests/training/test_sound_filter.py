@@ -9,7 +9,7 @@ import pytest
 
 import ostinato
 from ostinato.data.sequences import SequenceSet
-from ostinato.ops.filter.form import Form
+from ostinato.ops.filter.form import FilterForm
 from ostinato.training import closed_form
 
 
@@ -50,6 +50,6 @@ def test_a_stored_model_keeps_its_rates_and_its_numbers(tmp_path: Path, monkeypa
     model.save(tmp_path / "earlier.ost")
     kept = ostinato.load_model(tmp_path / "earlier.ost")
     assert isinstance(kept, ostinato.SequenceModel)
-    assert form_of(kept).share == Form().share
+    assert form_of(kept).share == FilterForm().share
     np.testing.assert_array_equal(ostinato.score(kept, sound()).log_prob, scores.log_prob)
     assert not np.array_equal(ostinato.score(fitted("sound"), sound()).log_prob, scores.log_prob)

@@ -87,9 +87,9 @@ def command(
     from ostinato.storage import atomic_write
 
     screen.doing(f"reading {model}")
-    fitted = load_model(model)
-    _note_unknown(fitted.likelihood("draw samples"), prompt)
-    _note_never(fitted.likelihood("draw samples"), stop or [])
+    fitted = load_model(model).likelihood("draw samples")
+    _note_unknown(fitted, prompt)
+    _note_never(fitted, stop or [])
     kind = fitted.description.kind
     _check(kind, count, output, stream=stream, as_json=as_json)
     start = _start(fitted, prompt)
