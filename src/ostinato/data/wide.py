@@ -36,10 +36,8 @@ def refuse_wide(frame: pl.DataFrame, numbers: list[str], id_col: str | None, tim
     if len(names) < 3 or 2 * len(names) <= len(beside):
         return
     parts = [month_of(c) for c in names] == list(range(1, 13)) or _rise([_seconds(c) for c in names])
-    times = parse_times(frame[time_col]) if time_col is not None else None
-    dated = times is not None and times.dtype.kind == "M"
     alone = id_col is not None and time_col is None and not frame[id_col].is_duplicated().any() and len(frame) > 1
-    if parts or (not dated and _are_dates(names)) or (alone and _are_numbered(names)):
+    if parts or (_are_dates(names) and not _dated(frame, time_col)) or (alone and _are_numbered(names)):
         raise DataError(
             f"the columns {names[0]}, {names[1]}, ... {names[-1]} are times, so the steps of a series lie next to each "
             "other",
@@ -47,6 +45,12 @@ def refuse_wide(frame: pl.DataFrame, numbers: list[str], id_col: str | None, tim
             fix="write one row for each step, with the columns id, ds and y (melt in pandas, unpivot in polars); if "
             "they are channels, name them with --target",
         )
+
+
+def _dated(frame: pl.DataFrame, time_col: str | None) -> bool:
+    """Return whether the rows have dates."""
+    times = None if time_col is None else parse_times(frame[time_col])
+    return times is not None and times.dtype.kind == "M"
 
 
 def _are_dates(names: list[str]) -> bool:
