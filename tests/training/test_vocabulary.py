@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import importlib.util
-import re
 import math
+import re
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
