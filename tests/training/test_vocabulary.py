@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import math
+import re
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -139,7 +140,10 @@ def test_a_text_is_restored_to_the_bit(model: ostinato.SequenceModel) -> None:
 def test_the_report_shows_text(model: ostinato.SequenceModel, tmp_path: Path) -> None:
     pytest.importorskip("matplotlib")
     ostinato.write_report(model, ostinato.read(_LINES, kind="text"), tmp_path / "r.html")
-    assert "노래" in (tmp_path / "r.html").read_text(encoding="utf-8")
+    # the held-out lines, whose symbols are coloured one by one; what else is there was drawn
+    shown = re.sub("<[^>]+>", "", (tmp_path / "r.html").read_text(encoding="utf-8"))
+    for line in ("나는 사과를 좋아한다", "너는 사과를 좋아한다", "우리가 사과를 그렸다"):
+        assert line in shown
 
 
 def test_auto_compares_and_says_so() -> None:
