@@ -19,7 +19,7 @@ def ends(data: object, key: str = "y", horizon: int = 3, model: str = "auto") ->
     """Return the lower and the upper ends of the 80 and 95 % intervals of one series, (H, 4), and the notes."""
     made = ostinato.forecast(data, horizon=horizon, model=model)
     columns = [f"ostinato-{side}-{level}" for level in (80, 95) for side in ("lo", "hi")]
-    return made.frame.filter(pl.col("unique_id") == key).select(columns).to_numpy(), list(made.notes)
+    return np.asarray(made.frame.filter(pl.col("unique_id") == key).select(columns).to_numpy()), list(made.notes)
 
 
 def said(y: np.ndarray, others: tuple[np.ndarray, ...] = (), gap: int = 0, steps: int = 4) -> np.ndarray:
@@ -27,8 +27,7 @@ def said(y: np.ndarray, others: tuple[np.ndarray, ...] = (), gap: int = 0, steps
     panel = Panel((y, *others))
     none = Ahead(np.zeros((len(panel), steps)), np.zeros((len(panel), steps, len(P))))
     gaps = np.array([gap] + [0] * len(others))
-    quantiles: np.ndarray = with_equal(none, panel, gaps, P, logs=False).quantiles[0]
-    return quantiles
+    return np.asarray(with_equal(none, panel, gaps, P, logs=False).quantiles[0])
 
 
 def reached(n: int, h: int, p: float, size: float) -> float:

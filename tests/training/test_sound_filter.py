@@ -39,7 +39,7 @@ def fitted(kind: str) -> ostinato.SequenceModel:
 def test_sound_has_rates_of_its_own_and_series_the_usual_ones() -> None:
     own, usual = form_of(fitted("sound")), form_of(fitted("series"))
     for name, value in closed_form.SOUND.items():
-        assert (getattr(own, name), getattr(usual, name)) == (value, getattr(Form(), name))
+        assert (getattr(own, name), getattr(usual, name)) == (value, getattr(FilterForm(), name))
 
 
 def test_a_stored_model_keeps_its_rates_and_its_numbers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -107,8 +107,7 @@ def factors(y: Array, lags: tuple[int, ...], phi: Array, count: int, horizon: in
     mean, squares = _followed(drawn, seen.level(drawn) + doubt, seen, horizon)
     own, own_squares = _followed(known[None], seen.level(known[None]), seen, horizon)
     error = variance * squares.mean(axis=0) + ((mean - own) ** 2).mean(axis=0)
-    factor: Array = np.maximum(np.sqrt(error / (variance * own_squares[0])), 1.0)
-    return factor
+    return np.asarray(np.maximum(np.sqrt(error / (variance * own_squares[0])), 1.0))
 
 
 @dataclass(frozen=True)
