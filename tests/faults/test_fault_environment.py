@@ -71,6 +71,16 @@ def _a_folder(path: Path) -> Path:
     return path
 
 
+def _a_file(path: Path) -> None:
+    shutil.rmtree(path)
+    path.touch()
+
+
+def _a_link(path: Path) -> None:
+    shutil.rmtree(path)
+    path.symlink_to(path.parent / "nowhere")
+
+
 @pytest.mark.parametrize(
     ("change", "word"),
     [
@@ -79,9 +89,9 @@ def _a_folder(path: Path) -> Path:
         (lambda at: _a_folder(at / "run"), "cannot use the folder of the checkpoint"),
         (lambda at: (at / "gru.ost").write_bytes(b"hello"), "cut short or altered"),
         (lambda at: _a_folder(at / "gru.ost"), "cannot read the model file"),
-        (lambda at: (shutil.rmtree(at), at.touch()), "cannot use the folder of the checkpoint"),
+        (_a_file, "cannot use the folder of the checkpoint"),
         (
-            lambda at: (shutil.rmtree(at), at.symlink_to(at.parent / "nowhere")),
+            _a_link,
             "cannot use the folder of the checkpoint",
         ),
     ],
