@@ -82,10 +82,11 @@ def command(
 
     screen.doing(f"reading {model}")
     fitted = load_model(model)
-    _note_unknown(fitted.likelihood("draw samples"), prompt)
+    drawing = fitted.likelihood("draw samples")
+    _note_unknown(drawing, prompt)
     kind = fitted.description.kind
     _check(kind, count, output, stream=stream, as_json=as_json)
-    start = _start(fitted, prompt)
+    start = _start(drawing, prompt)
     screen.doing("drawing")
     drawn = sample(
         fitted,
