@@ -25,8 +25,8 @@ def sound() -> SequenceSet:
     return SequenceSet("sound", np.concatenate(rows)[:, None], offsets, tuple("abcd"), meta={"bits": 16})
 
 
-def form_of(model: ostinato.SequenceModel) -> Form:
-    return next(part.form for part in model.modules() if hasattr(part, "form") and isinstance(part.form, Form))
+def form_of(model: ostinato.SequenceModel) -> FilterForm:
+    return next(part.form for part in model.modules() if hasattr(part, "form") and isinstance(part.form, FilterForm))
 
 
 def fitted(kind: str) -> ostinato.SequenceModel:

@@ -102,7 +102,7 @@ def tidy(axes: Any) -> None:
     from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 
     if isinstance(axes.xaxis.get_major_locator(), AutoDateLocator):
-        locator = AutoDateLocator(minticks=2, maxticks=5)  # type: ignore[no-untyped-call]  # there is an interval of time for every span
+        locator = AutoDateLocator(minticks=2, maxticks=5)  # type: ignore[no-untyped-call] # every span has an interval
         axes.xaxis.set_major_locator(locator)
         axes.xaxis.set_major_formatter(ConciseDateFormatter(locator))  # type: ignore[no-untyped-call]
     axes.margins(x=0.01)
