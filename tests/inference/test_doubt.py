@@ -74,3 +74,23 @@ def test_counts_stay_whole_and_above_0() -> None:
     ends = made.frame.select("ostinato-lo-95", "ostinato-hi-95").to_numpy()
     assert (ends == np.rint(ends)).all()
     assert (ends >= 0).all()
+
+
+def ends_of(data: object, y: object, support: str | None = None) -> np.ndarray:
+    """Return the ends of the 95 % intervals of an AR that was fitted to data, after y, (H, 2)."""
+    made = ostinato.fit(data, model="ar", support=support).model
+    return ostinato.forecast(made, y, horizon=4).frame.select("ostinato-lo-95", "ostinato-hi-95").to_numpy()
+
+
+def test_the_bound_of_the_model_holds_and_no_other() -> None:
+    """Values above 0 alone do not bound the forecast of a model whose values may fall below 0."""
+    y = np.array([1.5, 0.4, 1.1, 0.2, 1.3, 0.3, 0.6, 0.1, 0.5])
+    assert ends_of(y, y, "real").min() < 0
+    assert ends_of(y, y).min() >= 0
+
+
+def test_missing_values_at_the_end_are_in_doubt_too() -> None:
+    """The first step after two missing ones is the third step after the last value."""
+    y = walk(8, 3)
+    whole, after = ends_of(y, y), ends_of(y, np.append(y, [np.nan, np.nan]))
+    np.testing.assert_allclose(np.diff(after[:2]), np.diff(whole[2:]), rtol=0.1)

@@ -84,7 +84,7 @@ def steps_ahead(
         begun = state_after(model, encoded, rows) if state is None else tuple(s[rows] for s in state)
         drawn = _Group(model, encoding, encoded, history, rows, gaps[rows], n_paths, begun)
         out += drawn.ahead(horizon, p, generator)
-    return with_doubt(model, data, out) if state is None else out
+    return with_doubt(model, history, gaps, out) if state is None else out
 
 
 def missing_at_the_end(data: SequenceSet) -> NDArray[np.int64]:

@@ -59,28 +59,31 @@ def _weight(front: InnovationFront, count: int) -> float:
     return 0.0 if front.ar.volatility is not None else 1 - max(count - len(front.ar.lags) - 1, 0) / _ENOUGH
 
 
-def with_doubt(model: SequenceModel, data: SequenceSet, made: list[StepsAhead]) -> list[StepsAhead]:
+def with_doubt(
+    model: SequenceModel, data: SequenceSet, gaps: NDArray[np.int64], made: list[StepsAhead]
+) -> list[StepsAhead]:
     """Return the steps ahead of every sequence, wider as far as the coefficients of the model are in doubt.
 
     Args:
         model: The model; only one that is ``doubtful`` changes anything.
-        data: The B histories.
-        made: The steps ahead of each, in the units of the data.
+        data: The B histories, without the steps at their ends that have no value.
+        gaps: The number of these steps, (B,).
+        made: The steps ahead of each, in the units of the data. The first one follows the gap.
     """
     front, count = model.front, doubtful(model)
     if count is None or not isinstance(front, InnovationFront):
         return made
     phi = front.ar.weight[:, -1].detach().cpu().double().numpy()
+    low = np.zeros(len(phi)) if data.count else model.encoding.least()
     out = []
     for b, one in enumerate(made):
         y = data[b].astype(np.float64)[-_MOST:]
-        each = [factors(y[:, d], front.ar.lags, phi[d], count, len(one.point)) for d in range(y.shape[1])]
+        gap, end = int(gaps[b]), int(gaps[b]) + len(one.point)
+        each = [factors(y[:, d], front.ar.lags, phi[d], count, end)[gap:] for d in range(y.shape[1])]
         factor = 1 + _weight(front, count) * (np.stack(each, axis=1) - 1)
         paths, quantiles = (one.point + factor * (x - one.point) for x in (one.paths, one.quantiles))
         if data.count:
             paths, quantiles = np.rint(paths), np.rint(quantiles)
-        positive = (y >= 0) | np.isnan(y)
-        low = np.where(positive.all(axis=0), 0.0, -np.inf)
         out.append(replace(one, paths=np.maximum(paths, low), quantiles=np.maximum(quantiles, low)))
     return out
 
