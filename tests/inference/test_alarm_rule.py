@@ -85,6 +85,13 @@ def test_a_rule_says_how_sure_its_rate_is() -> None:
     assert "for which 200 values are few: 2,000 or more make it surer" in few.words()
     assert "make it surer" not in many.words()
     assert few.rates[1] / few.rates[0] > 4
+    # of values that depend on each other, more than the usual number may be few
+    close = CalibratedRule([_evidence(1, 2_500)], 0.01)
+    assert close.rates[1] > 0.02
+    words = close.words()
+    assert "for which" not in words
+    enough = int(words.split("together here: about ")[1].split(" values")[0].replace(",", ""))
+    assert enough > 2_500
     assert many.rates[1] / many.rates[0] < 1.6
 
 

@@ -173,7 +173,13 @@ class CalibratedRule(AlarmRule):
         """Return in words what would make the rate surer, if it may be twice as great as the one asked for."""
         if self.rates[1] <= 2 * self.rate:
             return ""
-        return f", for which {self._events:,} values are few: {ENOUGH / self.rate:,.0f} or more make it surer"
+        if self._events * self.rate < ENOUGH:
+            return f", for which {self._events:,} values are few: {ENOUGH / self.rate:,.0f} or more make it surer"
+        # the variance of the logarithm of the rate is proportional to 1 / events from here on
+        enough = self._events * (np.log(self.rates[1] / self.rate) / np.log(2)) ** 2
+        return (
+            f", because great surprisals come together here: about {float(f'{enough:.1g}'):,.0f} values make it surer"
+        )
 
     def _short(self) -> str:
         """Return in words what held-out data that are too short for the past of the model leave uncertain."""
