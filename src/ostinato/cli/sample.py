@@ -156,15 +156,21 @@ def _start(model: SequenceModel, prompt: str | None) -> str | SequenceSet | None
     """Return what the sequences continue: the prompt itself for a model of text, otherwise what its file holds.
 
     Raises:
-        ConfigError: The file holds several sequences.
+        ConfigError: There is no such file, or it holds several sequences.
     """
-    from pathlib import Path
+    import os.path
 
     from ostinato.errors import ConfigError
     from ostinato.forecasting.inputs import as_sequences
 
-    if prompt is None or not model.description.traits.numeric or not Path(prompt).exists():
+    if prompt is None or not model.description.traits.numeric:
         return prompt
+    if not os.path.exists(prompt):  # noqa: PTH110 - Path.exists raises an error if the text is too long for a name
+        short = prompt if len(prompt) <= 60 else f"{prompt[:60]}..."
+        raise ConfigError(
+            f"a model of {model.description.kind} continues the data of a file, and there is no file {short!r}",
+            fix="give the path of a file as the prompt, or remove --prompt",
+        )
     screen.doing(f"reading {prompt}")
     data = as_sequences(model, prompt)
     if len(data) != 1:
