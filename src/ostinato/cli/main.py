@@ -90,6 +90,15 @@ class _Verbs(TyperGroup):
             raise typer.Exit(1) from error
 
 
+def _homeless() -> bool:
+    """Return whether the working directory was removed, so that no relative path can be found."""
+    try:
+        os.getcwd()  # noqa: PTH109 - Path.cwd() is the same call
+    except OSError:
+        return True
+    return False
+
+
 def _refused(error: OSError) -> int:
     """Say what the system refused, and return the exit code: 0 if only the reading program, such as head, has ended."""
     if isinstance(error, BrokenPipeError):
@@ -99,7 +108,7 @@ def _refused(error: OSError) -> int:
     fix = "check the path and its permissions"
     if error.errno == errno.ENOSPC:
         fix = "free space on the disk and run the command again"
-    elif error.errno == errno.ENOENT and not error.filename:  # a path was asked for from a folder that is gone
+    elif error.errno == errno.ENOENT and not error.filename and _homeless():
         where, fix = "the working directory, which was removed", "change to a folder that exists, or give whole paths"
     complain(OstinatoError(error.strerror or str(error), where=where, fix=fix))
     return 1
