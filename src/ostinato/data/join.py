@@ -141,7 +141,8 @@ def join(
         check_frequency(s.times, calendar, s.rows, s.name, origin)
     all_notes += _calendar_notes(series, calendars)
     full = series if log_returns or not times else _on_full_grids(series, calendars)
-    all_notes += _gap_notes(series, calendars)
+    if not log_returns:  # prices are never filled
+        all_notes += _gap_notes(series, full, calendars)
     if usual is not None:
         meta = {**meta, "calendar": to_json(usual)}
     if form is not None and form.zone is not None:
@@ -221,10 +222,12 @@ def _calendar_notes(series: Sequence[SeriesRows], calendars: Sequence[Calendar |
     return notes
 
 
-def _gap_notes(series: Sequence[SeriesRows], calendars: Sequence[Calendar | None]) -> list[str]:
+def _gap_notes(
+    series: Sequence[SeriesRows], full: Sequence[SeriesRows], calendars: Sequence[Calendar | None]
+) -> list[str]:
     """Return a note on a gap that is too long to be filled, such as the one behind a time that stands for no time."""
-    for s, calendar in zip(series, calendars, strict=False):
-        if s.times is None or calendar is None or len(s.times) < 3:
+    for s, whole, calendar in zip(series, full, calendars, strict=False):
+        if s.times is None or calendar is None or len(s.times) < 3 or whole is not s:
             continue
         ends = min(s.times[1] - s.times[0], s.times[-1] - s.times[-2])
         if s.times[-1] - s.times[0] <= _LONGEST * len(s.times) * ends:
