@@ -295,7 +295,12 @@ def test_the_ladder_of_a_backtest_has_the_season_that_was_given(
 
 def test_a_note_compares_the_best_model_with_the_values_of_a_season_ago() -> None:
     y = 20 + np.tile([5.0, 1, 0, 2, 3, 9, 14], 12) + np.random.default_rng(0).normal(0, 1, 84)
+    alone = cross_validation([y], "ets", horizon=7, season=7, n_windows=2)
+    assert "seasonal_naive" in alone.notes[-1]
+    assert not any("7 steps ago" in note for note in alone.notes[:-1])  # the verdict compares with these values
+    y = y + np.linspace(0, 200, 84)
     result = cross_validation([y], "ets", horizon=7, season=7, n_windows=2)
+    assert "seasonal_naive" not in result.notes[-1]
     wql = dict(result.table.select("model", "wql").rows())
     [note] = [one for one in result.notes if "the values of 7 steps ago (seasonal_naive)" in one]
     assert note.endswith(f"and ets has {100 * (1 - wql['ets'] / wql['seasonal_naive']):.1f} % less")

@@ -209,10 +209,11 @@ def _set_aside(tallies: dict[str, Tally]) -> list[str]:
 
 
 def _against_last_season(table: pl.DataFrame, season: int) -> list[str]:
-    """Return a note on the best model beside the values of a season ago, which most people would compare it with."""
+    """Return a note that compares the best model with the values of a season ago, if the verdict does not."""
     wql = dict(table.select("model", "wql").filter(pl.col("wql").is_finite()).sort("wql").rows())
     repeated, best = wql.get("seasonal_naive"), next((name for name in wql if name not in BASELINES), None)
-    if season < 2 or not repeated or best is None:
+    named = next((name for name in wql if name in BASELINES), None)  # in the verdict
+    if season < 2 or not repeated or best is None or named == "seasonal_naive":
         return []
     gain = 1 - wql[best] / repeated
     less = f"{abs(gain):.1%} {'less' if gain >= 0 else 'more'}".replace("%", " %")
