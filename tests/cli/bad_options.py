@@ -164,7 +164,7 @@ ROWS: tuple[Bad, ...] = (
     ask("several texts streamed", f"{SAMPLE} --stream --n-samples 2", "one text can be printed while it is drawn, got"),
     ask("numbers streamed", "sample {models}/series.ost --stream", "only text can be printed while it is drawn"),
     ask("a prompt for a series", "sample {models}/series.ost --prompt x", "there is no file 'x'"),
-    ask("a text as the prompt of a series", "sample {models}/series.ost --prompt " + 300 * "x", "there is no file 'xxx"),
+    ask("a long prompt for a series", f"sample {{models}}/series.ost --prompt {300 * 'x'}", "there is no file 'xxx"),
     ask("a corpus without units", "score {models}/names.ost {models}/names.txt --corpus {models}/names.txt",
         "--corpus counts the units of --by"),
     ask("a temperature below 0", f"{SAMPLE} --temperature -1", "temperature must be at least 0, got -1"),

@@ -144,7 +144,7 @@ def test_a_series_without_a_value_is_missing_and_named() -> None:
     data.values[:, 1] = np.nan
     made = ostinato.forecast(data, horizon=2, model="naive")
     assert made.frame["ostinato"].is_nan().to_list() == [False, False, True, True]
-    assert any("1 series have no value" in note and "v" in note for note in made.notes)
+    assert any("1 series has no value" in note and "v" in note for note in made.notes)
 
 
 @pytest.mark.parametrize("count", [1, 2, 3])

@@ -26,7 +26,7 @@ def test_a_value_alone_tells_its_size_and_no_more(model: str, value: float) -> N
     reach = abs(value) * np.array([-3.0776835, 3.0776835, -12.7062047, 12.7062047])  # Student's t with 1 degree
     expected = np.broadcast_to(value + reach, made.shape)
     np.testing.assert_allclose(made, np.maximum(expected, 0.0) if value > 0 else expected, rtol=1e-6)
-    assert any("1 series have one value" in note for note in notes)
+    assert any("1 series has one value" in note for note in notes)
 
 
 @pytest.mark.parametrize("model", METHODS)

@@ -204,6 +204,10 @@ def _said(model: str, said: Sequence[str], names: list[str]) -> list[str]:
     return [f"{model}: of {len(known):,} series, {', '.join([*words, *others])}"]
 
 
+def _has(names: list[str]) -> str:
+    return "has" if len(names) == 1 else "have"
+
+
 def _set_aside(made: LocalForecast, names: list[str]) -> list[str]:
     """Return notes on series without a value, with one, with equal ones, with outliers, and on those cut off at 0."""
     empty = [name for name, one in zip(names, made.said, strict=True) if not one]
@@ -212,14 +216,14 @@ def _set_aside(made: LocalForecast, names: list[str]) -> list[str]:
     equal = [name for name, one in zip(names, made.equal.tolist(), strict=True) if one]
     full = [name for name, one in zip(names, made.capped.tolist(), strict=True) if one]
     cut = [name for name, one in zip(names, made.floored.tolist(), strict=True) if one]
-    notes = [f"{len(empty):,} series have no value, and their forecasts are missing: {some_of(empty)}"] if empty else []
+    notes = [f"{len(empty):,} series {_has(empty)} no value, so no forecast is made: {some_of(empty)}"] if empty else []
     if far:
         count = counted(int(made.outliers.sum()), "value")
         notes.append(f"taken as missing: {count} of {len(far):,} series, far from all others: {some_of(far)}")
     if lone:
         notes.append(
-            f"{len(lone):,} series have one value, which does not tell how values vary: their intervals are a guess by "
-            f"the steps of other series, or without these by the size of the value: {some_of(lone)}"
+            f"{len(lone):,} series {_has(lone)} one value, which does not tell how values vary: intervals are a guess "
+            f"by the steps of other series, or without these by the size of the value: {some_of(lone)}"
         )
     if equal:
         notes.append(
@@ -228,10 +232,10 @@ def _set_aside(made: LocalForecast, names: list[str]) -> list[str]:
             f"is rarer than 20 %: {some_of(equal)}"
         )
     if cut:
-        notes.append(f"{len(cut):,} series never went below 0, and forecasts of them are cut off at 0: {some_of(cut)}")
+        notes.append(f"{len(cut):,} series never went below 0, so forecasts are cut off at 0: {some_of(cut)}")
     if full:
         notes.append(
-            f"{len(full):,} series reached 100, or 1, more than once and never exceeded it; they are taken as "
-            f"percentages or shares, and forecasts of them are cut off there: {some_of(full)}"
+            f"{len(full):,} series reached 100, or 1, more than once and never exceeded it, as a "
+            f"percentage or a share does: forecasts are cut off there: {some_of(full)}"
         )
     return notes
