@@ -31,7 +31,7 @@ def with_tabs(text: str) -> tuple[str, str] | None:
         return None
     if any(line.lstrip().startswith("|") for line in head):
         rows, how = _between_lines(text.split("\n")), "drawn lines"
-    elif any(sign in line for line in head[:2] for sign in "\t,;|"):
+    elif any(sign in line for line in head[:2] for sign in "\t,;|") or " " not in head[1].strip():
         return None
     else:
         rows, how = _between_blanks(text.split("\n")), "blanks"
