@@ -270,7 +270,7 @@ def _value_notes(
         for s in full
         for d, name in enumerate(channels)
     )
-    note = stuck(parts)
+    note = stuck(parts, "series" if len(channels) == 1 else "channel")
     return notes if note is None else [*notes, note]
 
 

@@ -14,19 +14,21 @@ from ostinato.numbers import counted
 LEAST, TIMES = 20, 10
 
 
-def stuck(series: Iterable[tuple[str, NDArray[np.float64]]]) -> str | None:
+def stuck(series: Iterable[tuple[str, NDArray[np.float64]]], what: str = "series") -> str | None:
     """Return a note on the series in which a value stays the same for unusually long; None if there are none.
 
     The least and the greatest value of a series are left out, since rain, demand and clipped measurements rest there.
 
     Args:
         series: The name of each series and its values, (N,). A missing value ends no run.
+        what: What they are, in words: "series" or "channel".
     """
     found = [(name, *run) for name, values in series if (run := _longest(values)) is not None]
     if not found:
         return None
     name, value, length, first = max(found, key=lambda one: one[2])
-    others = f"; so do values of {counted(len(found) - 1, 'other')} series" if len(found) > 1 else ""
+    more = counted(len(found) - 1, f"other {what}", "other series" if what == "series" else "")
+    others = f"; so do values of {more}" if len(found) > 1 else ""
     return (
         f"the value {value:g} of {name} stays the same for {counted(length, 'observed step')} from step {first:,} on"
         f"{others}; if a sensor was stuck, leave these cells empty"
