@@ -7,7 +7,7 @@
 namespace ostinato {
 
 // A memory has one of two forms: the first one is that of older models, which have no directory.
-constexpr int kFirstForm = 12;    // the contexts of a symbol in the first form: see contexts() in counts.cpp
+constexpr int kFirstForm = 12;    // the contexts of a symbol in the first form: see place_first in counts.cpp
 constexpr int kSecondForm = 15;   // and in the second one
 constexpr int kInputs = 32;       // two for each context, a constant, one of the network, the rest 0
 constexpr int kMixers = 4;        // the sets of mixing weights, of which each holds one that a decision uses

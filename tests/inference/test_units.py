@@ -96,18 +96,26 @@ def test_the_count_is_that_of_the_text() -> None:
 def test_the_frequency_is_that_of_the_corpus_however_long(
     by: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    corpus = "a bb a. ccc\n\nbb a dd? a bb\n" * 30
+    corpus = "a bb A. ccc\n\nbb a dd? a -- bb\n" * 30
     (tmp_path / "corpus.txt").write_text(corpus)
-    scores = scores_of("a bb\na. new")
+    scores = scores_of("A bb,\na. -- new")
     once = scores.by(by, str(tmp_path / "corpus.txt"))
     kept = corpus.split() if by == "word" else corpus.split("\n")[:-1] if by == "line" else None
     if kept is not None:
-        expected = [1e6 * kept.count(text) / len(kept) for text in once["text"]]
+        plain = [text.lower().strip(".,?") for text in kept] if by == "word" else kept
+        texts = ["a", "bb", "a", "--", "new"] if by == "word" else once["text"].to_list()
+        expected = [1e6 * plain.count(text) / len(kept) for text in texts]
         np.testing.assert_allclose(once["frequency"], expected)
-    assert once["letters"].to_list() == [len(text) for text in once["text"]]
+    assert once["letters"].to_list() == {"word": [1, 2, 1, 0, 3], "line": [3, 4], "sentence": [4, 3]}[by]
     assert once.columns[:-2] == scores.by(by).columns
     monkeypatch.setattr("ostinato.inference.units.blocks", lambda x: (x[i : i + 7] for i in range(0, len(x), 7)))
     assert scores.by(by, str(tmp_path / "corpus.txt")).equals(once)
+
+
+def test_words_differ_by_their_vowel_signs_and_not_by_marks(tmp_path: Path) -> None:
+    (tmp_path / "corpus.txt").write_text("को को, ki'!", encoding="utf-8")
+    table = scores_of("(की) ki").by("word", tmp_path / "corpus.txt")
+    np.testing.assert_allclose(table["frequency"], [0, 1e6 / 3])
 
 
 def test_symbols_are_not_counted_in_a_corpus() -> None:

@@ -46,8 +46,8 @@ def command(
     corpus: Annotated[
         str | None,
         typer.Option(
-            help="With --by: a text in which the words, lines or sentences are counted. Adds their letters, and their "
-            "frequency in a million.",
+            help="With --by: a text in which the words, lines or sentences are counted. Adds the number of their "
+            "letters, and their frequency in a million; of words without regard to case and to marks at their ends.",
             rich_help_panel=options.OUTPUT,
         ),
     ] = None,

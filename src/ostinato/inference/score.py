@@ -164,8 +164,8 @@ class Scores(Shown):
         """Return the surprisal of every "symbol", "word", "line" or "sentence" of a text: one row a unit.
 
         The columns are unique_id, unit (its number in the sequence), start and length (in characters, with the space
-        after it), text, count (in these data), nats and bits. A corpus adds letters (the characters of text) and
-        frequency (in a million units of the corpus).
+        after it), text, count (in these data), nats and bits. A corpus adds letters (the letters and digits of text)
+        and frequency (in a million units of the corpus; of words without regard to case and to marks at their ends).
 
         Args:
             unit: What a row is.

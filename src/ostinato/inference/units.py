@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 import re
+import unicodedata
 from collections import Counter
 from collections.abc import Iterator
 from itertools import pairwise
@@ -49,7 +50,7 @@ def units(scores: Scores, by: str, corpus: Any = None) -> pl.DataFrame:
     Args:
         scores: The scores of text.
         by: "symbol", "word", "line" or "sentence".
-        corpus: A text, or anything that ``read`` takes as text, in which the units are counted. Not for symbols.
+        corpus: Anything that ``read`` takes as text, such as a path, in which the units are counted. Not for symbols.
 
     Returns:
         One row a unit, in the order of the text: unique_id; unit (its number in the sequence, from 1); start (the
@@ -57,8 +58,9 @@ def units(scores: Scores, by: str, corpus: Any = None) -> pl.DataFrame:
         the sequence), both in symbols if the unit is a symbol; text (without the space around it, but for symbols);
         count (how often this text is a unit of the data); nats and bits. The end of a sequence, where it is an event,
         adds its surprisal to the last unit; of an empty sequence it is a unit of its own, with an empty text. With a
-        corpus there are two columns more: letters (the characters of the text alone) and frequency (how often this text
-        is a unit among a million units of the corpus; 0 if never).
+        corpus there are two columns more: letters (the letters and digits of the text) and frequency (how often the
+        unit occurs among a million units of the corpus; 0 if never). Of words, case and
+        marks at the ends do not matter, so that "cat." is counted with "Cat"; lines and sentences must be equal.
 
     Raises:
         ConfigError: The data are no text, ``by`` is unknown, or symbols are to be counted in a corpus.
@@ -113,15 +115,15 @@ def units(scores: Scores, by: str, corpus: Any = None) -> pl.DataFrame:
 
 
 def _with_frequency(frame: pl.DataFrame, by: str, corpus: Any) -> pl.DataFrame:
-    """Return the units with their letters and their frequency in a million units of a corpus."""
+    """Return the units with the number of their letters and their frequency in a million units of a corpus."""
     import polars as pl
 
     known = _counted(corpus if isinstance(corpus, SequenceSet) else read(corpus, kind="text"), by)
     share = 1e6 / known.total()
     texts = frame["text"].to_list()
     return frame.with_columns(
-        pl.Series("letters", [len(text) for text in texts], dtype=pl.Int64),
-        pl.Series("frequency", [share * known[text] for text in texts], dtype=pl.Float64),
+        pl.Series("letters", [sum(map(str.isalnum, text)) for text in texts], dtype=pl.Int64),
+        pl.Series("frequency", [share * known[_alike(text, by)] for text in texts], dtype=pl.Float64),
     )
 
 
@@ -137,12 +139,22 @@ def _counted(corpus: SequenceSet, by: str) -> Counter[str]:
         for block in blocks(corpus[b][:, 0]):
             text = left + spelling.text(block.tolist())
             ends = [0, *(stop for _, stop in _spans(text, by))]
-            found.update(text[a:z].strip() for a, z in pairwise(ends[:-1]))
+            found.update(_alike(text[a:z], by) for a, z in pairwise(ends[:-1]))
             left = text[ends[-2] :] if len(ends) > 1 else text
-        found.update([left.strip()] if left.strip() else [])
+        found.update([_alike(left, by)] if left.strip() else [])
     if not found:
         raise DataError(f"the corpus holds no {by}", fix="give the text in which the units are counted")
     return found
+
+
+def _alike(text: str, by: str) -> str:
+    """Return a unit as it is counted: a word in small letters without the marks at its ends, unless it is all marks."""
+    text = text.strip()
+    if by != "word":
+        return text
+    # punctuation and symbols; the vowel signs of Indian scripts are neither, and end words
+    inner = [i for i, one in enumerate(text) if unicodedata.category(one)[0] not in "PS"]
+    return (text[inner[0] : inner[-1] + 1] if inner else text).casefold()
 
 
 def _spans(text: str, by: str) -> Iterator[tuple[int, int]]:
