@@ -20,6 +20,7 @@ import ostinato
 from ostinato.data.sequences import SequenceSet
 from ostinato.emissions.quantiles import MEDIAN
 from ostinato.forecasting.table import Forecast
+from ostinato.storage import save_described
 from zoo import KINDS, made
 
 FOLDER = Path(__file__).parent / "fixtures" / "format1"
@@ -106,3 +107,15 @@ def test_models_of_format_2_give_what_they_gave(name: str, tmp_path: Path) -> No
     else:
         found = ostinato.score(model, data).surprisal
     np.testing.assert_allclose(found, NEWER[name], **TOLERANCE)
+
+
+def test_many_channels_without_a_coupling_are_independent(tmp_path: Path) -> None:
+    """A file from before the coupling of channels, of a network whose sizes are compared with its tensors."""
+    x = np.random.default_rng(0).standard_normal((80, 24))
+    model = ostinato.fit(x, model="rnn", hidden=64, max_order=1, budget=ostinato.Budget(max_steps=1), refit=False).model
+    tensors, document = model.to_parts()
+    older = {name: t for name, t in tensors.items() if not name.startswith("coupling.")}
+    assert len(older) == len(tensors) - 1
+    save_described(tmp_path / "m.ost", model.description, older, document)
+    loaded, _ = ostinato.load_model(tmp_path / "m.ost").to_parts()
+    assert not loaded["coupling.weight"].any()

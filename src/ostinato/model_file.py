@@ -33,6 +33,8 @@ _KNOWN = {"description", "encoding", "before", "direct"}
 _SIZES = {"channels": 1, "hidden": 1, "depth": 1, "embedding": 0, "components": 0}
 #: A number of layers that needs no look at how many tensors the file holds.
 _FEW_LAYERS = 64
+#: How the names of the tensors begin that older files of several channels do not have.
+_COUPLING = "coupling."
 _BACKBONE = re.compile(r"^(network\.\d+\.)?memory\.")
 
 
@@ -137,12 +139,14 @@ def _sequence_model(tensors: dict[str, Tensor], document: dict[str, Any], descri
     if _may_exceed(shape, tensors):
         with torch.device("meta"):  # shapes without memory: a wrong size would take all of it, or minutes
             sizes = {name: x.shape for name, x in assemble(shape, encoding, description, None).state_dict().items()}
-        if other := [k for k, size in sizes.items() if k not in tensors or tensors[k].shape != size]:
+        held = {name: x.shape for name, x in tensors.items()}
+        optional = {k: size for k, size in sizes.items() if k.startswith(_COUPLING)}
+        if other := [k for k, size in sizes.items() if (optional | held).get(k) != size]:
             raise ValueError(f"its sizes ask for {other[0]} of the shape {tuple(sizes[other[0]])}, which it lacks")
     model = assemble(shape, encoding, description, None)
     # files from before the coupling of channels have no tensors for it: zeros make the channels independent
     own = model.state_dict()
-    uncoupled = {k: torch.zeros_like(v) for k, v in own.items() if k.startswith("coupling.")}
+    uncoupled = {k: torch.zeros_like(v) for k, v in own.items() if k.startswith(_COUPLING)}
     if other := [k for k, v in tensors.items() if k in own and v.is_floating_point() != own[k].is_floating_point()]:
         raise ValueError(f"{other[0]} is of type {tensors[other[0]].dtype}, expected {own[other[0]].dtype}")
     model.load_state_dict(uncoupled | tensors)
