@@ -99,8 +99,8 @@ def _refused(error: OSError) -> int:
     fix = "check the path and its permissions"
     if error.errno == errno.ENOSPC:
         fix = "free space on the disk and run the command again"
-    elif error.errno == errno.ENOENT and not error.filename:  # a path was asked for from a folder that is gone
-        where, fix = "the working directory, which was removed", "change to a folder that exists, or give whole paths"
+    elif error.errno == errno.ENOENT and not error.filename:  # the command was called from a folder that is gone
+        where, fix = "the working directory, which was removed", "change to a folder that exists"
     complain(OstinatoError(error.strerror or str(error), where=where, fix=fix))
     return 1
 
