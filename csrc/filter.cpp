@@ -365,7 +365,8 @@ double filter_nats(const FilterForm& form, const double* predicted, const double
         const double loc = o[0], scale = o[1], half = unit / (2.0 * scale);
         e[static_cast<std::size_t>(d)] = (x[d] - loc) / scale;
         const double u = e[static_cast<std::size_t>(d)] - dot(coupling, e.data(), d);
-        const double first = (low - loc) / scale, last = (high - loc) / scale;
+        const double foreseen = dot(coupling, middle.data(), d);
+        const double first = (low - loc) / scale - foreseen, last = (high - loc) / scale - foreseen;
         const bool lowest = unit > 0.0 && x[d] - 0.5 * unit < low, highest = unit > 0.0 && x[d] + 0.5 * unit > high;
         double weight = 0.0, mass = 0.0, mean = 0.0;
         for (Count k = 0; k < M; ++k) {
@@ -389,7 +390,7 @@ double filter_nats(const FilterForm& form, const double* predicted, const double
             weight += w, mass += w * q, mean += w * centre;
         }
         nats -= logarithm(mass > 1e-300 ? mass / weight : 1e-300);
-        middle[static_cast<std::size_t>(d)] = mean / weight + dot(coupling, middle.data(), d);
+        middle[static_cast<std::size_t>(d)] = mean / weight + foreseen;
         means[d] = loc + scale * middle[static_cast<std::size_t>(d)];
     }
     return nats;

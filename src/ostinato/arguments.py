@@ -172,17 +172,18 @@ def training_numbers(options: Any) -> dict[str, float | int]:
     }
 
 
-def levels(value: Any) -> tuple[float, ...]:
+def levels(value: Any, *, none: bool = False) -> tuple[float, ...]:
     """Return the coverage of intervals, in percent.
 
     Args:
         value: One level such as 90, or several in any order.
+        none: Whether there may be no level, and so no interval.
 
     Returns:
         The levels in the order in which they were given.
 
     Raises:
-        ConfigError: A level is no number, not between 0 and 100, below 1, or given twice.
+        ConfigError: A level is no number, not between 0 and 100, below 1, or given twice; or there is none.
     """
     if isinstance(value, str | bytes) or not isinstance(value, Iterable) or getattr(value, "shape", None) == ():
         value = (value,)
@@ -192,6 +193,11 @@ def levels(value: Any) -> tuple[float, ...]:
         if level in out:
             raise ConfigError(f"level {level:g} is given twice", fix="give each level once")
         out.append(level)
+    if not out and not none:
+        raise ConfigError(
+            "level is empty, and a forecast has intervals",
+            fix="give one level or more, such as 80; the usual are 80 and 95",
+        )
     return tuple(out)
 
 

@@ -54,7 +54,7 @@ def wave(bits: int, channels: int, frames: int = 400, seed: int = 0) -> NDArray[
 def wav(samples: NDArray[np.int64], bits: int, rate: int = 8000) -> bytes:
     """Return samples as a WAV file."""
     out = io.BytesIO()
-    names = {8: "PCM_U8", 16: "PCM_16", 24: "PCM_24"}
+    names = {8: "PCM_U8", 16: "PCM_16", 24: "PCM_24", 32: "PCM_32"}
     soundfile.write(out, (samples << (32 - bits)).astype(np.int32), rate, subtype=names[bits], format="WAV")
     return out.getvalue()
 
@@ -137,6 +137,14 @@ def test_sound_comes_back_to_the_bit(bits: int, channels: int) -> None:
     odd = plain + b"LIST" + struct.pack("<I", 4) + b"note"
     raw = {"plain.wav": plain, "silent.wav": silent, "odd.wav": odd, "empty.wav": wav(wave(bits, channels, 0), bits)}
     assert decompress(model, compress(model, raw)) == raw
+
+
+def test_samples_in_wider_containers_come_back_to_the_bit() -> None:
+    model, samples = sound_model(24), wave(24, 1, 150, 9)
+    raw = {"a.wav": wav(samples << 8, 32)}
+    assert decompress(model, compress(model, raw)) == raw
+    with pytest.raises(DataError, match="the file has 32 bits, and the model has 24"):
+        compress(model, {"a.wav": wav((samples << 8) + 1, 32)})
 
 
 def test_the_size_is_what_score_reports() -> None:

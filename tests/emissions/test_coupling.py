@@ -103,6 +103,26 @@ def test_a_lattice_has_all_the_mass_of_a_channel_whatever_earlier_channels_expla
 
 
 @torch.no_grad()
+@pytest.mark.parametrize("explained", [-9.0, -1.0, 0.0, 0.7, 9.0])
+@pytest.mark.parametrize("centre", [-10.0, 1.0, 9.5])
+def test_the_mean_is_that_of_the_points_of_a_lattice_given_the_means_before(explained: float, centre: float) -> None:
+    every = torch.arange(-100, 101, dtype=F64) / 10
+    lattice = Support(*(torch.tensor(end, dtype=F64) for end in (0.1, -10.0, 10.0)))
+    rows = torch.tensor([[0.0, 0.0], [explained, 0.0]], dtype=F64)
+    params = torch.tensor([0.1, 0.0, 0.5, -0.2, 0.4, -0.5, 0.2], dtype=F64).expand(2, 7)
+    point, spread = torch.tensor([centre, -2.0], dtype=F64), torch.tensor([1.5, 0.7], dtype=F64)
+    conditional = Conditional(LogisticMixture(2), params, point, spread, StepCoupling(rows))
+    mean = conditional.mean(lattice)
+    for d in range(2):
+        x = torch.stack([every if d == c else mean[c].expand_as(every) for c in range(2)], -1)
+        p = conditional.log_prob(x, lattice)[:, d].exp()
+        np.testing.assert_allclose((p * every).sum(), mean[d], atol=0.005)
+    median = conditional.quantile(torch.tensor([0.5], dtype=F64), lattice)[1, 0]
+    below = conditional.cdf(torch.stack([mean[0], median - 0.1]), lattice)[1]
+    assert below < 0.5 <= conditional.cdf(torch.stack([mean[0], median]), lattice)[1]
+
+
+@torch.no_grad()
 def test_quantiles_are_those_given_the_channels_before() -> None:
     conditional, mean, covariance = three()
     x, q = torch.tensor([[7.0, -0.9, 2.0]], dtype=F64), torch.tensor([0.1, 0.5, 0.9], dtype=F64)

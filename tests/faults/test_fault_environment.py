@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
@@ -14,7 +15,7 @@ import ostinato
 from ostinato.cli.main import main
 from ostinato.data.read import read
 from ostinato.errors import OstinatoError
-from ostinato.ops.variables import IMPLEMENTATION
+from ostinato.ops.variables import GPU_KERNELS, IMPLEMENTATION, INSTRUCTION_SET
 
 SERIES = "ds,y\n" + "".join(f"2024-01-{i + 1:02},{i % 7}.5\n" for i in range(30))
 FIT = "fit {folder}/s.csv --model gru --steps 2 --hidden 4 -o {folder}/new.ost"
@@ -55,14 +56,27 @@ def test_an_error_names_the_variable(
     assert not (folder / "new.ost").exists()
 
 
+@pytest.mark.parametrize(("variable", "values"), [(GPU_KERNELS, "0 and 1"), (INSTRUCTION_SET, "baseline")])
+def test_what_chooses_the_code_is_checked_on_every_machine(variable: str, values: str) -> None:
+    script = "import sys; from ostinato.cli.main import main; main(['doctor'])"
+    environment = {**os.environ, variable: "banana"}
+    done = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=False)
+    assert (done.returncode, "Traceback" in done.stderr) == (2, False), done.stderr
+    assert all(word in done.stderr for word in ("banana", variable, values)), done.stderr
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="needs a system that lets a working directory be removed")
-def test_a_working_directory_that_is_gone_is_named(folder: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "command", ["doctor", "forecast {folder}/s.csv -n 2 -o f.csv", "score {folder}/gru.ost {folder}/s.csv"]
+)
+def test_a_working_directory_that_is_gone_is_named(folder: Path, tmp_path: Path, command: str) -> None:
     gone = tmp_path / "gone"
     gone.mkdir()
     script = "import os, sys; os.rmdir(os.getcwd()); from ostinato.cli.main import main; main(sys.argv[1:])"
-    words = ["forecast", str(folder / "s.csv"), "-n", "2", "-o", "f.csv"]
+    words = command.format(folder=folder).split()
     done = subprocess.run([sys.executable, "-c", script, *words], cwd=gone, capture_output=True, text=True, check=False)
     assert (done.returncode, "working directory" in done.stderr) == (1, True), done.stderr
+    assert "oneMKL" not in done.stdout + done.stderr
 
 
 def _a_folder(path: Path) -> Path:

@@ -104,6 +104,14 @@ def test_a_model_and_data_come_through_two_pipes(folder: Path, capfd: pytest.Cap
     os.close(model)
 
 
+@pytest.mark.parametrize("content", [b"", b"ds,y\n2024-01-01,1\n2024-01-02,x\n2024-01-03,3\n"])
+def test_an_error_names_the_pipe_and_not_a_temporary_file(capfd: pytest.CaptureFixture[str], content: bytes) -> None:
+    with fed(content), pytest.raises(SystemExit) as stopped:
+        main(["forecast", "-", "-n", "2"])
+    said = capfd.readouterr().err
+    assert (stopped.value.code, "where: standard input" in said, "ostinato-pipe" in said) == (2, True, False), said
+
+
 def test_a_named_pipe_is_read_once(folder: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     os.mkfifo(tmp_path / "pipe")
     thread = threading.Thread(target=(tmp_path / "pipe").write_bytes, args=[(folder / "s.csv").read_bytes()])

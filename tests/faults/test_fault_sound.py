@@ -143,3 +143,56 @@ def test_mp3_without_a_tag_is_read(tmp_path: Path, channels: int) -> None:
     assert not path.read_bytes().startswith(b"ID3")
     right = np.clip(soundfile.read(path, always_2d=True)[0], -1, 1)
     assert np.abs(read(path).values / 2.0**15 - right).max() <= 2.0**-15
+
+
+def wave(samples: list[int], width: int, bits: int, valid: int | None = None, channels: int = 1, tag: int = 1) -> bytes:
+    """Return a WAV file of samples of some bytes each, by the specification of its header."""
+    body = b"".join(x.to_bytes(width, "little", signed=True) for x in samples)
+    form = struct.pack("<HHIIHH", tag, channels, 8000, 8000 * channels * width, channels * width, bits)
+    if valid is not None:
+        subformat = struct.pack("<H", tag) + bytes.fromhex("000000001000800000aa00389b71")
+        form = struct.pack("<H", 0xFFFE) + form[2:] + struct.pack("<HHI", 22, valid, 0) + subformat
+    chunks = b"fmt " + struct.pack("<I", len(form)) + form + b"data" + struct.pack("<I", len(body)) + body
+    return b"RIFF" + struct.pack("<I", 4 + len(chunks)) + b"WAVE" + chunks
+
+
+@pytest.mark.parametrize(
+    ("valid", "width", "extensible"),
+    [(24, 4, True), (20, 3, True), (12, 2, True), (20, 4, True), (24, 4, False), (20, 3, False), (12, 2, False)],
+)
+def test_samples_are_their_valid_bits_which_are_the_first_of_their_bytes(
+    tmp_path: Path, valid: int, width: int, extensible: bool
+) -> None:
+    half = 1 << (valid - 1)
+    values, unused = [1, 2, -3, 100, half - 1, -half], 8 * width - valid
+    raw = wave([x << unused for x in values], width, 8 * width if extensible else valid, valid if extensible else None)
+    (tmp_path / "a.wav").write_bytes(raw)
+    data = read(tmp_path / "a.wav")
+    assert (data.meta["bits"], data.values[:, 0].tolist(), data.notes) == (valid, values, ())
+
+
+def test_bits_that_the_header_calls_unused_and_that_are_used_are_read_and_named(tmp_path: Path) -> None:
+    (tmp_path / "a.wav").write_bytes(wave([256, 257, -5], 4, 32, 24))
+    data = read(tmp_path / "a.wav")
+    assert (data.meta["bits"], data.values[:, 0].tolist()) == (32, [256, 257, -5])
+    assert "the header of a.wav calls 8 of the 32 bits of a sample unused, and they are not 0" in "; ".join(data.notes)
+
+
+@pytest.mark.parametrize(("kind", "offset"), [("WAV", 0), ("AIFF", 8), ("AU", 0), ("W64", 24), ("RF64", 0)])
+@pytest.mark.parametrize("lost", [1, 2, 3])
+def test_a_last_frame_that_is_not_whole_is_named(tmp_path: Path, kind: str, offset: int, lost: int) -> None:
+    buffer = io.BytesIO()
+    soundfile.write(buffer, np.stack([WAVE, WAVE], -1)[:100], 8000, format=kind, subtype="PCM_16")
+    raw, size = buffer.getvalue(), 400 - lost
+    name = "a.wav" if kind == "RF64" else f"a.{kind.lower()}"
+    places = {
+        "AIFF": (b"SSND", 4, ">I"), "AU": (b".snd", 8, ">I"), "W64": (b"data", 16, "<Q"), "RF64": (b"ds64", 16, "<Q")
+    }  # fmt: skip
+    mark, behind, form = places.get(kind, (b"data", 4, "<I"))
+    at = raw.index(mark) + behind
+    changed = raw[:at] + struct.pack(form, size + offset) + raw[at + struct.calcsize(form) :]
+    changed = changed[: len(raw) - lost] + bytes(size % 2 if kind in {"WAV", "AIFF", "RF64"} else 0)
+    count, words = notes(tmp_path, name, changed)
+    assert count == 99
+    assert f"the last {4 - lost} byte{'s' * (lost < 3)} of the samples of {name} are left out" in words
+    assert "whole frame" not in notes(tmp_path, name, raw)[1]

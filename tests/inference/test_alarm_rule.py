@@ -82,7 +82,7 @@ def test_the_interval_of_the_rate_holds_what_is_found(steps: int, dependent: boo
 
 def test_a_rule_says_how_sure_its_rate_is() -> None:
     few, many = (CalibratedRule([_evidence(1, n, dependent=False)], 0.01) for n in (200, 12_000))
-    assert "for which 200 values are few: 2,000 or more make it surer" in few.words()
+    assert "because there are only 200 values: at least 2,000 make it surer" in few.words()
     assert "make it surer" not in many.words()
     assert few.rates[1] / few.rates[0] > 4
     # of values that depend on each other, more than the usual number may be few

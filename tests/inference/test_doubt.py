@@ -49,7 +49,7 @@ def test_walks_of_few_values_are_held() -> None:
         y = walk(14, seed)
         made = ostinato.forecast(ostinato.fit(y[:8], model="ar").model, y[:8], horizon=6)
         low, high = (made.frame[f"ostinato-{side}-95"].to_numpy() for side in ("lo", "hi"))
-        assert any("fitted to 8 values" in note for note in made.notes)
+        assert any("fitted to only 8 values" in note for note in made.notes)
         held.append((y[8:] >= low) & (y[8:] <= high))
     assert np.mean(held) > 0.85
 

@@ -4,11 +4,19 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
 from numpy.typing import NDArray
 
+from ostinato.emissions.conditional import Conditional
+from ostinato.emissions.coupling import StepCoupling
+from ostinato.emissions.emission import Support
+from ostinato.emissions.logistic_mixture import LogisticMixture
 from ostinato.ops.engine.extension import ABSENT
 from ostinato.ops.filter import native, reference
 from ostinato.ops.filter.form import FilterForm
+
+if not ABSENT:
+    from ostinato.ops.engine import _engine
 
 ENGINE = pytest.mark.skipif(bool(ABSENT), reason="the engine is not compiled")
 ONES = np.ones(2, dtype=np.float32)
@@ -53,6 +61,33 @@ def test_chunks_join_to_the_bit() -> None:
     parts = [native.unroll(f, x[a : a + 7], two, ONES, None)[:-1] for a in range(0, 120, 7)]
     np.testing.assert_array_equal(np.concatenate(parts), whole[:-1])
     np.testing.assert_array_equal(one, two)
+
+
+@ENGINE
+@pytest.mark.parametrize("explained", [-9.0, -1.0, 0.0, 0.7, 9.0])
+@pytest.mark.parametrize("centre", [-10.0, 1.0, 9.5])
+def test_a_step_has_the_nats_and_the_means_of_the_emission(explained: float, centre: float) -> None:
+    f = form(2)
+    M = (f.width_out - 2 - f.channels) // 3
+    rng = np.random.default_rng(1)
+    params = np.concatenate([rng.normal(size=(2, 2 * M)), rng.normal(size=(2, M)) - 1], 1)
+    loc, scale = np.array([centre, -2.0]), np.array([1.5, 0.7])
+    rows = np.array([[0.0, 0.0], [explained, 0.0]])
+    predicted = np.concatenate([loc[:, None], scale[:, None], params, rows], 1).reshape(-1)
+    x, rate, means = np.array([-9.5, 10.0]), np.zeros(1, dtype=np.float32), np.zeros(2)
+    counts, rates = native.arrays_of(f)
+    memory = np.ascontiguousarray(reference.fresh(f))
+    addresses = [int(a.ctypes.data) for a in (counts, rates, x, rate, memory, predicted)]
+    nats = _engine.filter_step((f.channels, *f.counts, f.lattice), *addresses, 0.5, -10.0, 10.0, int(means.ctypes.data))
+    p = torch.from_numpy(np.concatenate([np.zeros((2, 1)), params], 1))
+    conditional = Conditional(
+        LogisticMixture(M), p, torch.from_numpy(loc), torch.from_numpy(scale), StepCoupling(torch.from_numpy(rows))
+    )
+    lattice = Support(*(torch.tensor(end, dtype=torch.float64) for end in (0.5, -10.0, 10.0)))
+    np.testing.assert_allclose(means, conditional.mean(lattice), rtol=1e-9)
+    found = conditional.log_prob(torch.from_numpy(x), lattice).sum()
+    if found > -600:  # the engine has no probability below 1e-300
+        np.testing.assert_allclose(-nats, found, rtol=1e-9)
 
 
 def test_a_frozen_row_learns_nothing() -> None:

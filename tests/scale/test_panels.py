@@ -191,6 +191,35 @@ def test_a_folder_of_something_else_is_refused(panel: Path, tmp_path: Path, mode
     assert not (tmp_path / "new").exists()
 
 
+@pytest.mark.parametrize("there", [False, True])
+def test_a_refused_run_leaves_the_folder_as_it_was(panel: Path, tmp_path: Path, there: bool) -> None:
+    out = tmp_path / "out"
+    if there:
+        out.mkdir()
+    with pytest.raises(ConfigError, match="naive is a baseline"):
+        scale.cross_validation("naive", panel, out, horizon=2)
+    assert [out.exists(), *(out.iterdir() if there else ())] == [there]
+    assert scale.cross_validation("theta", panel, out, horizon=2)[1].series
+
+
+def test_a_run_that_is_refused_after_its_first_result_keeps_it(
+    panel: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    call, done = work.Task.__call__, []
+
+    def second_fails(task: work.Task, part: Any) -> Any:
+        if done:
+            raise ConfigError("no second part")
+        done.append(part)
+        return call(task, part)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(work.Task, "__call__", second_fails)
+        with pytest.raises(ConfigError, match="no second part"):
+            scale.fit_each(panel, tmp_path / "out")
+    assert scale.fit_each(panel, tmp_path / "out").earlier == 1
+
+
 def test_prices_are_fitted_in_logarithms_and_years_left_out_are_missing(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     close = 50 * np.exp(0.1 * rng.standard_normal(60).cumsum())

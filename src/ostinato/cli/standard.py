@@ -18,7 +18,7 @@ from typing import Any
 
 from ostinato.cli import screen, stopping
 from ostinato.cli.overwrite import READ, WRITTEN
-from ostinato.errors import ConfigError, WriteError
+from ostinato.errors import ConfigError, OstinatoError, WriteError
 from ostinato.storage import standard_stream
 
 STREAM = "-"
@@ -55,6 +55,7 @@ def streams(parameters: dict[str, Any], arguments: Iterable[str]) -> Iterator[No
             fix="write the result to a file, or remove --json",
         )
     folder: str | None = None
+    kept: dict[str, str] = {}
     try:
         for name in (*arguments, *READ):
             value = parameters.get(name)
@@ -62,16 +63,41 @@ def streams(parameters: dict[str, Any], arguments: Iterable[str]) -> Iterator[No
             if not any(map(_passes, given)):
                 continue
             folder = folder or tempfile.mkdtemp(prefix=_FOLDER)
-            kept: list[Any] = [_as_given(one, Path(folder)) if _passes(one) else one for one in given]
-            parameters[name] = kept if isinstance(value, list | tuple) else kept[0]
+            here: list[Any] = [_as_given(one, Path(folder)) if _passes(one) else one for one in given]
+            parameters[name] = here if isinstance(value, list | tuple) else here[0]
+            kept |= {str(file): _named(str(one)) for file, one in zip(here, given, strict=True) if file != one}
         if to_output:
             with redirect_stdout(sys.stderr):
                 yield
         else:
             yield
+    except OstinatoError as error:
+        _say_source(error, kept)
+        raise
     finally:
         if folder is not None:
             shutil.rmtree(folder, ignore_errors=True)
+
+
+def _named(source: str) -> str:
+    """Return how an error calls what came through a pipe."""
+    return "standard input" if source in _INPUTS else source
+
+
+def _say_source(error: OstinatoError, kept: dict[str, str]) -> None:
+    """Name in an error the pipe, and not the temporary file with what came through it.
+
+    Args:
+        error: The error, which is changed.
+        kept: The names of the pipes, by the paths of the temporary files.
+    """
+    what, where, fix = error.what, error.where, error.fix
+    for file, name in kept.items():
+        # an error about several files names their folder
+        for path in (file, str(Path(file).parent)):
+            what = what.replace(path, name)
+            where, fix = where and where.replace(path, name), fix and fix.replace(path, name)
+    OstinatoError.__init__(error, what, where=where, fix=fix)
 
 
 def came_through_pipe(path: str | Path) -> bool:
@@ -111,7 +137,7 @@ def _kept(source: str, folder: Path) -> str:
         folder: The folder of such files.
     """
     standard = source in _INPUTS
-    screen.doing(f"reading {'standard input' if standard else source}")
+    screen.doing(f"reading {_named(source)}")
     with open(0 if standard else source, "rb", buffering=0, closefd=not standard) as pipe:
         chunks = stopping.arriving(pipe.fileno())
         head = next(chunks, b"")

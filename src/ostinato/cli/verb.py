@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 from typer.core import TyperCommand
@@ -26,7 +27,10 @@ class Verb(TyperCommand):
 
         Raises:
             ConfigError: A file to write is one of the files to read, or two results are to be written to one file.
+            FileNotFoundError: The working directory was removed. oneMKL, which torch computes with, would end the
+                process without a word about it.
         """
+        os.getcwd()  # noqa: PTH109 - pathlib is not needed until a command runs
         arguments = [p.name for p in self.params if p.param_type_name == "argument" and p.name]
         with screen.sign("starting"), standard.streams(ctx.params, arguments):
             overwrite.watch(ctx.params, arguments)

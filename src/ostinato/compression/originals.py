@@ -209,13 +209,14 @@ class SoundOriginals(Originals):
                 where=where,
                 fix="use a model of this sample rate",
             )
-        if used > self._bits:
+        frames = size // (channels * width)
+        size = frames * channels * width
+        samples = _numbers(raw[start : start + size], width).reshape(-1, channels)
+        if used > self._bits and (samples & ((1 << (used - self._bits)) - 1)).any():
             raise DataError(
                 f"the file has {used} bits, and the model has {self._bits}", where=where, fix="use a model of more bits"
             )
-        frames = size // (channels * width)
-        size = frames * channels * width
-        samples = _numbers(raw[start : start + size], width).reshape(-1, channels) << (self._bits - used)
+        samples = _shifted(samples, self._bits - used)
         step = int(np.gcd.reduce(samples, axis=None)) if samples.size else 1
         step = max(1, step & -step) if step else 1
         head, tail = raw[:start], raw[start + size :]
@@ -231,7 +232,7 @@ class SoundOriginals(Originals):
         """Yield the bytes of a WAV file."""
         frames, width, _, *kept = left
         rate = int(kept.pop()) if kept and isinstance(kept[-1], int) else int(self._rate or 0)
-        body = _bytes(sequences[0] >> (self._bits - 8 * width), width)
+        body = _bytes(_shifted(sequences[0], 8 * width - self._bits), width)
         yield _unpacked(kept[0]) if kept else _head(frames, self._channels, rate, width)
         yield body
         if kept:
@@ -314,6 +315,11 @@ def _head(frames: int, channels: int, rate: int, width: int) -> bytes:
         + b"data"
         + struct.pack("<I", size)
     )
+
+
+def _shifted(samples: Values, bits: int) -> Values:
+    """Return samples with some bits more, which are 0, or fewer."""
+    return samples << bits if bits >= 0 else samples >> -bits
 
 
 def _numbers(raw: bytes, width: int) -> Values:

@@ -51,19 +51,37 @@ def _are_chunks(raw: bytes, at: int) -> bool:
 
 def missing_bytes(raw: bytes) -> int:
     """Return how many bytes of samples a WAV, AIFF, AU or W64 file lacks, according to its header."""
+    return max(0, _samples(raw)[1] - len(raw))
+
+
+def broken_frame(raw: bytes, frame: int) -> int:
+    """Return how many bytes of a last frame that is not whole a WAV, AIFF, AU or W64 file holds.
+
+    Args:
+        raw: The file.
+        frame: The bytes of a frame, which are the samples of all channels at one time.
+    """
+    start, stop = _samples(raw)
+    return max(0, min(stop or len(raw), len(raw)) - start) % frame if start else 0
+
+
+def _samples(raw: bytes) -> tuple[int, int]:
+    """Return where the samples of a file begin and end by its header; 0 where it does not say so."""
     for magic, order, name in _CHUNKED:
         if raw.startswith(magic):
             at = 12
             while at + 8 <= len(raw):
                 size = int.from_bytes(raw[at + 4 : at + 8], order)
                 if raw[at : at + 4] == name:
-                    return max(0, at + 8 + size - len(raw)) if size < _UNKNOWN else 0
+                    # the samples of AIFF follow two numbers of four bytes
+                    start = at + (16 if name == b"SSND" else 8)
+                    return start, at + 8 + size if size < _UNKNOWN else 0
                 at += 8 + size + size % 2
-            return 0
+            return 0, 0
     if raw.startswith(b".snd"):
         start, size = int.from_bytes(raw[4:8], "big"), int.from_bytes(raw[8:12], "big")
-        return max(0, start + size - len(raw)) if size < _UNKNOWN else 0
-    return next((max(0, stop - len(raw)) for stop in _long_chunks(raw)), 0)
+        return start, start + size if size < _UNKNOWN else 0
+    return next(_long_chunks(raw), (0, 0))
 
 
 def uncounted_bytes(raw: bytes) -> int:
@@ -91,14 +109,14 @@ def uncounted_bytes(raw: bytes) -> int:
     return 0
 
 
-def _long_chunks(raw: bytes) -> Iterator[int]:
-    """Yield where the samples of a W64 or an RF64 file end, whose sizes have eight bytes."""
+def _long_chunks(raw: bytes) -> Iterator[tuple[int, int]]:
+    """Yield where the samples of a W64 or an RF64 file begin and end, whose sizes have eight bytes."""
     if raw.startswith(b"riff") and len(raw) > 40:
         at = 40
         while at + 24 <= len(raw):
             size = int.from_bytes(raw[at + 16 : at + 24], "little")
             if raw[at : at + 4] == b"data":
-                yield at + size
+                yield at + 24, at + size
                 return
             if size < 24:
                 return
@@ -107,4 +125,4 @@ def _long_chunks(raw: bytes) -> Iterator[int]:
         size = int.from_bytes(raw[28:36], "little")
         at = raw.find(b"data", 36)
         if at > 0:
-            yield at + 8 + size
+            yield at + 8, at + 8 + size

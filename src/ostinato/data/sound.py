@@ -11,10 +11,12 @@ import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
-from ostinato.data.chunks import finished, missing_bytes, uncounted_bytes
+from ostinato.data.chunks import broken_frame, finished, missing_bytes, uncounted_bytes
 from ostinato.data.counted_frames import flac_without_count, padded_last_block
 from ostinato.data.files import contents, formats, names_of
 from ostinato.data.sequences import SequenceSet
+from ostinato.data.sound_notes import Recording, notes_of
+from ostinato.data.wave_form import in_containers
 from ostinato.errors import DataError
 from ostinato.numbers import counted
 
@@ -28,42 +30,17 @@ _BITS = {
     "ULAW": 16, "ALAW": 16, "IMA_ADPCM": 16, "MS_ADPCM": 16, "GSM610": 16, "VOX_ADPCM": 16,
     "G721_32": 16, "G723_24": 16, "G723_40": 16, "NMS_ADPCM_16": 16, "NMS_ADPCM_24": 16, "NMS_ADPCM_32": 16,
 }  # fmt: skip
+#: The bytes of a sample in the formats whose frames are samples side by side.
+_WIDTHS = {
+    "PCM_S8": 1, "PCM_U8": 1, "ULAW": 1, "ALAW": 1, "PCM_16": 2, "PCM_24": 3, "PCM_32": 4, "FLOAT": 4, "DOUBLE": 8
+}  # fmt: skip
 #: The bits that are kept of floating point. All other formats, which are lossy, are decoded to 16 bits.
 _REAL_BITS = {"FLOAT": 24, "DOUBLE": 24}
-#: The bits of a sample that float32, in which networks compute, keeps apart.
-_EXACT_BITS = 24
 #: The share of samples beyond full scale above which floating point is refused: it then has another scale.
 _MOST_BEYOND = 0.01
 #: An empty tag of ID3: without one, libsndfile 1.2.0 does not recognise MP3 that has no file name.
 _TAG = b"ID3\x04\0\0\0\0\0\x0a" + bytes(10)
 _FIX = f"give a file of one of the formats {formats('sound')}"
-
-
-@dataclass(frozen=True)
-class _Recording:
-    """The samples of one file.
-
-    Attributes:
-        samples: The samples as whole numbers, (T, D).
-        bits: Their bits.
-        rate: The number of samples a second of each channel.
-        rounded: The number of samples that were between two whole numbers.
-        beyond: The number of samples beyond full scale, which became full scale.
-        peak: The greatest size of a sample; 1 is full scale.
-        unfinished: Whether the header does not say how many samples there are.
-        uncounted: The number of bytes behind the samples that the header gives no meaning to.
-        more: The number of samples of each channel beyond those that the header counts, which are read.
-    """
-
-    samples: NDArray[np.int64]
-    bits: int
-    rate: int
-    rounded: int = 0
-    beyond: int = 0
-    peak: float = 1.0
-    unfinished: bool = False
-    uncounted: int = 0
-    more: int = 0
 
 
 class _Bytes(io.BytesIO):
@@ -138,7 +115,7 @@ def from_files(paths: list[Path], *, channel: int | None = None, mix: bool = Fal
         _channel_names(samples[0].shape[1]),
         step=np.array(coarse, dtype=np.float64),
         meta={"sample_rate": recordings[0].rate, "bits": bits, "channel": channel, "mix": mix or None},
-        notes=_notes(paths, recordings, bits, coarse, sum(n for _, n in taken)),
+        notes=notes_of(paths, recordings, bits, coarse, sum(n for _, n in taken)),
     )
 
 
@@ -170,60 +147,16 @@ def _check_alike(paths: list[Path], rates: dict[int, Path]) -> None:
         )
 
 
-def _notes(
-    paths: list[Path], recordings: list[_Recording], bits: int, coarse: list[int], mixed: int
-) -> tuple[str, ...]:
-    """Return what was rounded or cut off, in words with its numbers."""
-    total = sum(r.samples.size for r in recordings)
-    rounded, beyond = sum(r.rounded for r in recordings), sum(r.beyond for r in recordings)
-    fine = sum(c < 1 << max(0, bits - _EXACT_BITS) for c in coarse)
-    odd = sum(c > 1 for c in coarse)
-    notes = []
-    if open_ended := [path for path, r in zip(paths, recordings, strict=True) if r.unfinished]:
-        several = f" and {len(open_ended) - 1:,} more" if len(open_ended) > 1 else ""
-        notes.append(
-            f"the header of {open_ended[0].name}{several} gives no length; the samples last to the end of the file"
-        )
-    if more := [(path, r.uncounted) for path, r in zip(paths, recordings, strict=True) if r.uncounted]:
-        several = f", and those in {len(more) - 1:,} more" if len(more) > 1 else ""
-        notes.append(
-            f"{counted(more[0][1], 'byte')} behind the samples that the header of {more[0][0].name} counts{several} "
-            "are left out; if they are samples, too, repair the header"
-        )
-    if longer := [(path, r.more) for path, r in zip(paths, recordings, strict=True) if r.more]:
-        several = f", as are those of {len(longer) - 1:,} more" if len(longer) > 1 else ""
-        notes.append(
-            f"{counted(longer[0][1], 'sample')} beyond those that the header of {longer[0][0].name} counts are read, "
-            f"too{several}: their blocks are whole"
-        )
-    if odd:
-        notes.append(f"{odd:,} of {counted(len(paths), 'file')} use{'s' * (odd == 1)} fewer bits than their format has")
-    if rounded:
-        notes.append(f"{rounded:,} of {counted(total, 'sample')} are rounded to {bits} bits")
-    if beyond:
-        peak = max(r.peak for r in recordings)
-        notes.append(
-            f"{beyond:,} of {counted(total, 'sample')} are beyond full scale, up to {peak:.4g} of it, and are cut off"
-        )
-    if mixed:
-        notes.append(f"{counted(mixed, 'sample')} of the mix are rounded to {bits} bits")
-    if fine:
-        notes.append(
-            f"{fine:,} of {counted(len(paths), 'file')} use{'s' * (fine == 1)} more than {_EXACT_BITS} bits, "
-            f"which the models do not tell apart"
-        )
-    return tuple(notes)
-
-
 def _channel_names(count: int) -> tuple[str, ...]:
     if count == 1:
         return ("amplitude",)
     return ("left", "right") if count == 2 else tuple(f"channel {c}" for c in range(count))
 
 
-def _decode(path: Path) -> _Recording:
+def _decode(path: Path) -> Recording:
     """Return the samples of a file as whole numbers."""
     raw, unfinished = finished(contents(path))
+    raw, valid = in_containers(raw)
     if not raw:
         raise DataError("the file is empty", where=str(path), fix=_FIX)
     try:
@@ -248,8 +181,25 @@ def _decode(path: Path) -> _Recording:
         found = _rounded(path, data, _REAL_BITS.get(subtype, 16), rate, lossy=subtype not in _REAL_BITS)
     else:
         bits = _BITS[subtype]
-        found = _Recording(data.astype(np.int64) >> (0 if data.dtype == np.int16 else 32 - bits), bits, rate)
-    return replace(found, unfinished=unfinished or open_ended, uncounted=uncounted_bytes(raw), more=uncounted_frames)
+        found = Recording(data.astype(np.int64) >> (0 if data.dtype == np.int16 else 32 - bits), bits, rate)
+        found = _of_valid_bits(found, valid or bits)
+    return replace(
+        found,
+        unfinished=unfinished or open_ended,
+        uncounted=uncounted_bytes(raw),
+        more=uncounted_frames,
+        broken=broken_frame(raw, _WIDTHS.get(subtype, 1) * data.shape[1]),
+    )
+
+
+def _of_valid_bits(found: Recording, valid: int) -> Recording:
+    """Return samples in the valid bits, which are their first; all their bits if the others hold something."""
+    unused = found.bits - valid
+    if unused <= 0:
+        return found
+    if (found.samples & ((1 << unused) - 1)).any():
+        return replace(found, unused=unused)
+    return replace(found, samples=found.samples >> unused, bits=valid)
 
 
 def _frames(raw: bytes) -> tuple[_Decoded, int, bool]:
@@ -287,7 +237,7 @@ def _blocks(raw: bytes, kind: type[soundfile.SoundFile]) -> _Decoded:
         return _Decoded(np.concatenate(blocks), subtype, rate, promised)
 
 
-def _rounded(path: Path, data: NDArray[np.float64], bits: int, rate: int, *, lossy: bool) -> _Recording:
+def _rounded(path: Path, data: NDArray[np.float64], bits: int, rate: int, *, lossy: bool) -> Recording:
     """Return samples (T, D) from -1 to 1 as whole numbers.
 
     Raises:
@@ -315,7 +265,7 @@ def _rounded(path: Path, data: NDArray[np.float64], bits: int, rate: int, *, los
     # 1.0, full scale, is one step above the greatest whole number
     whole = np.clip(np.rint(data * full), -full, full - 1)
     rounded = 0 if lossy else int(((whole != data * full) & ~outside).sum())
-    return _Recording(whole.astype(np.int64), bits, rate, rounded, beyond, peak)
+    return Recording(whole.astype(np.int64), bits, rate, rounded, beyond, peak)
 
 
 def _taken(path: Path, samples: NDArray[np.int64], wanted: int | None, mix: bool) -> tuple[NDArray[np.int64], int]:

@@ -13,6 +13,7 @@ from ostinato.direct.closed_form import ClosedForm
 from ostinato.direct.effects import Effects, EffectsForm
 from ostinato.direct.network import SegmentNetwork
 from ostinato.direct.windows import WindowSpec
+from ostinato.numbers import counted
 
 Array = NDArray[np.float64]
 _EFFECTS = ("centre", "spread", "hinges", "weights")
@@ -94,7 +95,7 @@ def _require_fit(base: ClosedForm, x: dict[str, Any]) -> None:
     rows, H = base.weights.shape
     # past covariates stand before the lags, and their number is in no other part
     if rows < K + 1 or (rows > K + 1 and not base.window.past):
-        raise ValueError(f"a window of {K} steps takes {K + 1} weights a step ahead, got {rows}")
+        raise ValueError(f"a window of {counted(K, 'step')} takes {K + 1} weights a step ahead, got {rows}")
     for name, size in (
         ("typical", (H,)),
         ("shape", (H, base.shape.shape[-1])),

@@ -148,7 +148,7 @@ class _Networks:
         devices = [one.device for one in trained]
         self.placed.extend(f"the networks were trained on {device}" for device in devices if device.considered)
         steps = " + ".join(str(one.steps) for one in trained)
-        return tuple(one.network for one in trained), f"{steps} steps"
+        return tuple(one.network for one in trained), f"{steps} training steps"
 
 
 def _select(

@@ -127,8 +127,7 @@ class Conditional:
             return self._bounded_quantile(q, support, x)
         out = self.emission.quantile(self.params, q, inner)
         if self.coupling is not None and self.loc is not None and self.scale is not None:
-            u = self.emission.mean(self.params, inner)
-            e = self._coupled(u) if x is None else _standardised(x, self.loc, self.scale)
+            e = self._means(support, self.loc, self.scale) if x is None else _standardised(x, self.loc, self.scale)
             out = out + self.coupling.earlier(e).unsqueeze(-1)
         return self._values(out, support, trailing=True)
 
@@ -150,14 +149,11 @@ class Conditional:
     def mean(self, support: Support) -> Tensor:
         """Return the means given the past alone, (..., D), within the edges of the support.
 
-        With a bound and a coupling, the mean of a channel is that given the means of the channels before it.
+        With edges and a coupling, the mean of a channel is that given the means of the channels before it.
         """
         if self.loc is None or self.scale is None:
             return self.emission.mean(self.params, support)
-        if bounded.is_bounded(support):
-            return self.loc + self.scale * self._bounded_means(support)
-        u = self.emission.mean(self.params, _standard(support, self.loc, self.scale))
-        return self.loc + self.scale * self._coupled(u)
+        return self.loc + self.scale * self._means(support, self.loc, self.scale)
 
     def _innovations(self, x: Tensor, loc: Tensor, scale: Tensor) -> Tensor:
         """Return the innovations that the emission describes: u, or e without a coupling."""
@@ -181,6 +177,22 @@ class Conditional:
         assert self.scale is not None
         low = (torch.where(support.unit > 0, -torch.inf, support.low) - self.loc) / self.scale
         return low if earlier is None else low - earlier
+
+    def _means(self, support: Support, loc: Tensor, scale: Tensor) -> Tensor:
+        """Return the means of the innovations e, (..., D), each given the means of the channels before it."""
+        if bounded.is_bounded(support):
+            return self._bounded_means(support)
+        inner = _standard(support, loc, scale)
+        if self.coupling is None or not _has_edges(support):
+            return self._coupled(self.emission.mean(self.params, inner))
+        unit, least, most = (end.expand_as(loc).unbind(-1) for end in (inner.unit, inner.low, inner.high))
+
+        def mean(d: int, moved: Tensor) -> Tensor:
+            ends = (unit[d], least[d] + moved, most[d] + moved)
+            own = Support(*(end.unsqueeze(-1) for end in ends))
+            return self.emission.mean(self.params[..., d : d + 1, :], own).squeeze(-1)
+
+        return self._in_turn(torch.zeros_like(loc), mean)
 
     def _in_turn(self, low: Tensor, innovation: Callable[[int, Tensor], Tensor]) -> Tensor:
         """Return coupled innovations e, (..., D), one channel after the other.
@@ -240,3 +252,8 @@ def _standardised(x: Tensor, loc: Tensor, scale: Tensor) -> Tensor:
 def _standard(support: Support, loc: Tensor, scale: Tensor) -> Support:
     """Return the support of the standardised innovations."""
     return Support(support.unit / scale, (support.low - loc) / scale, (support.high - loc) / scale)
+
+
+def _has_edges(support: Support) -> bool:
+    """Return whether some values lie on a lattice that ends."""
+    return bool(((support.unit > 0) & ((support.low > -torch.inf) | (support.high < torch.inf))).any())

@@ -174,7 +174,7 @@ class CalibratedRule(AlarmRule):
         if self.rates[1] <= 2 * self.rate:
             return ""
         if self._events * self.rate < ENOUGH:
-            return f", for which {self._events:,} values are few: {ENOUGH / self.rate:,.0f} or more make it surer"
+            return f", because there are only {counted(self._events, 'value')}: at least {ENOUGH / self.rate:,.0f} make it surer"
         # the variance of the logarithm of the rate is proportional to 1 / events from here on
         enough = self._events * (np.log(self.rates[1] / self.rate) / np.log(2)) ** 2
         return (

@@ -23,6 +23,7 @@ from ostinato.inference.ahead import level_notes, steps_ahead
 from ostinato.inference.doubt import doubtful
 from ostinato.model import SequenceModel
 from ostinato.model_file import Model
+from ostinato.numbers import counted
 from ostinato.threads import Threads, in_threads
 
 
@@ -119,8 +120,8 @@ def _rolled_out(model: SequenceModel, data: SequenceSet, horizon: int, options: 
     notes += [*level_notes(level, made, horizon, options.n_paths), *ends_apart(data)]
     if (count := doubtful(model)) is not None:
         notes.append(
-            f"the model was fitted to {count} values, which other coefficients fit almost as well: intervals are wider "
-            "by what these would say"
+            f"the model was fitted to only {counted(count, 'value')}, so its coefficients are uncertain, and the intervals "
+            "are wider by this uncertainty"
         )
     empty = [key for key, x in zip(data.ids, data, strict=True) if data.traits.log_returns and np.isnan(x).all()]
     if empty:

@@ -91,7 +91,7 @@ class Monitor:
         forget: float | None = None,
     ) -> None:
         self.model = model.likelihood("follow a stream")
-        self.ends = ends("", levels(level))
+        self.ends = ends("", levels(level, none=True))
         self.robust = robust
         self._learning: dict[str, Any] = {"adapt": adapt, "forget": forget}
         # an option that cannot be used is an error now, and not at the first value

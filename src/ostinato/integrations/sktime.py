@@ -23,6 +23,9 @@ from ostinato.fits.budget import Budget
 from ostinato.inference.forecast import forecast
 from ostinato.numbers import plain
 
+#: The level of intervals that nobody asked for: a forecast has at least one.
+_USUAL = (80.0,)
+
 Array = NDArray[np.float64]
 
 
@@ -85,13 +88,13 @@ class DirectForecaster(BaseForecaster):  # type: ignore[misc]
         return self
 
     def _predict(self, fh: Any, X: pd.DataFrame | None) -> pd.Series:
-        point = self._ahead(X)["ostinato"].to_numpy()
+        point = self._ahead(X, _USUAL)["ostinato"].to_numpy()
         index = fh.to_absolute_index(self.cutoff)
         return pd.Series(point[self._steps(fh) - 1], index=index, name=self._y.name)
 
     def _predict_quantiles(self, fh: Any, X: pd.DataFrame | None, alpha: Sequence[float]) -> pd.DataFrame:
         level = sorted({_level(p) for p in alpha} - {0.0})
-        table, steps = self._ahead(X, level), self._steps(fh) - 1
+        table, steps = self._ahead(X, level or _USUAL), self._steps(fh) - 1
         name = self._y.name if self._y.name is not None else 0
         columns = {}
         for p in alpha:
@@ -108,7 +111,7 @@ class DirectForecaster(BaseForecaster):  # type: ignore[misc]
             self._fit(self._y, self._X, self._fh)
         return self
 
-    def _ahead(self, X: pd.DataFrame | None, level: Sequence[float] = ()) -> pl.DataFrame:
+    def _ahead(self, X: pd.DataFrame | None, level: Sequence[float]) -> pl.DataFrame:
         """Return the forecast of every step up to the horizon, from the last value so far."""
         history = _read(self._y, self._X)
         if history.covariates is None or X is None:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from typing import Final
+
+from ostinato.errors import ConfigError
 
 #: Forces an implementation, for example "reference", for every cell.
 IMPLEMENTATION: Final = "OSTINATO_IMPLEMENTATION"
@@ -12,3 +15,20 @@ INSTRUCTION_SET: Final = "OSTINATO_ISA"
 
 #: 0 switches our kernels for GPUs off; 1 tries them on cards too on which they were not checked.
 GPU_KERNELS: Final = "OSTINATO_GPU_KERNELS"
+
+
+def gpu_kernels() -> str | None:
+    """Return the value of ``GPU_KERNELS``; None if it is not set.
+
+    Raises:
+        ConfigError: It is neither 0 nor 1.
+    """
+    value = os.environ.get(GPU_KERNELS) or None
+    if value not in {None, "0", "1"}:
+        raise ConfigError(
+            f"{GPU_KERNELS} is {value!r}, and its values are 0 and 1",
+            where=f"the environment variable {GPU_KERNELS}",
+            fix="use 0 to switch the kernels for GPUs off or 1 to try them on cards on which they were not checked, or "
+            "unset the variable",
+        )
+    return value

@@ -7,6 +7,7 @@ import io
 import json
 import shutil
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
@@ -14,7 +15,7 @@ from typing import Any, Protocol, TypeVar
 import polars as pl
 
 from ostinato._version import __version__
-from ostinato.errors import ConfigError
+from ostinato.errors import ConfigError, OstinatoError
 from ostinato.scale import arrange
 from ostinato.scale.plan import ParquetPanel
 from ostinato.scale.threads import Threaded
@@ -122,7 +123,14 @@ def run(
         OstinatoError: As for the verb and the executor.
     """
     folder, on = Path(output), on or Here()
-    _claim(folder, panel, verb)
+    with _claimed(folder, panel, verb):
+        return _run(panel, verb, folder, on, on_progress)
+
+
+def _run(
+    panel: ParquetPanel, verb: Verb, folder: Path, on: Executor, on_progress: Callable[[PanelProgress], None] | None
+) -> Outcome:
+    """Do what ``run`` does, in a folder that is claimed."""
     task = Task(panel, verb, folder)
     parts = list(panel.parts)
     arranged = folder / ".arranged"
@@ -147,6 +155,26 @@ def run(
         half.unlink(missing_ok=True)
     counts = total.series, total.failed, total.steps, len(parts), len(there)
     return Outcome(folder, *counts, total.sums, total.set_aside)
+
+
+@contextmanager
+def _claimed(folder: Path, panel: ParquetPanel, verb: Verb) -> Iterator[None]:
+    """Claim the folder for a run. A run that is refused before its first result leaves the folder as it was."""
+    before = {place for place in (folder, folder / "manifest.json") if place.exists()}
+    _claim(folder, panel, verb)
+    try:
+        yield
+    except OstinatoError as error:
+        # what ended for another reason is resumed, and so is what has results
+        refused = error.exit_code == OstinatoError.exit_code and folder / "manifest.json" not in before
+        if refused and not any(folder.glob("part-*.parquet")):
+            for made in (".errors", ".arranged"):
+                shutil.rmtree(folder / made, ignore_errors=True)
+            (folder / "manifest.json").unlink(missing_ok=True)
+            if folder not in before:
+                with suppress(OSError):  # something else was put there
+                    folder.rmdir()
+        raise
 
 
 def _claim(folder: Path, panel: ParquetPanel, verb: Verb) -> None:

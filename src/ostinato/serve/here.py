@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from ostinato.arguments import levels
 from ostinato.data.alphabet import Alphabet
 from ostinato.data.sequences import SequenceSet
 from ostinato.emissions.choice import Choice
@@ -102,7 +103,7 @@ class Here:
         if self.last.size and np.isnan(self.last).any():
             raise ConfigError("the stream has no price to go on from", fix="push a price first")
         self._check_work(asked.n_paths, asked.horizon, "n_paths")
-        wanted = ends("", tuple(asked.level))
+        wanted = ends("", levels(asked.level))
         (made,) = steps_ahead(
             model,
             self._data(),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import warnings
 from collections.abc import Mapping, Sequence
 from functools import cache
@@ -17,7 +16,7 @@ from torch.utils._device import DeviceContext
 from ostinato.ops.cuda.compiler import UnavailableError
 from ostinato.ops.cuda.contract import MOST, TYPES, Variant
 from ostinato.ops.cuda.recurrence import kernels
-from ostinato.ops.variables import GPU_KERNELS
+from ostinato.ops.variables import GPU_KERNELS, gpu_kernels
 
 #: The capabilities of the cards on which benchmarks/gpu.py was run, with the name of the generation.
 CHECKED: Final = {(9, 0): "Hopper"}
@@ -83,7 +82,7 @@ def _absence(facts: Mapping[str, Any], *, traced: bool = False) -> str | None:
         return f"the kernels for GPUs compute on cuda, not on {device}"
     if torch.compiler.is_compiling() and not traced:
         return "torch.compile traces torch's operators"
-    if os.environ.get(GPU_KERNELS) == "0":
+    if gpu_kernels() == "0":
         return f"{GPU_KERNELS}=0 switches the kernels off"
     return _failed[0] if _failed else None
 
@@ -96,7 +95,7 @@ def _unknown_card(*, clusters: bool) -> str | None:
     name = f"{found[0]}.{found[1]}"
     if clusters and found[0] < _CLUSTERS:
         return f"a card of compute capability {name} has no clusters of blocks, which came with 9.0"
-    if found not in CHECKED and os.environ.get(GPU_KERNELS) != "1":
+    if found not in CHECKED and gpu_kernels() != "1":
         return f"not checked on compute capability {name}, {GPU_KERNELS}=1 tries them"
     return None
 
@@ -173,3 +172,7 @@ def level(facts: Mapping[str, Any]) -> bool:
     float32, and for a GRU with a single row.
     """
     return effective(facts.get("dtype") or torch.float32) == torch.float32 and facts.get("hidden", MOST) <= 64
+
+
+# a value that means nothing is an error on machines without a card too
+gpu_kernels()
