@@ -172,7 +172,9 @@ def _may_exceed(shape: Architecture, tensors: dict[str, Tensor]) -> bool:
         raise ValueError(f"{counted(shape.channels, 'channel')} are more than its {numbers:,} weights")
     for base in shape.base.values():
         if base.get("channels", shape.channels) != shape.channels:
-            raise ValueError(f"the closed form is for {base['channels']!r} channels, expected {shape.channels}")
+            raise ValueError(
+                f"the number of channels of the closed form is {base['channels']!r}, expected {shape.channels}"
+            )
     if shape.backbone in BARE:
         return False
     if shape.depth > max(_FEW_LAYERS, len(tensors)):

@@ -174,12 +174,11 @@ class CalibratedRule(AlarmRule):
         if self.rates[1] <= 2 * self.rate:
             return ""
         if self._events * self.rate < ENOUGH:
-            return f", because there are only {counted(self._events, 'value')}: at least {ENOUGH / self.rate:,.0f} make it surer"
+            few = counted(self._events, "value")
+            return f", because there are only {few}: at least {ENOUGH / self.rate:,.0f} make it surer"
         # the variance of the logarithm of the rate is proportional to 1 / events from here on
         enough = self._events * (np.log(self.rates[1] / self.rate) / np.log(2)) ** 2
-        return (
-            f", because great surprisals come together here: about {float(f'{enough:.1g}'):,.0f} values make it surer"
-        )
+        return f", because great surprisals come together here: about {counted(float(f'{enough:.1g}'), 'value')} make it surer"
 
     def _short(self) -> str:
         """Return in words what held-out data that are too short for the past of the model leave uncertain."""

@@ -120,8 +120,8 @@ def _rolled_out(model: SequenceModel, data: SequenceSet, horizon: int, options: 
     notes += [*level_notes(level, made, horizon, options.n_paths), *ends_apart(data)]
     if (count := doubtful(model)) is not None:
         notes.append(
-            f"the model was fitted to only {counted(count, 'value')}, so its coefficients are uncertain, and the intervals "
-            "are wider by this uncertainty"
+            f"the model was fitted to only {counted(count, 'value')}, so its coefficients are uncertain, and "
+            "the intervals are wider by this uncertainty"
         )
     empty = [key for key, x in zip(data.ids, data, strict=True) if data.traits.log_returns and np.isnan(x).all()]
     if empty:
