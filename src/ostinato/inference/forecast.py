@@ -119,8 +119,8 @@ def _rolled_out(model: SequenceModel, data: SequenceSet, horizon: int, options: 
     notes += [*level_notes(level, made, horizon, options.n_paths), *ends_apart(data)]
     if (count := doubtful(model)) is not None:
         notes.append(
-            f"the model was fitted to {count} values, which other coefficients fit almost as well: intervals are wider "
-            "by what these would say"
+            f"the model was fitted to {count} values, which other coefficients fit almost as well: intervals are "
+            "wider, so that they hold for these too"
         )
     empty = [key for key, x in zip(data.ids, data, strict=True) if data.traits.log_returns and np.isnan(x).all()]
     if empty:
