@@ -110,8 +110,8 @@ struct Counts {
     uint32_t found[kSecondForm][kSlot];
     bool met[kSecondForm];
     int seen_group = -1;
-    // What the directory of the second form says of a context: where (null for what it never met), the only symbol that
-    // ever followed (-1 for what has slots), and how often.
+    // The entry of each context in the directory of the second form (null if it was never met), the only symbol that ever
+    // followed it (-1 if it has slots), and how often.
     uint32_t* entry[kSecondForm];
     int only[kSecondForm], times[kSecondForm];
     uint32_t repeated[2][kRepeats + 1] = {{0}, {0}};  // what is remembered of the same answer so many times

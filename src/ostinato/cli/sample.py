@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -77,21 +77,14 @@ def command(
     """
     if output:
         options.writable(output)
-    import numpy as np
-
-    from ostinato.cli.render import answer, as_csv, as_table, printed
-    from ostinato.data.sequences import SequenceSet
-    from ostinato.data.sound import as_wav
     from ostinato.inference.sample import sample
     from ostinato.model_file import load_model
-    from ostinato.storage import atomic_write
 
     screen.doing(f"reading {model}")
     fitted = load_model(model).likelihood("draw samples")
     _note_unknown(fitted, prompt)
     _note_never(fitted, stop or [])
-    kind = fitted.description.kind
-    _check(kind, count, output, stream=stream, as_json=as_json)
+    _check(fitted.description.kind, count, output, stream=stream, as_json=as_json)
     start = _start(fitted, prompt)
     screen.doing("drawing")
     drawn = sample(
@@ -113,25 +106,7 @@ def command(
     if stream:
         print()
         return
-    match kind:
-        case "text":
-            content = ("\n".join(drawn) + "\n").encode()
-        case "sound":
-            whole = drawn[0] if not isinstance(start, SequenceSet) else np.concatenate([start[0], drawn[0]])
-            content = as_wav(whole, fitted.description.source)
-        case _:
-            frame = as_csv(drawn, fitted.description.source.get("channels", ["y"]))
-            if output is None and not as_json:
-                printed(frame)
-                return
-            content = as_table(frame).encode()
-    if output:
-        atomic_write(output, content)
-        screen.say(f"sample: {output}") if as_json else print(f"sample: {output}")
-    if as_json:
-        answer({"kind": kind, "output": output and str(output), "samples": drawn if kind != "sound" else None})
-    elif not output:
-        print(content.decode(), end="")
+    _write(drawn, start, fitted, output, as_json=as_json)
 
 
 def _check(kind: str, count: int, output: Path | None, *, stream: bool, as_json: bool) -> None:
@@ -178,6 +153,47 @@ def _start(model: SequenceModel, prompt: str | None) -> str | SequenceSet | None
             f"a prompt is one sequence, and {prompt} holds {len(data):,}", fix="give a file with one sequence"
         )
     return data
+
+
+def _write(
+    drawn: list[Any], start: str | SequenceSet | None, model: SequenceModel, output: Path | None, *, as_json: bool
+) -> None:
+    """Write what was drawn to a file or to the screen.
+
+    Args:
+        drawn: The texts, or the values of each sequence, (T, D).
+        start: What they continue; a sound is written together with it.
+        model: The model that drew them.
+        output: The file; None for the screen.
+        as_json: Whether the screen shows one document.
+    """
+    import numpy as np
+
+    from ostinato.cli.render import answer, as_csv, as_table, printed
+    from ostinato.data.sequences import SequenceSet
+    from ostinato.data.sound import as_wav
+    from ostinato.storage import atomic_write
+
+    kind, source = model.description.kind, model.description.source
+    match kind:
+        case "text":
+            content = ("\n".join(drawn) + "\n").encode()
+        case "sound":
+            whole = drawn[0] if not isinstance(start, SequenceSet) else np.concatenate([start[0], drawn[0]])
+            content = as_wav(whole, source)
+        case _:
+            frame = as_csv(drawn, source.get("channels", ["y"]))
+            if output is None and not as_json:
+                printed(frame)
+                return
+            content = as_table(frame).encode()
+    if output:
+        atomic_write(output, content)
+        screen.say(f"sample: {output}") if as_json else print(f"sample: {output}")
+    if as_json:
+        answer({"kind": kind, "output": output and str(output), "samples": drawn if kind != "sound" else None})
+    elif not output:
+        print(content.decode(), end="")
 
 
 def _print_piece(piece: str) -> None:

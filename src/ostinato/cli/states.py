@@ -29,7 +29,7 @@ class Keeper:
     """The file of states: loaded at the start, and written within ``SECONDS`` of each answer and at the end.
 
     A process that is killed loses what it had answered since the last writing. While a process keeps the file it holds
-    the lock of ``.NAME.lock`` beside it: two that write one file would each undo what the other has kept.
+    the lock of ``.NAME.lock`` next to it: two processes that write one file would each replace what the other wrote.
 
     Args:
         monitor: The series.
@@ -66,7 +66,7 @@ class Keeper:
             self._unlock()
 
     def answered(self) -> None:
-        """Hear that something was answered, and write the file if the last time is a while ago."""
+        """Note that values were answered, and write the file if it is time."""
         self._behind = True
         self.due()
 
@@ -83,7 +83,7 @@ class Keeper:
     def _unlock(self) -> None:
         if self._lock is not None:
             with contextlib.suppress(OSError):
-                _beside(self._path).unlink()
+                _lock_of(self._path).unlink()
             os.close(self._lock)
 
     def _write(self) -> None:
@@ -91,7 +91,7 @@ class Keeper:
         self._written, self._behind = time.monotonic(), False
 
 
-def _beside(path: Path) -> Path:
+def _lock_of(path: Path) -> Path:
     """Return the file whose lock is that of a file of states, which is itself replaced at each writing."""
     whole = path.resolve()
     return whole.with_name(f".{whole.name}.lock")
@@ -107,7 +107,7 @@ def _locked(path: Path) -> int | None:
         return None
     while True:
         try:
-            handle = os.open(_beside(path), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            handle = os.open(_lock_of(path), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except OSError:  # the writing of the states says why
             return None
         try:
@@ -123,6 +123,6 @@ def _locked(path: Path) -> int | None:
             os.close(handle)
             return None
         with contextlib.suppress(OSError):
-            if os.path.samestat(_beside(path).stat(), os.fstat(handle)):
+            if os.path.samestat(_lock_of(path).stat(), os.fstat(handle)):
                 return handle
         os.close(handle)  # its last holder has removed it meanwhile

@@ -1,7 +1,7 @@
-"""Tables for the eye: columns between blanks, as R and scientific programs write, or between drawn lines, as SAP does.
+"""Tables whose columns are separated by blanks, as in R and scientific programs, or by drawn lines, as in SAP.
 
-Such a table is only taken for one if every row has as many cells as the others; a cell that is left blank cannot be
-placed, and then the table is refused where its separator is looked for.
+A text is read as such a table only if all of its rows have the same number of cells. A cell that is left blank would
+move the ones after it, so a table with such cells is not read here, and the search for its separator refuses it.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def with_tabs(text: str) -> tuple[str, str] | None:
         return None
     else:
         rows, how = _between_blanks(text.split("\n")), "blanks"
-    return None if rows is None else ("\n".join(map(_joined, rows)), f"the columns stand between {how}")
+    return None if rows is None else ("\n".join(map(_joined, rows)), f"the table has {how} between its columns")
 
 
 def _between_lines(lines: list[str]) -> list[list[str]] | None:

@@ -21,8 +21,8 @@ _NUMBERED = re.compile(r"(?:d|day|w|wk|week|m|mo|month|q|h|hr|hour|y|yr|year|ste
 def refuse_wide(frame: pl.DataFrame, numbers: list[str], id_col: str | None, time_col: str | None, where: str) -> None:
     """Raise DataError if the names of the columns are times, so that a row is a series and not a step.
 
-    Where the rows are dated, columns named 1801, 1802, 1803 are channels; but months beside a year are steps, and so
-    are times of day beside a date. A column of sums, or of numbers of another kind, may stand beside them.
+    Where the rows are dated, columns named 1801, 1802, 1803 are channels; but months next to a year are steps, and
+    so are times of day next to a date. There may be a column of sums too, or one of numbers of another kind.
 
     Args:
         frame: The table.
@@ -31,9 +31,9 @@ def refuse_wide(frame: pl.DataFrame, numbers: list[str], id_col: str | None, tim
         time_col: The column of times, or None.
         where: The name of the table, for an error.
     """
-    beside = [c for c in numbers if not TOTAL.fullmatch(c)]
-    names = [c for c in beside if re.search(r"\d", c) or month_of(c)]
-    if len(names) < 3 or 2 * len(names) <= len(beside):
+    without_sums = [c for c in numbers if not TOTAL.fullmatch(c)]
+    names = [c for c in without_sums if re.search(r"\d", c) or month_of(c)]
+    if len(names) < 3 or 2 * len(names) <= len(without_sums):
         return
     parts = [month_of(c) for c in names] == list(range(1, 13)) or _rise([_seconds(c) for c in names])
     alone = id_col is not None and time_col is None and not frame[id_col].is_duplicated().any() and len(frame) > 1

@@ -69,7 +69,7 @@ def unpack(
     """Return the closed form, the networks and the calibration factors that ``pack`` took apart.
 
     Raises:
-        ValueError: A part does not fit the others, or nobody knows it.
+        ValueError: A part does not fit the others, or is unknown.
     """
     x = {name: t.numpy() for name, t in tensors.items() if not name.startswith("network.")}
     own = dict(zip(document["own"], x["own"], strict=True))

@@ -177,8 +177,8 @@ class CalibratedRule(AlarmRule):
             few = counted(self._events, "value")
             return f", because there are only {few}: at least {ENOUGH / self.rate:,.0f} make it surer"
         # the variance of the logarithm of the rate is proportional to 1 / events from here on
-        enough = self._events * (np.log(self.rates[1] / self.rate) / np.log(2)) ** 2
-        return f", because great surprisals come together here: about {counted(float(f'{enough:.1g}'), 'value')} make it surer"
+        enough = float(f"{self._events * (np.log(self.rates[1] / self.rate) / np.log(2)) ** 2:.1g}")
+        return f", because large surprisals come together here: about {counted(enough, 'value')} make it surer"
 
     def _short(self) -> str:
         """Return in words what held-out data that are too short for the past of the model leave uncertain."""

@@ -115,7 +115,7 @@ def factors(y: Array, lags: tuple[int, ...], phi: Array, count: int, horizon: in
 
 @dataclass(frozen=True)
 class _Seen:
-    """What a history says of the coefficients, in units of its own spread.
+    """The values of a history from which coefficients are judged, in units of its spread.
 
     Attributes:
         lags: The lags, ascending, (L,).
@@ -131,7 +131,7 @@ class _Seen:
 
     @staticmethod
     def of(y: Array, lags: NDArray[np.int64]) -> _Seen | None:
-        """Return what a history (T,) says, or None if it is too short, ends with a missing value or never changes."""
+        """Return the values of a history (T,); None if it is too short, ends with a missing value or never changes."""
         K = int(lags[-1])
         if len(y) < K + 2:
             return None

@@ -60,9 +60,9 @@ class Counts(AdaptiveMemory):
     The input is the number of the previous symbol (..., 1), as a float; V, the number of symbols, at the start. With a
     network its log probabilities of x_t (V) follow it, and are mixed like a context.
 
-    The memory is bounded. A directory knows each context by a symbol and a number for as long as the same symbol always
-    followed it, which is so of most; the others have slots, which hold three levels of decisions each. When the places
-    where a context may be are full, the one of four that was met least is dropped.
+    The memory is bounded. Most contexts are always followed by the same symbol: a directory holds this symbol and how
+    often it came. The other contexts have slots, which hold three levels of decisions each. A context has four possible
+    places; if all are taken, the context there that was met least is dropped.
 
     Models that were made before there was a directory have the first form: twelve contexts, and slots for each of them.
 

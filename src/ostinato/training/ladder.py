@@ -93,9 +93,8 @@ def fit_ladder(  # noqa: PLR0913, PLR0914 - each argument is one that ostinato.f
     left_open = options is None
     options = with_fields(options or defaults(data, limits), fields, "a fit of the ladder")
     _check_not_empty(data)
-    names = names_of(
-        model, data, options.season
-    )  # first, so that a model that cannot be fitted is refused before any time is spent
+    # first, so that a model that cannot be fitted is refused before any time is spent
+    names = names_of(model, data, options.season)
     data, spelled = in_vocabulary(data, options.vocabulary, held_out)
     if left_open and options.vocabulary is not None:
         # the network follows the number of symbols, which is another one in this vocabulary

@@ -22,7 +22,8 @@ LEARNED = 12
 FORM = 2
 #: The contexts of a symbol and the numbers of the path, by form.
 CONTEXTS, PATH = {1: 12, 2: 15}, {1: 16, 2: 26}
-#: The lengths of words and the depths that have mixing weights of their own, and what six contexts may be certain of.
+#: The mixing weights are by the length of a word and the depth of a decision, and by how certain six contexts are: the
+#: numbers of these values.
 WORDS, DEPTHS, CERTAIN = 16, 8, 1 << 12
 #: The levels of the tree that share a slot.
 LEVELS = 3
@@ -45,7 +46,7 @@ def entries(slots: int, form: int) -> int:
 
 
 def form_of(tree: Sequence[object]) -> int:
-    """Return the form of counts by the arrays that implementations take: the first form knows no characters."""
+    """Return the form of counts by the number of arrays that implementations take; the second form has one more."""
     return 2 if len(tree) > len(Tree._fields) + 1 else 1
 
 

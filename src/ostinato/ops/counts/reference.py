@@ -13,8 +13,8 @@ data compression"), over a binary tree of decisions in the place of the bits of 
 2. *Push* the symbol onto the contexts.
 3. *Assert* the product of the answers on the path of each symbol.
 
-What a context remembers follows from a number as long as one symbol alone came after it. So a directory knows the
-context by that symbol and number, and it is given slots for its decisions when another symbol comes (``directory``).
+As long as one symbol alone came after a context, all that it remembers follows from that symbol and how often it came.
+A directory holds these two; the context is given slots for its decisions when another symbol comes (``directory``).
 
 In the first form, that of older models, each context has slots, a long one only from when a shorter one was met; the
 contexts are others; and the weight vectors are chosen by the decision, by the longest known context, by the symbol
