@@ -38,7 +38,7 @@ _ENOUGH = 40.0
 #: The number of draws.
 _DRAWS = 512
 #: The most values of a history that coefficients are judged on.
-_MOST = 400
+MOST = 400
 
 
 def doubtful(model: SequenceModel) -> int | None:
@@ -59,6 +59,14 @@ def _weight(front: InnovationFront, count: int) -> float:
     return 0.0 if front.ar.volatility is not None else 1 - max(count - len(front.ar.lags) - 1, 0) / _ENOUGH
 
 
+def note_of(count: int) -> str:
+    """Return what is said of intervals that are wider, for the number of values that the model was fitted to."""
+    return (
+        f"the model was fitted to {count} values, which other coefficients fit almost as well: intervals are wider "
+        "by what these would say"
+    )
+
+
 def with_doubt(model: SequenceModel, data: SequenceSet, made: list[StepsAhead]) -> list[StepsAhead]:
     """Return the steps ahead of every sequence, wider as far as the coefficients of the model are in doubt.
 
@@ -73,7 +81,7 @@ def with_doubt(model: SequenceModel, data: SequenceSet, made: list[StepsAhead]) 
     phi = front.ar.weight[:, -1].detach().cpu().double().numpy()
     out = []
     for b, one in enumerate(made):
-        y = data[b].astype(np.float64)[-_MOST:]
+        y = data[b].astype(np.float64)[-MOST:]
         each = [factors(y[:, d], front.ar.lags, phi[d], count, len(one.point)) for d in range(y.shape[1])]
         factor = 1 + _weight(front, count) * (np.stack(each, axis=1) - 1)
         paths, quantiles = (one.point + factor * (x - one.point) for x in (one.paths, one.quantiles))
