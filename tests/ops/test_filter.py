@@ -77,8 +77,10 @@ def test_a_step_has_the_nats_and_the_means_of_the_emission(explained: float, cen
     x, rate, means = np.array([-9.5, 10.0]), np.zeros(1, dtype=np.float32), np.zeros(2)
     counts, rates = native.arrays_of(f)
     memory = np.ascontiguousarray(reference.fresh(f))
-    addresses = [int(a.ctypes.data) for a in (counts, rates, x, rate, memory, predicted)]
-    nats = _engine.filter_step((f.channels, *f.counts, f.lattice), *addresses, 0.5, -10.0, 10.0, int(means.ctypes.data))
+    held = (counts, rates, x, rate, memory, predicted)
+    at, by, here, learns, kept, ahead = (int(a.ctypes.data) for a in held)
+    sizes, there = (f.channels, *f.counts, f.lattice), int(means.ctypes.data)
+    nats = _engine.filter_step(sizes, at, by, here, learns, kept, ahead, 0.5, -10.0, 10.0, there)
     p = torch.from_numpy(np.concatenate([np.zeros((2, 1)), params], 1))
     conditional = Conditional(
         LogisticMixture(M), p, torch.from_numpy(loc), torch.from_numpy(scale), StepCoupling(torch.from_numpy(rows))

@@ -205,7 +205,8 @@ def test_a_refused_run_leaves_the_folder_as_it_was(panel: Path, tmp_path: Path, 
 def test_a_run_that_is_refused_after_its_first_result_keeps_it(
     panel: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    call, done = work.Task.__call__, []
+    call = work.Task.__call__
+    done: list[Any] = []
 
     def second_fails(task: work.Task, part: Any) -> Any:
         if done:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+import numpy as np
 import pytest
 
 pytest.importorskip("msgspec", reason="the server needs msgspec")
@@ -21,8 +22,11 @@ import httpx
 from serving import client, core, push, run
 from starlette.websockets import WebSocket
 
+import ostinato
 import zoo
+from ostinato.data.read import read
 from ostinato.inference.forecast import forecast
+from ostinato.model import SequenceModel
 from ostinato.serve import gate
 from ostinato.serve.app import make_app
 from ostinato.serve.auth import Token, Tokens, add
@@ -34,6 +38,7 @@ from ostinato.serve.intake import Intake
 from ostinato.serve.live import _Arrived, answered, live
 from ostinato.serve.openapi import document
 from ostinato.serve.routes import ROUTES
+from ostinato.serve.snapshot import BLOCK
 from ostinato.serve.store import Change, Record, Store, StoreError
 from ostinato.serve.store_memory import MemoryStore
 
@@ -637,6 +642,32 @@ def test_a_forecast_goes_on_from_the_state_as_the_verb_does() -> None:
             assert (await http.get(f"{url}/next?p=2")).status_code == 422
             assert (await http.post(f"{url}/reset")).json()["seq"] == 0
             assert (await http.get(f"{url}/history")).json()["events"] == []
+
+    run(main)
+
+
+def test_a_model_of_few_values_is_in_doubt_behind_the_server_too() -> None:
+    y = read(20 + np.random.default_rng(3).standard_normal(9).cumsum())
+    model = ostinato.fit(y, model="ar").model
+    assert isinstance(model, SequenceModel)
+    want = forecast(model, y, 6, (80,), n_paths=500, seed=3)
+
+    async def main() -> None:
+        async with core(model, history=0) as batcher, client(batcher) as http:
+            url = f"/v1/streams/{y.ids[0]}"
+            await push(batcher, y.ids[0], *y.values[:, 0].tolist())
+            asked = {"horizon": 6, "level": [80], "n_paths": 500, "seed": 3}
+            found = (await http.post(f"{url}/forecast", json=asked)).json()
+            assert found["notes"] == [note for note in want.notes if "fitted to 9 values" in note] != []
+            low = [value for (value,) in found["intervals"]["lo-80"]]
+            assert low == pytest.approx(want.frame["ostinato-lo-80"].to_list(), rel=1e-4)
+            # full blocks of events are forgotten
+            less = f"of the {BLOCK + 5} steps of the stream, 5 are remembered and say how much wider"
+            for many, said in ((BLOCK - 9, "no value of the stream is remembered"), (5, less)):
+                await push(batcher, y.ids[0], *[20.0 + i % 3 for i in range(many)])
+                assert said in (await http.post(f"{url}/forecast", json=asked)).json()["notes"][-1]
+            refused = await http.post(f"{url}/forecast", json={**asked, "level": []})
+            assert (refused.status_code, "level is empty" in refused.text) == (422, True)
 
     run(main)
 

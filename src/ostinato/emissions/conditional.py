@@ -183,7 +183,7 @@ class Conditional:
         if bounded.is_bounded(support):
             return self._bounded_means(support)
         inner = _standard(support, loc, scale)
-        if self.coupling is None or not _has_edges(support):
+        if self.coupling is None or loc.shape[-1] == 1 or not _has_edges(support):
             return self._coupled(self.emission.mean(self.params, inner))
         unit, least, most = (end.expand_as(loc).unbind(-1) for end in (inner.unit, inner.low, inner.high))
 

@@ -26,6 +26,7 @@ from numpy.typing import NDArray
 from ostinato.data.sequences import SequenceSet
 from ostinato.layers.front import InnovationFront
 from ostinato.model import SequenceModel
+from ostinato.numbers import counted
 from ostinato.spread import spread, still
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ _ENOUGH = 40.0
 #: The number of draws.
 _DRAWS = 512
 #: The most values of a history that coefficients are judged on.
-_MOST = 400
+MOST = 400
 
 
 def doubtful(model: SequenceModel) -> int | None:
@@ -59,6 +60,14 @@ def _weight(front: InnovationFront, count: int) -> float:
     return 0.0 if front.ar.volatility is not None else 1 - max(count - len(front.ar.lags) - 1, 0) / _ENOUGH
 
 
+def note_of(count: int) -> str:
+    """Return the note on intervals that are wider, for the number of values that the model was fitted to."""
+    return (
+        f"the model was fitted to only {counted(count, 'value')}, so its coefficients are uncertain, and "
+        "the intervals are wider by this uncertainty"
+    )
+
+
 def with_doubt(
     model: SequenceModel, data: SequenceSet, gaps: NDArray[np.int64], made: list[StepsAhead]
 ) -> list[StepsAhead]:
@@ -77,7 +86,7 @@ def with_doubt(
     low = np.zeros(len(phi)) if data.count else model.encoding.least()
     out = []
     for b, one in enumerate(made):
-        y = data[b].astype(np.float64)[-_MOST:]
+        y = data[b].astype(np.float64)[-MOST:]
         gap, end = int(gaps[b]), int(gaps[b]) + len(one.point)
         each = [factors(y[:, d], front.ar.lags, phi[d], count, end)[gap:] for d in range(y.shape[1])]
         factor = 1 + _weight(front, count) * (np.stack(each, axis=1) - 1)

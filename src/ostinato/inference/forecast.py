@@ -20,10 +20,9 @@ from ostinato.errors import ConfigError
 from ostinato.forecasting.inputs import as_sequences, horizon_of
 from ostinato.forecasting.table import Forecast, ends, ends_apart, some_of, table
 from ostinato.inference.ahead import level_notes, steps_ahead
-from ostinato.inference.doubt import doubtful
+from ostinato.inference.doubt import doubtful, note_of
 from ostinato.model import SequenceModel
 from ostinato.model_file import Model
-from ostinato.numbers import counted
 from ostinato.threads import Threads, in_threads
 
 
@@ -119,10 +118,7 @@ def _rolled_out(model: SequenceModel, data: SequenceSet, horizon: int, options: 
     made = steps_ahead(model, data, horizon, p, n_paths=options.n_paths, seed=options.seed)
     notes += [*level_notes(level, made, horizon, options.n_paths), *ends_apart(data)]
     if (count := doubtful(model)) is not None:
-        notes.append(
-            f"the model was fitted to only {counted(count, 'value')}, so its coefficients are uncertain, and "
-            "the intervals are wider by this uncertainty"
-        )
+        notes.append(note_of(count))
     empty = [key for key, x in zip(data.ids, data, strict=True) if data.traits.log_returns and np.isnan(x).all()]
     if empty:
         notes.append(f"{len(empty)} series without a price to continue from: {some_of(empty)}")

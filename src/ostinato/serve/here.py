@@ -17,8 +17,9 @@ from ostinato.emissions.choice import Choice
 from ostinato.emissions.emission import Support
 from ostinato.errors import ConfigError
 from ostinato.forecasting.table import ends
-from ostinato.inference.ahead import steps_ahead
+from ostinato.inference.ahead import StepsAhead, steps_ahead
 from ostinato.inference.clock import Clock
+from ostinato.inference.doubt import MOST, doubtful, note_of, with_doubt
 from ostinato.inference.live.rows import Rows
 from ostinato.inference.rollout import paths
 from ostinato.inference.writing import Writing, stop_strings
@@ -62,6 +63,9 @@ class Here:
         last: The last prices that are observed, (D,); empty without prices.
         seq: The number of the last event.
         clock: The clock, or None.
+        seen: The last values that are remembered, (T, D), where the coefficients of the model are in doubt (see
+            ``inference.doubt``); otherwise None.
+        steps: The number of steps of the stream.
     """
 
     unique_id: str
@@ -70,12 +74,18 @@ class Here:
     last: NDArray[np.float64]
     seq: int
     clock: Clock | None
+    seen: NDArray[np.float64] | None = None
+    steps: int = 0
 
     def _data(self) -> SequenceSet:
         """Return the last rows, from which prices go on."""
         values = self.last[None] if self.last.size else np.zeros((0, self.rows.model.channels))
         if not self.rows.model.description.traits.numeric:
             values = np.zeros((0, 1), dtype=np.int32)
+        return self._set_of(values)
+
+    def _set_of(self, values: NDArray[Any]) -> SequenceSet:
+        """Return rows of the stream (T, D) as one sequence."""
         return self.rows.set_of([self.unique_id], values, np.array([len(values)], dtype=np.int64))
 
     def _check_work(self, paths: int, steps: int, name: str) -> None:
@@ -104,7 +114,7 @@ class Here:
             raise ConfigError("the stream has no price to go on from", fix="push a price first")
         self._check_work(asked.n_paths, asked.horizon, "n_paths")
         wanted = ends("", levels(asked.level))
-        (made,) = steps_ahead(
+        made = steps_ahead(
             model,
             self._data(),
             asked.horizon,
@@ -113,14 +123,33 @@ class Here:
             seed=asked.seed,
             state=self.state,
         )
-        found = {name.removeprefix("-"): q for name, q in zip(wanted, made.quantiles, strict=True)}
+        (one,), notes = self._with_doubt(made)
+        found = {name.removeprefix("-"): q for name, q in zip(wanted, one.quantiles, strict=True)}
         return {
             "unique_id": self.unique_id,
             "seq": self.seq,
             "ds": None if self.clock is None else self.clock.ahead(asked.horizon),
-            "forecast": [numbers(row) for row in made.point],
+            "forecast": [numbers(row) for row in one.point],
             "intervals": {name: [numbers(row) for row in q] for name, q in found.items()},
+            "notes": notes,
         }
+
+    def _with_doubt(self, made: list[StepsAhead]) -> tuple[list[StepsAhead], list[str]]:
+        """Return the steps ahead as wide as those of ``ostinato.forecast``, and what is said of it."""
+        count = doubtful(self.rows.model)
+        if self.seen is None or count is None:
+            return made, []
+        known = len(self.seen)
+        if not known:
+            what = (
+                f"the model was fitted to {count} values, and intervals do not show what other coefficients would say"
+            )
+            return made, [f"{what}: no value of the stream is remembered"]
+        notes = [note_of(count)]
+        # without a clock no step was left out between two events
+        if known < self.steps and (known < MOST or self.clock is not None):
+            notes.append(f"of the {self.steps:,} steps of the stream, {known:,} are remembered and say how much wider")
+        return with_doubt(self.rows.model, self._set_of(self.seen), made), notes
 
     @torch.inference_mode()
     def sample(self, asked: SampleAsked) -> dict[str, Any]:

@@ -8,8 +8,11 @@ from functools import partial
 from typing import Any, TypeVar, final
 
 import numpy as np
+from numpy.typing import NDArray
 
+from ostinato.inference.doubt import MOST, doubtful
 from ostinato.serve.calls import Calls
+from ostinato.serve.held import Held
 from ostinato.serve.here import Here
 from ostinato.serve.reach import Reach
 from ostinato.serve.schema import ForecastAsked, Next, Push, SampleAsked
@@ -67,10 +70,7 @@ class Reads:
         elif not ring or ring[0]["seq"] > after + 1:
 
             async def call() -> list[dict[str, Any]]:
-                held = await self._reach.to(unique_id)
-                blocks = await self._reach.blocks(held)
-                raw = b"".join(block for _, block in blocks) + held.tail
-                return [told(one) for one in np.frombuffer(raw, dtype=streams.served.event)]
+                return [told(one) for one in await self._events(await self._reach.to(unique_id))]
 
             older = await self._reach.alone(call)
             first = ring[0]["seq"] if ring else float("inf")
@@ -94,6 +94,11 @@ class Reads:
         found: Next = await self._reach.alone(call)
         return found
 
+    async def _events(self, held: Held) -> NDArray[Any]:
+        """Return the events of a stream that are remembered; the caller is ``alone``."""
+        blocks = await self._reach.blocks(held)
+        return np.frombuffer(b"".join(block for _, block in blocks) + held.tail, dtype=self._reach.streams.served.event)
+
     async def _here(self, unique_id: str) -> Here:
         """Return the present state of a stream, which later pushes do not change.
 
@@ -105,7 +110,10 @@ class Reads:
             held, streams = await self._reach.to(unique_id), self._reach.streams
             state, last = streams.state_of(held)
             clock = None if held.order.clock is None else held.order.clock.copy()
-            return Here(unique_id, streams.served.rows, state, last[0, 1], held.seq, clock)
+            seen = None
+            if doubtful(streams.served.rows.model) is not None:
+                seen = np.ascontiguousarray((await self._events(held))["y"][-MOST:])
+            return Here(unique_id, streams.served.rows, state, last[0, 1], held.seq, clock, seen, held.steps)
 
         found: Here = await self._reach.alone(call)
         return found
