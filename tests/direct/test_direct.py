@@ -12,6 +12,7 @@ import polars as pl
 import pytest
 from numpy.typing import NDArray
 
+import ostinato
 from ostinato.data.read import read
 from ostinato.data.sequences import SequenceSet
 from ostinato.emissions.quantiles import MEDIAN
@@ -263,3 +264,14 @@ def test_m4_weekly_is_ahead_of_naive_without_a_network(shared_data: object) -> N
     point = forecast(fit.model, read([y[:-13] for y in series])).frame["ostinato"].to_numpy().reshape(-1, 13)
     ours, naive = (np.mean(np.abs(f - later) / later) for f in (point, np.stack([y[-14:-13] for y in series])))
     assert ours < naive
+
+
+def test_a_series_that_ends_before_the_others_is_named() -> None:
+    days = np.datetime64("2024-01-01") + np.arange(120)
+    parts = [
+        pl.DataFrame({"unique_id": name, "ds": days[:steps], "y": 5 + np.sin(np.arange(steps) * 0.9)})
+        for name, steps in (("a", 120), ("b", 117))
+    ]
+    frame = pl.concat(parts)
+    made = ostinato.forecast(ostinato.fit(frame, model="direct", horizon=3, budget="2s").model, frame)
+    assert any("1 of 2 series ends before the others" in note and note.endswith(": b") for note in made.notes)

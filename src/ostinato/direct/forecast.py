@@ -17,7 +17,7 @@ from ostinato.direct.model import DirectModel
 from ostinato.direct.windows import channels
 from ostinato.emissions.quantiles import at
 from ostinato.forecasting.inputs import as_sequences, horizon_of
-from ostinato.forecasting.table import Forecast, some_of, table
+from ostinato.forecasting.table import Forecast, ends_apart, some_of, table
 
 
 def ahead(
@@ -46,6 +46,7 @@ def ahead(
         notes.append(
             f"{len(floored)} series never went below 0, and their forecasts are cut off at 0: {some_of(floored)}"
         )
+    notes += ends_apart(data)
     D = len(data.channels)
     frame = table(
         data,
