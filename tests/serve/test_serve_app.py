@@ -658,11 +658,11 @@ def test_a_model_of_few_values_is_in_doubt_behind_the_server_too() -> None:
             await push(batcher, y.ids[0], *y.values[:, 0].tolist())
             asked = {"horizon": 6, "level": [80], "n_paths": 500, "seed": 3}
             found = (await http.post(f"{url}/forecast", json=asked)).json()
-            assert found["notes"] == [note for note in want.notes if "fitted to 9 values" in note] != []
+            assert found["notes"] == [note for note in want.notes if "fitted to only 9 values" in note] != []
             low = [value for (value,) in found["intervals"]["lo-80"]]
             assert low == pytest.approx(want.frame["ostinato-lo-80"].to_list(), rel=1e-4)
             # full blocks of events are forgotten
-            less = f"of the {BLOCK + 5} steps of the stream, 5 are remembered and say how much wider"
+            less = f"the 5 that are remembered of the {BLOCK + 5} steps of the stream"
             for many, said in ((BLOCK - 9, "no value of the stream is remembered"), (5, less)):
                 await push(batcher, y.ids[0], *[20.0 + i % 3 for i in range(many)])
                 assert said in (await http.post(f"{url}/forecast", json=asked)).json()["notes"][-1]

@@ -17,7 +17,7 @@ from ostinato.emissions.choice import Choice
 from ostinato.emissions.emission import Support
 from ostinato.errors import ConfigError
 from ostinato.forecasting.table import ends
-from ostinato.inference.ahead import StepsAhead, steps_ahead
+from ostinato.inference.ahead import StepsAhead, missing_at_the_end, steps_ahead
 from ostinato.inference.clock import Clock
 from ostinato.inference.doubt import MOST, doubtful, note_of, with_doubt
 from ostinato.inference.live.rows import Rows
@@ -141,15 +141,16 @@ class Here:
             return made, []
         known = len(self.seen)
         if not known:
-            what = (
-                f"the model was fitted to {count} values, and intervals do not show what other coefficients would say"
-            )
-            return made, [f"{what}: no value of the stream is remembered"]
+            fitted = f"the model was fitted to only {counted(count, 'value')}, so its coefficients are uncertain"
+            return made, [f"{fitted}; the intervals do not show it, because no value of the stream is remembered"]
         notes = [note_of(count)]
         # without a clock no step was left out between two events
         if known < self.steps and (known < MOST or self.clock is not None):
-            notes.append(f"of the {self.steps:,} steps of the stream, {known:,} are remembered and say how much wider")
-        return with_doubt(self.rows.model, self._set_of(self.seen), made), notes
+            steps = counted(self.steps, "step")
+            notes.append(f"this is computed from the {known:,} that are remembered of the {steps} of the stream")
+        seen = self._set_of(self.seen)
+        gaps = missing_at_the_end(seen)
+        return with_doubt(self.rows.model, seen.cut(np.zeros_like(gaps), seen.lengths - gaps), gaps, made), notes
 
     @torch.inference_mode()
     def sample(self, asked: SampleAsked) -> dict[str, Any]:
