@@ -102,7 +102,7 @@ def _of_unit(words: pl.Series, unit: str) -> Periods | None:
     if unit.startswith("fiscal"):
         note += ", as if it began in January of the year of its number: when it begins is not known"
     if unit == "week":
-        note += ", a Monday (ISO 8601)" if "W" not in words[0][4:6] else ""
+        note += ", a Monday (ISO 8601)"
     pattern = shapes[0].replace("%Y", "%y") if short else shapes[0]
     if unit == "week" and words.str.contains(r"(?:^|\D)\d(?:\D|$)").any():
         pattern = pattern.replace("%V", "%-V")

@@ -68,9 +68,9 @@ def rewritten(column: pl.Series, _zone: str | None) -> Rewritten | None:
         four = pl.Series(years).cast(pl.String)
         if "d" in parts.columns:
             sure = _day_is_first(parts["d"], months, years)
-            full = (
-                parts["d"] + parts["g"] + parts["m"] + _gap(parts["h"]) + pl.Series(years).cast(pl.String) + parts["c"]
-            )
+            # 05JAN24 has no gaps
+            gap = parts["h"] if bool((parts["g"] == "").all()) else _gap(parts["h"])
+            full = parts["d"] + parts["g"] + parts["m"] + gap + four + parts["c"]
         else:
             sure = bool(parts["g"].str.contains("['’]").all()) or _are_years(months, numbers, years)
             in_front = expression == _MONTHS[0]

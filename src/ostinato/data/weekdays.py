@@ -52,31 +52,36 @@ _NAMES = (
 #: The weekdays that each word may be, 0 for Monday. In Dutch, "di" is a Tuesday as in German, and "do" a Thursday.
 WEEKDAYS: dict[str, int] = {folded(word): number for names in _NAMES for number, word in enumerate(names.split())}
 _WORD = r"[\p{L}-]{1,14}"
-_FRONT = rf"^({_WORD})(?:\.?,\s*|\.?\s+)(.*\d.*)$"
-_BEHIND = rf"^(.*\d[.일日]?),?(?:\s+({_WORD})\.?|\s*[(（]({_WORD})[)）])((?:\s+\d{{1,2}}:\d\d.*)?)$"
+_FRONT = rf"^({_WORD})(?:\.?,\s*|\.?\s+)(?:den\s+)?(.*\d.*)$"
+_BEHIND = rf"^(.*\d[.일日]?),?(?:\s+({_WORD})\.?|\s*[(（]({_WORD})\.?[)）])((?:\s+\d{{1,2}}:\d\d.*)?)$"
+#: In Japanese and Chinese, the weekday follows the day without a blank.
+_ATTACHED = r"^(.*\d日)((?:星期|周)?\p{Han}(?:曜日)?)()((?:\s+\d{1,2}:\d\d.*)?)$"
 #: A date with the clock in front of the year, as ctime and the command date have it.
 _CTIME = r"^(\p{L}{3,})\s+(\d{1,2})\s(\d\d:\d\d:\d\d)(?:\s([A-Z]{2,5}))?\s(\d{4})(?:\s([+-]\d{4}))?$"
 #: What a cell looks like; whether its word is a weekday is seen in a table.
 _LETTERS = r"[^\W\d_]{1,9}(?:-feira)?"
 LOOK = (
     rf"^{_LETTERS}(?:\.?,\s*|\.?\s+).*\d"
-    rf"|\d[.일日]?,?(?:\s+|\s*[(（]){_LETTERS}\.?[)）]?(?:\s+\d|$)"
+    rf"|\d[.일日]?,?(?:\s+|\s*[(（]){_LETTERS}\.?[)）]?(?:\s+\d|$)|\d日{_LETTERS}"
 )
 
 
 def rewritten(column: pl.Series, _zone: str | None) -> Rewritten | None:
     """Return the dates without their weekdays; None unless every cell has a weekday in front, or every cell behind."""
     given = column.str.strip_chars()
-    if not any(folded(word) in WEEKDAYS for word in re.findall(r"[^\W\d_]+(?:-feira)?", given[0])):
+    if not any(folded(word) in WEEKDAYS for word in re.findall(r"[^\W\d_日]+(?:曜日|-feira)?|日曜日|日", given[0])):
         return None
-    front = given.str.extract_groups(_FRONT).struct.unnest()
-    told, words = (front[name] for name in front.columns)
-    if not _are_weekdays(told):
-        parts = given.str.extract_groups(_BEHIND).struct.unnest()
-        date, open_, closed, clock = (parts[name] for name in parts.columns)
-        told, words = open_.fill_null(closed), date + clock
-        if not _are_weekdays(told):
-            return None
+    for expression, date, names, clock in ((_FRONT, 1, (0,), None), (_BEHIND, 0, (1, 2), 3), (_ATTACHED, 0, (1,), 3)):
+        parts = given.str.extract_groups(expression).struct.unnest().get_columns()
+        told = pl.select(pl.coalesce([parts[name] for name in names])).to_series()
+        if not told.null_count() and all(folded(word) in WEEKDAYS for word in told.unique().to_list()):
+            words = parts[date] if clock is None else parts[date] + parts[clock]
+            return _checked(column, given, told, words)
+    return None
+
+
+def _checked(column: pl.Series, given: pl.Series, told: pl.Series, words: pl.Series) -> Rewritten:
+    """Return dates without their weekdays, whose times are those with the weekdays that are told."""
     numbers = told.replace_strict(
         {word: WEEKDAYS[folded(word)] for word in told.unique().to_list()}, return_dtype=pl.Int64
     ).to_numpy()
@@ -98,11 +103,6 @@ def rewritten(column: pl.Series, _zone: str | None) -> Rewritten | None:
         return with_pattern(one, given, *forms, "%a %b %e %H:%M:%S %Y", "%a %b %e %H:%M:%S %Z %Y")
 
     return Rewritten(words.alias(column.name), applied)
-
-
-def _are_weekdays(told: pl.Series) -> bool:
-    """Return whether all words are weekdays; none may be missing."""
-    return not told.null_count() and all(folded(word) in WEEKDAYS for word in told.unique().to_list())
 
 
 def _agrees(found: Stamps, numbers: NDArray[np.int64], slack: int) -> bool:
