@@ -11,14 +11,14 @@ import email.utils
 import zoneinfo
 from collections.abc import Callable, Iterable
 from functools import partial
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
 from babel.dates import format_date, get_day_names
-from dateutil import parser
+from dateutil import parser  # type: ignore[import-untyped]
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from rows import Row
@@ -169,7 +169,9 @@ def test_dates(row: Row) -> None:
 @pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize("width", ["wide", "abbreviated"])
 @pytest.mark.parametrize("context", ["format", "stand-alone"])
-def test_a_word_means_the_weekday_that_babel_says(language: str, width: str, context: str) -> None:
+def test_a_word_means_the_weekday_that_babel_says(
+    language: str, width: Literal["wide", "abbreviated"], context: Literal["format", "stand-alone"]
+) -> None:
     for number, word in get_day_names(width, context, language).items():
         assert WEEKDAYS[folded(word)] == number, word
 
