@@ -12,7 +12,7 @@ import pytest
 
 import ostinato
 from ostinato.cli.render import as_table
-from ostinato.data.month_names import MONTHS, _folded
+from ostinato.data.month_names import MONTHS, folded
 from ostinato.data.read import read
 from ostinato.data.stamps import read_times
 from ostinato.errors import DataError
@@ -61,7 +61,7 @@ def test_a_date_as_a_language_writes_it(language: str, form: str) -> None:
 @pytest.mark.parametrize("context", ["format", "stand-alone"])
 def test_a_word_means_the_month_that_babel_says(language: str, width: str, context: str) -> None:
     for month, word in dates.get_month_names(width, context, language).items():
-        assert MONTHS[_folded(word)] == month
+        assert MONTHS[folded(word)] == month
 
 
 @pytest.mark.parametrize(
@@ -106,10 +106,10 @@ def test_words_of_two_languages_are_read_and_written_as_numbers() -> None:
         (["Jan-24", "Feb-24", "Mar-24"], "a month of a year of two digits, or a day of a year that is not given"),
         (["24-Jan", "25-Jan", "26-Jan"], "a month of a year of two digits, or a day of a year that is not given"),
         (["Okt 24", "Nov 24", "Dez 24"], "a month of a year of two digits, or a day of a year that is not given"),
-        (["Jan '24", "Feb '24", "Mar '24"], "a year of two digits has no certain meaning"),
-        (["1-Jan-24", "2-Jan-24", "3-Jan-24"], "a year of two digits has no certain meaning"),
+        (["Jan '44", "Feb '44", "Mar '44"], "a year of two digits has no certain meaning"),
+        (["01-Jan-24", "01-Feb-24", "01-Mar-24"], "a year of two digits has no certain meaning"),
         (["30.12.24", "31.12.24", "01.01.25"], "a year of two digits has no certain meaning"),
-        (["Q1 24", "Q2 24", "Q3 24"], "a year of two digits has no certain meaning"),
+        (["Q1 44", "Q2 44", "Q3 44"], "a year of two digits has no certain meaning"),
     ],
 )
 def test_a_date_without_a_certain_year_is_refused(name: str, words: list[str], reason: str) -> None:

@@ -141,14 +141,20 @@ def orders() -> dict[str, Callable[[], str]]:
             rows[f"{name}, {cells[0]}"] = partial(in_order, name, cells)
     months = pd.date_range("2020-01-01", periods=N, freq="MS")
     words = {
-        "FY24 Q1": [f"FY{20 + i // 4} Q{i % 4 + 1}" for i in range(N)],
         "2023/24": [f"{2000 + i}/{(i + 1) % 100:02}" for i in range(N)],
         "2003-2004": [f"{2000 + i}-{2001 + i}" for i in range(N)],
         "Week 7": [f"Week {i + 1}" for i in range(N)],
+        **{form: list(months.strftime(form)) for form in ("%m-%y", "%m/%y", "%b_%Y", "%Y_%m")},
+    }
+    read_now = {
+        "FY24 Q1": [f"FY{20 + i // 4} Q{i % 4 + 1}" for i in range(N)],
         "2024 week 7": [f"2024 week {i + 1}" for i in range(N)],
         "H1 2024": [f"H{i % 2 + 1} {2000 + i // 2}" for i in range(N)],
-        **{form: list(months.strftime(form)) for form in ("%m-%y", "%m/%y", "%b_%Y", "%Y_%m", "%b-%y", "%b '%y")},
+        **{form: list(months.strftime(form)) for form in ("%b-%y", "%b '%y")},
     }
+    for form, cells in read_now.items():
+        for name in ("x", "fy", "period"):
+            rows[f"{name}, {form}"] = partial(turned, newest_first(name, cells))
     for form, cells in words.items():
         for name in ("x", "fy", "period"):
             rows[f"{name}, {form}"] = partial(refused, newest_first(name, cells), ".csv", str(cells[-1]), "time")
@@ -156,6 +162,15 @@ def orders() -> dict[str, Callable[[], str]]:
     in_file_order = pd.DataFrame({"x": words["Week 7"], "y": Y}).to_csv(index=False)
     rows["weeks in order"] = partial(same, in_file_order, ".csv", times=False, note="'x' ('Week 1')")
     return rows
+
+
+def turned(content: str) -> str:
+    """Rows that are newest first are read in the order of time."""
+    data = in_file(content, ".csv")
+    np.testing.assert_array_equal(data.values[:, 0], Y)
+    assert data.times is not None
+    assert data.times.dtype.kind == "M"
+    return f"right: from {data.times[0]}"
 
 
 def in_order(name: str, cells: list[int]) -> str:

@@ -172,11 +172,11 @@ class _OneDecoder:
     def __exit__(self, *error: object) -> None:
         pass
 
-    def lives_through(self, raw: bytes, form: str) -> bool:
-        lives: bool = self._decoder.lives_through(raw, form)  # type: ignore[attr-defined]
+    def answer(self, raw: bytes, form: str) -> bytes:
+        said: bytes = self._decoder.answer(raw, form)  # type: ignore[attr-defined]
         if self._decoder._child.poll() is not None:  # type: ignore[attr-defined]
             self._decoder = self._start()
-        return lives
+        return said
 
 
 def child(name: str, engine: str, seconds: float, seed: int, folder: Path, findings: Path) -> None:

@@ -16,6 +16,7 @@ from ostinato.data.from_pandas import column_of, frame_of
 from ostinato.data.join import SeriesRows, join
 from ostinato.data.origin import FileRows, Origin
 from ostinato.data.sequences import SequenceSet
+from ostinato.data.wide_decimals import column_of as arrow_column
 from ostinato.errors import DataError
 from ostinato.numbers import counted
 
@@ -67,7 +68,7 @@ def _from_arrow(table: Any) -> pl.DataFrame:
     columns = []
     for i, name in enumerate(names):
         try:
-            column = pl.Series(name, pl.from_arrow(table.column(i)))
+            column = arrow_column(name, table.column(i))
         except Exception:  # a type that polars does not have: its cells are looked at one by one
             column = pl.Series(name, table.column(i).to_pylist(), dtype=pl.Object)
         columns.append(column)

@@ -15,6 +15,7 @@ from ostinato.data.month_names import uncertain
 from ostinato.data.number import LARGEST
 from ostinato.data.origin import Origin
 from ostinato.data.stamps import odd_zone, read_times, unreadable
+from ostinato.data.telling import why_not
 from ostinato.data.time_form import Stamps
 from ostinato.data.zones import USUAL
 from ostinato.errors import DataError
@@ -72,7 +73,8 @@ def times(column: pl.Series, origin: Origin, *, day_first: bool | None = None, z
         cell = column[row]
         reason = uncertain(str(cell))
         zone_reason = odd_zone(column, row)
-        because = f", because {reason or zone_reason}" if reason or zone_reason else ""
+        told = None if cell is None else why_not(str(cell))
+        because = next((f", because {one}" for one in (reason, zone_reason, told) if one), "")
         whole = "write the whole year: months as 2024-01, days as 2024-01-31 (in Excel, format the cells as yyyy-mm-dd)"
         usual = "write times as 2024-01-31 or 2024-01-31 13:00"
         usual = "write all times with their zone, or none" if zone_reason else usual

@@ -17,6 +17,7 @@ from ostinato.data.columns import IDS, Roles, find, named
 from ostinato.data.covariates import Columns, Indicators, check_known, words_of
 from ostinato.data.detect import description_length, find_calendars
 from ostinato.data.eras import note_on_years
+from ostinato.data.filled_ids import filled
 from ostinato.data.join import SeriesRows, in_order, join
 from ostinato.data.origin import Origin
 from ostinato.data.parts import JOINED, joined
@@ -141,11 +142,7 @@ def _by_step(
     notes = [*origin.on((*roles.values, *columns.given.all)), *columns.notes, *roles.notes]
     only_name = roles.values[0] if len(roles.values) == 1 else "series"
     meta: dict[str, Any] = {"id_col": roles.id, "time_col": roles.time, "target": list(roles.values)}
-    keys = pl.repeat(only_name, len(frame), eager=True)
-    if roles.id is not None:
-        keys = ids.as_words(frame[roles.id], origin)
-        meta[ids.META] = ids.type_of(frame[roles.id])
-        notes += ids.note_of(frame[roles.id])
+    keys = _keys(frame, roles, only_name, origin, notes, meta)
     names = keys.unique(maintain_order=True)
     notes += ids.alike(names)
     codes = keys.replace_strict(names, np.arange(len(names)), return_dtype=pl.Int64).to_numpy()
@@ -170,6 +167,18 @@ def _by_step(
         meta["categories"] = columns.categories
     form = stamps.form if stamps else None
     return join(rows, roles.values, kind, origin, meta, (*notes, *order_notes), columns.columns, form)
+
+
+def _keys(
+    frame: pl.DataFrame, roles: Roles, name: str, origin: Origin, notes: list[str], meta: dict[str, Any]
+) -> pl.Series:
+    """Return the id of each row as words, or the name of the only series, and add the notes and the type of the ids."""
+    if roles.id is None:
+        return pl.repeat(name, len(frame), eager=True)
+    column, said = filled(frame, roles.id, roles.time, origin)
+    meta[ids.META] = ids.type_of(column)
+    notes += [*said, *ids.note_of(column)]
+    return ids.as_words(column, origin)
 
 
 def _values(frame: pl.DataFrame, columns: Sequence[str], origin: Origin) -> tuple[NDArray[np.float64], Origin]:

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 import polars as pl
 
+from ostinato.data.numerals import as_numbers
 from ostinato.data.stamps import parse_times
 from ostinato.data.time_names import MORE_TIMES, TIMES
 from ostinato.errors import DataError
@@ -42,9 +43,7 @@ def layout_of(item: Any, where: str) -> Layout | None:
         DataError: The value is a table without the names of its columns, or of a layout that cannot be told.
     """
     if isinstance(item, list):
-        if item and all(isinstance(row, list) for row in item):
-            raise DataError("the rows have no names of columns", where=where, fix=_WRITE)
-        return None
+        return _rows(item, where) if item and all(isinstance(row, list) for row in item) else None
     if not isinstance(item, dict) or not item:
         return None
     for known in (_split, _schema, _lists, _records):
@@ -56,6 +55,22 @@ def layout_of(item: Any, where: str) -> Layout | None:
     if len(item) > 1 and _is_index(list(item)) and not any(isinstance(v, dict | list) for v in item.values()):
         return _indexed(list(item), {"y": list(item.values())})  # a Series
     return None
+
+
+def _rows(rows: list[list[Any]], where: str) -> Layout:
+    """Read [["ds", "y"], ["2024-01-01", 1.5], ...], whose first row has the names if the others hold numbers."""
+    names, cells = rows[0], rows[1:]
+    named = len(set(map(str, names))) == len(names) > 0 and all(isinstance(n, str) and n.strip() for n in names)
+    # a time or a number in the first row is a cell
+    named = named and not any(as_numbers(pl.Series([n])).all or _times([n]) is not None for n in names)
+    if not named or not any(isinstance(cell, int | float) for row in cells for cell in row):
+        raise DataError("the rows have no names of columns", where=where, fix=_WRITE)
+    odd = next((i for i, row in enumerate(cells, 2) if len(row) != len(names)), None)
+    if odd is not None:
+        what = f"the row has {counted(len(cells[odd - 2]), 'cell')}, expected {len(names)} as in the first row"
+        raise DataError(what, where=f"{where}, row {odd}", fix="give every row as many cells as there are names")
+    note = f"the first row is read as the names of the columns: {', '.join(names[:_SHOWN])}"
+    return Layout([dict(zip(names, row, strict=True)) for row in cells], (note,))
 
 
 def _split(item: dict[str, Any], where: str) -> Layout | None:

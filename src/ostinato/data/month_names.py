@@ -68,7 +68,7 @@ _LANGUAGES = (
 )
 
 
-def _folded(word: str) -> str:
+def folded(word: str) -> str:
     """Return a word in small letters, without accents and without a dot at its end."""
     parts = unicodedata.normalize("NFKD", word.casefold().removesuffix("."))
     return "".join(c for c in parts if not unicodedata.combining(c))
@@ -76,20 +76,18 @@ def _folded(word: str) -> str:
 
 #: The number of the month of every word, 1 to 12.
 MONTHS = {
-    _folded(word): month for language in _LANGUAGES for names in language for month, word in enumerate(names.split(), 1)
+    folded(word): month for language in _LANGUAGES for names in language for month, word in enumerate(names.split(), 1)
 }
 
 
 def month_of(word: str) -> int | None:
     """Return the number of the month that a word names, 1 to 12; None for other words."""
-    return MONTHS.get(_folded(word.strip()))
+    return MONTHS.get(folded(word.strip()))
 
 
 _WORD, _DAY, _YEAR = r"(?P<m>\p{L}{3,}\.?)", r"(?P<d>\d{1,2})", r"(?P<y>\d{4})"
 _GAP = r"(?:\.|st|nd|rd|th|er|º|°)?[\s,./-]+(?:(?:del?|of)\s+)?"
 _CLOCK = r"(?P<c>(?:[\sT,]+\d{1,2}:\d{2}.*)?)"
-#: The weekday before a date, as letters and servers write it.
-_WEEKDAY = r"(?i)^(?:mon|tue|tues|wed|wednes|thu|thur|thurs|fri|sat|satur|sun)(?:day)?\.?,?\s+"
 #: The orders of the parts of a date, and the pattern that a date of this order is written with again. SAS writes
 #: 05JAN2024:10:00.
 _ORDERS = (
@@ -120,7 +118,7 @@ class NamedMonths:
 def by_name(column: pl.Series) -> NamedMonths | None:
     """Read the dates of a column whose months are words; None if no cell is such a date."""
     given = column.str.strip_chars()
-    words = given.str.replace(_WEEKDAY, "").str.replace(r"(?i)\s*(?:GMT|UTC)$", "Z")
+    words = given.str.replace(r"(?i)\s*(?:GMT|UTC)$", "Z")
     whole = bool((words == given).all())
     best: NamedMonths | None = None
     for expression, order in _ORDERS:
@@ -128,7 +126,7 @@ def by_name(column: pl.Series) -> NamedMonths | None:
             continue
         parts = words.str.extract_groups(expression).struct.unnest()
         seen = parts["m"].unique().drop_nulls().to_list()
-        numbers = {word: f"{MONTHS[_folded(word)]:02d}" for word in seen if _folded(word) in MONTHS}
+        numbers = {word: f"{MONTHS[folded(word)]:02d}" for word in seen if folded(word) in MONTHS}
         month = parts["m"].replace_strict(numbers, default=None, return_dtype=pl.String)
         days = parts["d"].str.zfill(2) if "d" in parts.columns else pl.Series(["01"])
         rest = parts["c"].str.replace(r"^[\sT,:]+", " ") if "c" in parts.columns else pl.Series([""])
@@ -194,6 +192,6 @@ def uncertain(cell: str) -> str | None:
         found = re.match(expression, cell.strip(), re.IGNORECASE)
         if found is not None:
             word = next((w for w in (found.groupdict().get("m"), found.groupdict().get("n")) if w), None)
-            if word is None or _folded(word) in MONTHS:
+            if word is None or folded(word) in MONTHS:
                 return reason
     return None

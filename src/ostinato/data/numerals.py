@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 import polars as pl
 
+from ostinato.data.dashes import without_dashes
 from ostinato.data.number import MISSING, SHEET_ERROR
 from ostinato.data.signs import plain_signs
 from ostinato.numbers import counted
@@ -86,6 +87,8 @@ def as_numbers(column: pl.Series, decimal: str | None = None, usual: str | None 
     """
     words = column.str.strip_chars()
     seen, errors = without_errors(words)
+    seen, dashes = without_dashes(seen)
+    errors += dashes
     seen = seen.set(seen.is_in(list(MISSING)), None)
     plain = seen.cast(pl.Float64, strict=False)
     if plain.null_count() == seen.null_count() and not (decimal == "," or usual == ","):

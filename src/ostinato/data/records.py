@@ -54,10 +54,10 @@ _JSON = (".json", ".jsonl", ".ndjson")
 
 
 def looks_like_json(raw: bytes) -> bool:
-    """Return whether a file is JSON: an object on each of its first lines, or an array of objects."""
+    """Return whether a file is JSON: an object on each of its first lines, or an array of objects or of arrays."""
     head = raw[:20_000].decode("utf-8-sig", errors="ignore")
     if head.lstrip().startswith("["):
-        return _begins_with_object(head.lstrip()[1:].lstrip())
+        return _begins_with_record(head.lstrip()[1:].lstrip())
     first = lines_of(head)[:5]
     first = [line for line in first if line.strip()]
     if not first or not all(line.lstrip().startswith("{") for line in first):
@@ -68,11 +68,17 @@ def looks_like_json(raw: bytes) -> bool:
         return False
 
 
-def _begins_with_object(text: str) -> bool:
+def _begins_with_record(text: str) -> bool:
     try:
-        return isinstance(json.JSONDecoder().raw_decode(text)[0], dict)
+        first = json.JSONDecoder().raw_decode(text)[0]
+        # or with an array of the names of columns
+        return isinstance(first, dict) or (isinstance(first, list) and len(first) > 1 and all(map(_is_word, first)))
     except (ValueError, RecursionError):
         return False
+
+
+def _is_word(value: Any) -> bool:
+    return isinstance(value, str)
 
 
 def _records(text: str, where: str) -> tuple[Iterator[tuple[int, dict[str, Any]]], tuple[str, ...]]:

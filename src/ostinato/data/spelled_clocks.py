@@ -38,7 +38,8 @@ _CHANGES = (
     (r"^(\d{4})[:_](\d\d)[:_](\d\d)($|[ T])", "${1}-${2}-${3}${4}"),  # cameras write 2024:01:31
     (r"^(\d{8})_(\d{6})$", "${1}T${2}"),
     (r"\[[A-Za-z_+-]+(?:/[A-Za-z0-9_+-]+)*\]$", ""),  # Java writes the zone behind its offset
-    (r"\s*(?:UTC|GMT)([+-]\d\d:\d\d)$", "${1}"),
+    (r"(\d)\s*\([\p{L} -]+\)$", "${1}"),  # browsers write the name of the zone behind its offset
+    (r"\s*(?:UTC|GMT)([+-]\d\d:?\d\d)$", "${1}"),
     (r"(\d\d:\d\d(?::\d\d(?:\.\d+)?)?)([+-]\d\d)$", "${1}${2}:00"),  # PostgreSQL writes offsets of whole hours
     (r"(:\d\d),(\d{1,9})$", "${1}.${2}"),
     (r"^(\d{4}-\d\d-\d\d)[ T](\d\d)$", "${1} ${2}:00"),

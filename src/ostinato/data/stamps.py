@@ -9,8 +9,9 @@ from typing import Any
 import polars as pl
 
 from ostinato.data.month_names import by_name
-from ostinato.data.periods import read_periods
+from ostinato.data.periods import begun, read_periods
 from ostinato.data.spelled_clocks import in_usual_words
+from ostinato.data.telling import told, unlike
 from ostinato.data.time_form import Stamps, TimeForm, Times, micros
 from ostinato.data.time_numbers import from_floats, from_integers, lost_note
 from ostinato.data.zones import instants, zone_of
@@ -44,6 +45,9 @@ _FORMATS = (
     "%Y%m%d %H%M%S",
     "%Y%m%d %H:%M",
     "%Y%m%d %H:%M:%S",
+    "%G-W%V-%u",
+    "%GW%V%u",
+    *(f"{date} {clock}%z" for date in _DATES for clock in ("%I:%M:%S %p", "%I:%M %p")),
 )
 
 
@@ -108,13 +112,18 @@ def _unread(words: pl.Series, day_first: bool | None) -> pl.Series:
 
     Where some have a zone and others have none, the fewer are no times.
     """
+    odd = unlike(words)
+    if odd is not None:
+        return odd
     usual = in_usual_words(words)
     words = words if usual is None else usual.words
     zoned = words.str.contains(_ZONED).fill_null(value=False)
     if 0 < (zones := int(zoned.sum())) < len(words):
         return zoned == (2 * zones <= len(words))
     unread, named = _parse_words(words, _formats(day_first))[0].is_null(), by_name(words)
-    return named.iso.is_null() if named is not None and named.iso.null_count() < unread.sum() else unread
+    if named is not None and named.iso.null_count() < unread.sum():
+        return named.iso.is_null()
+    return ~begun(words) if unread.all() and words.null_count() < len(words) else unread
 
 
 def _typed(column: pl.Series, zone: str | None) -> Stamps:
@@ -132,10 +141,17 @@ def _typed(column: pl.Series, zone: str | None) -> Stamps:
 
 
 def _from_words(column: pl.Series, day_first: bool | None, zone: str | None, typed: bool) -> Stamps | None:
+    """Return words as times; None if some cell is none, or leaves a doubt."""
+    for other in told(column, zone) if len(column) else ():
+        read = _from_words(other.words, day_first, zone, typed)
+        if read is not None and (found := other.applied(read)) is not None:
+            return found
     alike = _zones_alike(column) if len(column) else None
-    if alike is None:
-        return None
-    column = alike
+    return None if alike is None else _by_form(alike, day_first, zone, typed)
+
+
+def _by_form(column: pl.Series, day_first: bool | None, zone: str | None, typed: bool) -> Stamps | None:
+    """Return words with one way of writing UTC, by the names of their months or by the form that reads them."""
     # a name of a month is seen in the first cell, and no numeric form is tried on all of them
     named = _WORD.search(column[0]) is not None
     if named and (found := _from_names(column, zone, typed)) is not None:
@@ -206,9 +222,7 @@ def _from_names(column: pl.Series, zone: str | None, typed: bool) -> Stamps | No
             pattern = pattern.replace("%Y-%m-%d", named.pattern)
         return replace(found, form=replace(found.form, pattern=pattern, months=named.names))
     period = read_periods(column.str.strip_chars())
-    if period is None:
-        return None
-    return Stamps(instants(micros(period.days), zone), TimeForm(form_type, period.pattern, zone), (period.note,))
+    return None if period is None else period.stamps(form_type, zone)
 
 
 def _worded(column: pl.Series, parsed: pl.Series, form: str, zone: str | None, typed: bool) -> Stamps:

@@ -16,10 +16,12 @@ import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from functools import cache
+from importlib.util import find_spec
 from typing import Any
 
 import polars as pl
 
+from ostinato.data import wide_decimals
 from ostinato.data.extras import is_failure
 from ostinato.errors import DataError
 
@@ -36,8 +38,10 @@ _READERS: dict[str, Callable[[io.BytesIO], pl.DataFrame]] = {
     "Arrow": pl.read_ipc,
     "Stream": pl.read_ipc_stream,
 }
+#: The files with this digest have decimals that polars does not have.
+_WIDE: set[bytes] = set()
 #: The other process: it reads the length and the bytes of each file, query or path, and answers "y" if it could be
-#: decoded, and "n" if there was an error.
+#: decoded, "d" if it has decimals of more than 38 digits, and "n" if there was another error.
 _CHILD = """
 import io, sys
 import polars as pl
@@ -50,7 +54,11 @@ def groups(raw):
     with pyarrow.parquet.ParquetFile(path) as file:
         for batch in file.iter_batches(rows, row_groups=numbers, columns=columns):
             pl.from_arrow(batch)
+def wide(raw):
+    from ostinato.data.wide_decimals import read
+    read(raw, parquet=raw.getvalue().startswith(b"PAR1"))
 FORMS = {
+    b"Wide": wide,
     b"Parquet": lambda raw: pl.read_parquet(raw).rechunk(),
     b"Arrow": lambda raw: pl.read_ipc(raw).rechunk(),
     b"Stream": lambda raw: pl.read_ipc_stream(raw).rechunk(),
@@ -65,8 +73,8 @@ while head := source.readline():
     try:
         FORMS[name](raw)
         answer = "y"
-    except BaseException:
-        answer = "n"
+    except BaseException as error:
+        answer = "d" if any(says in str(error) for says in SAYS) else "n"
     print(answer, end="", flush=True)
 """
 
@@ -99,9 +107,24 @@ def check(raws: Sequence[tuple[bytes, str, str]]) -> None:
         return
     with Decoder() as decoder:
         for raw, where, form in todo:
-            _SAFE[_digest(raw)] = decoder.lives_through(raw, _decoded_as(raw, form))
+            answer = decoder.answer(raw, _decoded_as(raw, form))
+            if answer == b"d":
+                _WIDE.add(_digest(raw))
+                answer = _wide(decoder, raw, where)
+            _SAFE[_digest(raw)] = answer == b"y"
             if not _SAFE[_digest(raw)]:
                 raise _damaged(where, form)
+
+
+def _wide(decoder: Decoder, raw: bytes, where: str) -> bytes:
+    """Return the answer of the other process about a file with decimals of more than 38 digits."""
+    if find_spec("pyarrow") is None:
+        raise DataError(
+            "the file has decimals of more than 38 digits (decimal256), which only pyarrow reads",
+            where=where,
+            fix="install it with pip install 'ostinato[pandas]', or write the column as numbers in floating point",
+        )
+    return decoder.answer(raw, "Wide")
 
 
 class Decoder:
@@ -109,7 +132,7 @@ class Decoder:
 
     def __init__(self) -> None:
         # the path of the modules is that of this process, as polars may lie anywhere
-        code = f"import sys\nsys.path[:] = {sys.path!r}\n{_CHILD}"
+        code = f"import sys\nsys.path[:] = {sys.path!r}\nSAYS = {wide_decimals.SAYS!r}\n{_CHILD}"
         self._child = subprocess.Popen(
             [sys.executable, "-S", "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
         )
@@ -121,12 +144,8 @@ class Decoder:
         self._child.kill()
         self._child.communicate()
 
-    def lives_through(self, raw: bytes, form: str) -> bool:
-        """Return whether a file can be decoded: False if it is refused, or if it ends the process."""
-        return self.answer(raw, form) == b"y"
-
     def answer(self, raw: bytes, form: str) -> bytes:
-        """Return b"y" if the bytes can be decoded, b"n" if there is an error, and b"" if they end the process."""
+        """Return the answer to bytes: b"y", b"n" or b"d", and b"" if they end the process."""
         assert self._child.stdin is not None
         assert self._child.stdout is not None
         try:
@@ -182,6 +201,8 @@ def frame_of(raw: bytes, where: str, ending: str) -> pl.DataFrame | None:
         return None
     check([(raw, where, ending)])
     try:
+        if _digest(raw) in _WIDE:
+            return _plain(wide_decimals.read(io.BytesIO(raw), parquet=form == "Parquet"))
         return _plain(_READERS[_decoded_as(raw, form)](io.BytesIO(raw)))
     except BaseException as error:
         if not is_failure(error):

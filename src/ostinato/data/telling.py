@@ -1,0 +1,46 @@
+"""Columns whose first cell tells that they are read by other words: with weekdays, zones by name, or short years."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+import polars as pl
+
+from ostinato.data import net_dates, short_years, weekdays, zone_names
+from ostinato.data.rewritten import Rewritten
+
+#: The spellings, each with the look of a first cell. Only a column that has it is read as a whole.
+_SPELLINGS = tuple((re.compile(one.LOOK), one.rewritten) for one in (net_dates, weekdays, zone_names, short_years))
+
+
+def told(column: pl.Series, zone: str | None) -> Iterator[Rewritten]:
+    """Yield the readings of a column, (N,) words without nulls, by other words.
+
+    Args:
+        column: The words.
+        zone: The zone of the times, if given.
+    """
+    first = column[0].strip()
+    for look, rewritten in _SPELLINGS:
+        if look.search(first) and (found := rewritten(column, zone)) is not None:
+            yield found
+
+
+def unlike(words: pl.Series) -> pl.Series | None:
+    """Return whether each cell, (N,), is not of the spelling that most have; None if none is that of most, but not all.
+
+    Cells without a look of their own are read by the usual forms.
+    """
+    for look, rewritten in _SPELLINGS:
+        has = words.str.contains(look.pattern).fill_null(value=False)
+        if len(words) < 2 * int(has.sum()) < 2 * len(words) and rewritten(words.filter(has), None) is not None:
+            return ~has
+    return None
+
+
+def why_not(cell: str) -> str | None:
+    """Return why a time of one of the spellings cannot be read with certainty; None for others."""
+    if weekdays.starts_with_weekday(cell) and re.search(r"\d", cell):
+        return "its weekday is not that of its date, or the date cannot be read"
+    return zone_names.why_not(cell)
