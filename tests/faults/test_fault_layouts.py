@@ -124,7 +124,7 @@ def headers() -> dict[str, Callable[[], str]]:
 
 def newest_first(name: str, cells: list[Any]) -> str:
     """Return a table of these times, newest first."""
-    return pd.DataFrame({name: cells, "y": Y}).iloc[::-1].to_csv(index=False)
+    return pd.DataFrame({name: cells, "y": Y[: len(cells)]}).iloc[::-1].to_csv(index=False)
 
 
 def orders() -> dict[str, Callable[[], str]]:
@@ -142,6 +142,8 @@ def orders() -> dict[str, Callable[[], str]]:
     months = pd.date_range("2020-01-01", periods=N, freq="MS")
     words = {
         "2023/24": [f"{2000 + i}/{(i + 1) % 100:02}" for i in range(N)],
+        "2001/02": [f"{2000 + i}/{i + 1:02}" for i in range(11)],
+        "2001-02": [f"{2000 + i}-{i + 1:02}" for i in range(11)],
         "2003-2004": [f"{2000 + i}-{2001 + i}" for i in range(N)],
         "Week 7": [f"Week {i + 1}" for i in range(N)],
         **{form: list(months.strftime(form)) for form in ("%m-%y", "%m/%y", "%b_%Y", "%Y_%m")},

@@ -258,6 +258,12 @@ def _formats(day_first: bool | None) -> tuple[str, ...]:
     return tuple(form for form in _FORMATS if not form.startswith(away))
 
 
+def _are_seasons(months: pl.Series) -> bool:
+    """Return whether each of at least two months is two digits of the next year, as in the seasons 2001/02, 2002/03."""
+    years = months.dt.year()
+    return years.n_unique() > 1 and not months.null_count() and bool((months.dt.month() == (years + 1) % 100).all())
+
+
 def _parse_words(column: pl.Series, formats: tuple[str, ...]) -> tuple[pl.Series, str]:
     """Return words as date-times by the format that reads the most of them, with null for the others."""
     words = column.str.strip_chars().str.replace(r"Z$", "")
@@ -272,6 +278,8 @@ def _parse_words(column: pl.Series, formats: tuple[str, ...]) -> tuple[pl.Series
         if parsed.dtype.time_zone is not None:  # type: ignore[attr-defined]
             parsed = parsed.dt.convert_time_zone("UTC").dt.replace_time_zone(None)
         parsed = pl.select(pl.when((parsed.dt.year() >= 1000) & sure).then(parsed)).to_series()
+        if form in _MONTHS and _are_seasons(parsed):
+            continue
         if best is None or parsed.null_count() < best[0].null_count():
             best = parsed, form
         if not parsed.null_count():
