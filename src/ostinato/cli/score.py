@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from ostinato.data.sequences import SequenceSet
     from ostinato.inference.score import ScoredStep, Scores
     from ostinato.model import SequenceModel
 
@@ -77,11 +78,13 @@ def command(
     from ostinato.storage import atomic_write
 
     fitted, sequences = opened(model, data, **reading.arguments(columns, sound))
+    # a corpus that cannot be read is refused before the score, which may take long
+    known = None if corpus is None else _corpus(corpus)
     screen.doing(f"scoring {counted(len(sequences), 'sequence')}")
     device = options.device(place.device)
     scores = score(fitted, sequences, adapt=adapt, robust=robust, threads=place.count, device=device)
     if by is not None:
-        _write_units(scores, by, corpus, output, fitted.likelihood("score"), as_json=as_json)
+        _write_units(scores, by, known, output, fitted.likelihood("score"), as_json=as_json)
         return
     places = scores.most_surprising(top)
     if as_json:
@@ -176,15 +179,23 @@ def _how(scores: Scores, model: SequenceModel) -> str:
     return " (adaptive: the model learned in each sequence, from its start on)" if model.filtered else ""
 
 
+def _corpus(source: str) -> SequenceSet:
+    """Read the text in which the units of another are counted."""
+    from ostinato.data.read import read
+
+    screen.doing(f"reading {source}")
+    return read(source, kind="text")
+
+
 def _write_units(
-    scores: Scores, by: str, corpus: str | None, output: Path | None, model: SequenceModel, *, as_json: bool
+    scores: Scores, by: str, corpus: SequenceSet | None, output: Path | None, model: SequenceModel, *, as_json: bool
 ) -> None:
     """Write the surprisal of the units of a text to a file or to the screen, there as CSV or as JSON."""
     from ostinato.cli.render import answer, as_table, printed
     from ostinato.storage import atomic_write
 
     if corpus is not None:
-        screen.doing(f"counting in {corpus}")
+        screen.doing("counting units in the corpus")
     frame = scores.by(by, corpus)
     per = f"{scores.nats_per_unit:.4f} nats a character{_how(scores, model)}"
     learned = "; --frozen keeps one text from teaching it the next" if model.adaptive and scores.adapted else ""
