@@ -112,7 +112,8 @@ class Quantiles:
             probabilities: The probabilities of the quantiles, (Q,).
         """
         shape = len(history), len(history.channels)
-        result = forecast(self.model, history, horizon, ())
+        # a forecast must have a level, although only the points and the quantiles of the model are needed
+        result = forecast(self.model, history, horizon, 80)
         assert result.quantiles is not None
         quantiles = at(result.quantiles, probabilities).reshape(*shape, horizon, -1)
         return Predicted(result.frame["ostinato"].to_numpy().reshape(*shape, horizon), quantiles.swapaxes(-1, -2))
