@@ -29,6 +29,20 @@ SERIES = "ds,y\n" + "".join(f"2024-01-{i + 1:02},{i % 7}.5\n" for i in range(30)
 COMMAND = [sys.executable, "-m", "ostinato"]
 
 
+@contextlib.contextmanager
+def answered(words: list[str]) -> Iterator[subprocess.Popen[bytes]]:
+    """Run a stream of a command, which goes on when it has answered two values."""
+    pipe = subprocess.PIPE
+    with subprocess.Popen(words, stdin=pipe, stdout=pipe, stderr=pipe) as process:
+        assert process.stdin
+        assert process.stdout
+        process.stdin.write(b"1\n2\n")
+        process.stdin.flush()
+        for _ in range(3):
+            process.stdout.readline()
+        yield process
+
+
 @pytest.fixture(scope="module")
 def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("model") / "s.csv"
@@ -87,14 +101,7 @@ class TestStopping:
     def test_a_stream_that_is_stopped_keeps_its_state(self, model: Path, tmp_path: Path, number: int) -> None:
         state = tmp_path / "state"
         words = [*COMMAND, "stream", str(model), "--state", str(state)]
-        pipe = subprocess.PIPE
-        with subprocess.Popen(words, stdin=pipe, stdout=pipe, stderr=pipe) as process:
-            assert process.stdin
-            assert process.stdout
-            process.stdin.write(b"1\n2\n")
-            process.stdin.flush()
-            for _ in range(3):
-                process.stdout.readline()
+        with answered(words) as process:
             process.send_signal(number)
             _, said = process.communicate(timeout=60)
         assert (process.returncode, said) == (128 + number, b"stopped\n")
@@ -104,14 +111,7 @@ class TestStopping:
         """Also if nothing has come since; and while it runs no other process keeps the same file."""
         state = tmp_path / "state"
         words = [*COMMAND, "stream", str(model), "--state", str(state)]
-        pipe = subprocess.PIPE
-        with subprocess.Popen(words, stdin=pipe, stdout=pipe, stderr=pipe) as process:
-            assert process.stdin
-            assert process.stdout
-            process.stdin.write(b"1\n2\n")
-            process.stdin.flush()
-            for _ in range(3):
-                process.stdout.readline()
+        with answered(words) as process:
             other = subprocess.run(words, input=b"5\n", capture_output=True, check=False)
             assert other.returncode == 2
             assert b"another process keeps its states in this file" in other.stderr

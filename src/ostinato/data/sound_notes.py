@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sized
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -77,32 +78,37 @@ def _of_headers(paths: list[Path], recordings: list[Recording]) -> list[str]:
     """Return where the headers and the bytes of files disagree."""
     notes = []
     if open_ended := [path for path, r in zip(paths, recordings, strict=True) if r.unfinished]:
-        several = f" and {len(open_ended) - 1:,} more" if len(open_ended) > 1 else ""
+        several = _others(open_ended, " and")
         notes.append(
             f"the header of {open_ended[0].name}{several} gives no length; the samples last to the end of the file"
         )
     if more := [(path, r.uncounted) for path, r in zip(paths, recordings, strict=True) if r.uncounted]:
-        several = f", and those in {len(more) - 1:,} more" if len(more) > 1 else ""
+        several = _others(more, ", and those in")
         notes.append(
             f"{counted(more[0][1], 'byte')} behind the samples that the header of {more[0][0].name} counts{several} "
             "are left out; if they are samples, too, repair the header"
         )
     if longer := [(path, r.more) for path, r in zip(paths, recordings, strict=True) if r.more]:
-        several = f", as are those of {len(longer) - 1:,} more" if len(longer) > 1 else ""
+        several = _others(longer, ", as are those of")
         notes.append(
             f"{counted(longer[0][1], 'sample')} beyond those that the header of {longer[0][0].name} counts are read, "
             f"too{several}: their blocks are whole"
         )
     if part := [(path, r.broken) for path, r in zip(paths, recordings, strict=True) if r.broken]:
-        several = f", and those in {len(part) - 1:,} more" if len(part) > 1 else ""
+        several = _others(part, ", and those in")
         notes.append(
             f"the last {counted(part[0][1], 'byte')} of the samples of {part[0][0].name}{several} are left out: "
             "they are no whole frame, which has a sample of each channel"
         )
     if held := [(path, r) for path, r in zip(paths, recordings, strict=True) if r.unused]:
-        several = f" and {len(held) - 1:,} more" if len(held) > 1 else ""
+        several = _others(held, " and")
         notes.append(
             f"the header of {held[0][0].name}{several} calls {held[0][1].unused} of the {held[0][1].bits} bits of a "
             "sample unused, and they are not 0; all bits are read"
         )
     return notes
+
+
+def _others(files: Sized, link: str) -> str:
+    """Return the number of files behind the first of a note, after the words that link them, or nothing."""
+    return f"{link} {len(files) - 1:,} more" if len(files) > 1 else ""

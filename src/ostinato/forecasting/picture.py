@@ -64,8 +64,13 @@ def figure(forecast: Forecast) -> Figure:
     return drawn
 
 
-def empty(panels: int) -> Figure:
-    """Return a figure of a number of axes, one below the other.
+def blank(width: float, height: float, **options: Any) -> Figure:
+    """Return a figure without axes.
+
+    Args:
+        width: Its width in inches.
+        height: Its height in inches.
+        **options: The other arguments of ``matplotlib.figure.Figure``.
 
     Raises:
         ConfigError: matplotlib is not installed.
@@ -76,7 +81,16 @@ def empty(panels: int) -> Figure:
         raise ConfigError(
             "a chart needs matplotlib, which is not installed", fix="pip install 'ostinato[plot]'"
         ) from error
-    drawn = Figure(figsize=(WIDE, 0.4 + 2.4 * panels), dpi=DOTS, layout="constrained")
+    return Figure(figsize=(width, height), **options)
+
+
+def empty(panels: int) -> Figure:
+    """Return a figure of a number of axes, one below the other.
+
+    Raises:
+        ConfigError: matplotlib is not installed.
+    """
+    drawn = blank(WIDE, 0.4 + 2.4 * panels, dpi=DOTS, layout="constrained")
     drawn.subplots(panels, 1)
     return drawn
 

@@ -64,10 +64,7 @@ def with_equal(made: Ahead, panel: Panel, gaps: NDArray[np.int64], probabilities
         scale = np.broadcast_to(_SHARE * (1.0 if logs else np.where(value == 0, 1.0, np.abs(value))), steps.shape)
     both = (value != 0) | logs | (np.array([np.nanmin(panel.values[s]) for s in equal])[:, None] < 0)
     away = scale[..., None] * _away(np.where(both, differs, 2 * differs), differs, probabilities)
-    point, quantiles = made.point.copy(), made.quantiles.copy()
-    point[equal] = value
-    quantiles[equal] = value[..., None] + away
-    return Ahead(point, quantiles)
+    return made.with_rows(equal, value, value[..., None] + away)
 
 
 def _away(sides: Array, differs: Array, probabilities: Array) -> Array:

@@ -83,13 +83,11 @@ def with_lone(made: Ahead, panel: Panel, gaps: NDArray[np.int64], probabilities:
     size = np.ones_like(value) if logs else np.where(value == 0, 1.0, np.abs(value))
     others = steps_of_others(panel)
     if others is None:
-        away = stdtrit(1.0, probabilities)
+        away = np.asarray(stdtrit(1.0, probabilities), dtype=np.float64)
         # a price lies as far below or above, as a factor
         away = np.sign(away) * np.log1p(np.abs(away)) if logs else away
         said = np.broadcast_to((value + size * away)[:, None, :], (len(lone), *made.quantiles.shape[1:]))
     else:
         deviation = others.of(value, logs=logs) * np.sqrt(gaps[lone, None] + np.arange(1, made.point.shape[1] + 1))
         said = student(np.broadcast_to(value, deviation.shape), deviation, np.zeros(len(lone)), probabilities).quantiles
-    point, quantiles = made.point.copy(), made.quantiles.copy()
-    point[lone], quantiles[lone] = value, said
-    return Ahead(point, quantiles)
+    return made.with_rows(lone, value, said)

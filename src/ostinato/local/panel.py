@@ -49,6 +49,18 @@ class Ahead:
     point: Array
     quantiles: Array
 
+    def with_rows(self, rows: NDArray[np.int64], point: Array, quantiles: Array) -> Ahead:
+        """Return these forecasts with those of other series in their places.
+
+        Args:
+            rows: The indices of the E series.
+            point: Their point forecasts, (E, H) or (E, 1).
+            quantiles: Their quantiles, (E, H, Q).
+        """
+        points, all_quantiles = self.point.copy(), self.quantiles.copy()
+        points[rows], all_quantiles[rows] = point, quantiles
+        return Ahead(points, all_quantiles)
+
 
 class Fitted(Protocol):
     """A local method that was fitted to a panel."""

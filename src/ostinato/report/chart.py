@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree
 
-from ostinato.errors import ConfigError
+from ostinato.forecasting.picture import blank
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -136,15 +136,9 @@ def _style(salt: str) -> Iterator[None]:
 
 def _svg(draw: Callable[[Any], None], width: int, height: int, salt: str, words: str) -> str:
     """Return a drawing as an SVG element, with ``words`` as its text alternative."""
-    try:
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise ConfigError(
-            "a chart needs matplotlib, which is not installed", fix="pip install 'ostinato[plot]'"
-        ) from error
     buffer = io.StringIO()
     with _style(salt):
-        figure = Figure(figsize=(width / 96, height / 96), facecolor="none")
+        figure = blank(width / 96, height / 96, facecolor="none")
         draw(figure)
         for axes in figure.axes:
             axes.set_facecolor("none")
