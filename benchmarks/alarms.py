@@ -31,8 +31,8 @@ from ostinato.inference.evidence import Evidence
 from ostinato.inference.response import level_response
 from ostinato.inference.stream import Stream
 from ostinato.model import SequenceModel
+from ostinato.shapes import Array
 
-Array = NDArray[np.float64]
 Steps = NDArray[np.int64]
 SEASON, LENGTH, APART, VARIANTS = 48, 48, 480, 4
 RIVER = """

@@ -18,13 +18,11 @@ from statistics import median
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 from public_data import SERIES, present
 from statsmodels.tsa.ar_model import AutoReg, ar_select_order
 
 from ostinato.layers.autoregression import ARFit, fit_ar
-
-Array = NDArray[np.float64]
+from ostinato.shapes import Array
 
 
 def series(folder: Path, m4: int) -> Iterator[tuple[str, str, Array]]:

@@ -27,9 +27,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-Array = NDArray[np.float64]
+from ostinato.shapes import Array
+
 Record = dict[str, Any]
 PERIODS = {"yearly": 1, "quarterly": 4, "monthly": 12}
 DRAWN = {"yearly": 20, "quarterly": 40, "monthly": 40}

@@ -17,18 +17,17 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from ostinato.shapes import Array
+
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 from public_data import SERIES, present
 
 from ostinato.data.read import read
 from ostinato.direct.model import DirectModel
 from ostinato.direct_fit.fit import fit_direct
-
-Array = NDArray[np.float64]
 
 HORIZONS = (24, 48, 168, 336, 720)
 TRAIN, CHOOSE, JUDGE = 8640, 11520, 14400

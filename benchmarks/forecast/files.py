@@ -8,12 +8,11 @@ from pathlib import Path
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
 from forecast.cases import Case
 from ostinato.emissions.quantiles import LEVELS
+from ostinato.shapes import Array
 
-Array = NDArray[np.float64]
 _COLUMNS = [f"q{p:g}" for p in LEVELS]
 
 

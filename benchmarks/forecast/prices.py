@@ -15,7 +15,6 @@ from typing import Any
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 from scipy import stats
 
 from ostinato.data.read import read
@@ -24,8 +23,7 @@ from ostinato.fits.budget import Budget
 from ostinato.fitting import fit
 from ostinato.inference.score import score
 from ostinato.model import SequenceModel
-
-Array = NDArray[np.float64]
+from ostinato.shapes import Array
 
 #: The share of each series that may be fitted.
 SHARE = 0.7

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
 from forecast.cases import Case
 from forecast.files import Said
@@ -12,8 +11,6 @@ from ostinato.data.read import read
 from ostinato.evaluation.forecasters import Baseline, Predicted
 from ostinato.evaluation.metrics import seasonal_error
 from ostinato.evaluation.summary import Tally, probabilities, summary
-
-Array = NDArray[np.float64]
 
 #: The levels whose ends, together with the deciles, a direct model forecasts.
 INTERVALS = (90, 95, 99)

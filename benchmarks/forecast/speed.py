@@ -18,7 +18,6 @@ from typing import Any
 import numpy as np
 import polars as pl
 import torch
-from numpy.typing import NDArray
 
 from ostinato.data.read import read
 from ostinato.direct.model import DirectModel
@@ -27,8 +26,7 @@ from ostinato.direct_fit.fit import fit_direct
 from ostinato.fits.budget import Budget
 from ostinato.fitting import fit
 from ostinato.inference.forecast import forecast
-
-Array = NDArray[np.float64]
+from ostinato.shapes import Array
 
 HORIZON, PATHS, MANY = 24, 200, 10_000
 

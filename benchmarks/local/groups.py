@@ -7,11 +7,10 @@ from pathlib import Path
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
 from local import made
+from ostinato.shapes import Array
 
-Array = NDArray[np.float64]
 SEASON = {"yearly": 1, "quarterly": 4, "monthly": 12}
 #: Made series of intermittent demand, which are monthly.
 DEMAND = "demand"

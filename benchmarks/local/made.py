@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
-Array = NDArray[np.float64]
+from ostinato.shapes import Array
+
 #: The mean steps between demands, and the dispersion of their sizes (Syntetos, Boylan and Croston 2005).
 KINDS = {"smooth": (1.15, 0.1), "erratic": (1.15, 1.0), "intermittent": (3.0, 0.1), "lumpy": (4.0, 1.0)}
 HORIZON = 12

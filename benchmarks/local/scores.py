@@ -13,8 +13,8 @@ from local.peers import PROBABILITIES
 from ostinato.emissions.quantiles import pinball
 from ostinato.evaluation import metrics
 from ostinato.local.naive import naive2
+from ostinato.shapes import Array
 
-Array = NDArray[np.float64]
 #: Where the deciles are in PROBABILITIES; wQL averages over all of PROBABILITIES but the ends of the 90 % interval.
 SCORED = np.array([i for i, p in enumerate(PROBABILITIES) if p not in {0.05, 0.95}])
 

@@ -11,6 +11,8 @@ import os
 import time
 from typing import NamedTuple
 
+from ostinato.shapes import Array
+
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import numpy as np
@@ -18,7 +20,6 @@ from forecast import cases
 from forecast.scores import INTERVALS, naive
 from public_data import SERIES, present
 
-from local.groups import Array
 from ostinato.emissions.quantiles import LEVELS, pinball
 from ostinato.evaluation import metrics
 from ostinato.evaluation.summary import DECILES, at

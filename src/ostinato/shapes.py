@@ -13,9 +13,15 @@ offsets (B + 1), never padded.
 
 from __future__ import annotations
 
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
-from torch import Tensor
+import numpy as np
+from numpy.typing import NDArray
 
+if TYPE_CHECKING:  # torch takes a second to import, and much that needs ``Array`` needs no torch
+    from torch import Tensor
+
+#: Numbers in 64-bit floats; the docstring of what takes or gives them says their shape.
+Array: TypeAlias = NDArray[np.float64]
 #: The state of a recurrence: a flat tuple of tensors, each with the batch axis first, (B, ...).
-State: TypeAlias = tuple[Tensor, ...]
+State: TypeAlias = "tuple[Tensor, ...]"

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-Array = NDArray[np.float64]
+from ostinato.shapes import Array
 
 #: Values that differ by at most this share of their size are equal: 64-bit floats have 16 digits, and their means lose
 #: one or two of them.

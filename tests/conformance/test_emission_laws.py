@@ -9,15 +9,14 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from numpy.typing import NDArray
 from scipy import integrate, special, stats
 from torch import Tensor
 
 from ostinato.emissions.build import build_emission
 from ostinato.emissions.emission import Emission, Support
+from ostinato.shapes import Array
 
 F64 = torch.float64
-Array = NDArray[np.float64]
 Law = Callable[[Array], Array]
 
 

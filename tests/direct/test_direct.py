@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 import polars as pl
 import pytest
-from numpy.typing import NDArray
 
 import ostinato
 from ostinato.data.read import read
@@ -22,9 +21,9 @@ from ostinato.fits.result import Fit
 from ostinato.fitting import fit as fit_any
 from ostinato.inference.forecast import forecast
 from ostinato.model_file import load_model, save_model
+from ostinato.shapes import Array
 from zoo import direct
 
-Array = NDArray[np.float64]
 QUICK: dict[str, Any] = {"budget": Budget(None, 30), "hidden": 8, "networks": 2}
 
 

@@ -6,14 +6,12 @@ from functools import cache
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 
 import ostinato
 from ostinato.data.read import read
 from ostinato.direct_fit.panel import panel_of
 from ostinato.fits.result import Fit
-
-Array = NDArray[np.float64]
+from ostinato.shapes import Array
 
 STEPS = 150
 _T = np.arange(STEPS)

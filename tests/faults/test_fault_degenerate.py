@@ -16,7 +16,6 @@ import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from numpy.typing import NDArray
 from rows import Row
 
 import ostinato
@@ -31,8 +30,7 @@ from ostinato.evaluation.baselines import BASELINES
 from ostinato.fits.result import Fit
 from ostinato.local.seasonality import is_seasonal
 from ostinato.numbers import exact, plain, shown
-
-Array = NDArray[np.float64]
+from ostinato.shapes import Array
 
 LEVEL = (1, 2, 50, 80, 95, 99.9)
 

@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from numpy.typing import NDArray
 from rows import CASES, Row
 
 from ostinato.data.alphabet import Alphabet
@@ -22,9 +21,9 @@ from ostinato.fitting import fit
 from ostinato.inference.forecast import forecast
 from ostinato.layers.front import InnovationFront, SymbolFront
 from ostinato.model import SequenceModel
+from ostinato.shapes import Array
 from zoo import BACKBONES, KINDS, direct, made, sequential
 
-Array = NDArray[np.float64]
 SHORT = Budget(None, 6)
 
 

@@ -16,9 +16,8 @@ from ostinato.inference.evidence import Evidence, evidence_of
 from ostinato.inference.monitor import Monitor
 from ostinato.inference.stream import Stream
 from ostinato.serve.snapshot import ALARM, SKIPPED, alarm_in, flags_of
+from ostinato.shapes import Array
 from zoo import fitted, made
-
-Array = NDArray[np.float64]
 
 
 def _evidence(seed: int, steps: int, *, dependent: bool = True) -> Evidence:

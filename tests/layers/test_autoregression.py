@@ -14,8 +14,7 @@ from statsmodels.tsa.ar_model import AutoReg, ar_select_order
 
 from ostinato.errors import ConfigError, DataError
 from ostinato.layers.autoregression import ARFit, fit_ar
-
-Array = NDArray[np.float64]
+from ostinato.shapes import Array
 
 
 def one(y: Array) -> NDArray[np.int64]:
@@ -83,7 +82,7 @@ def by_hand(pieces: list[Array], order: int) -> Array:
     windows = [p[t - order : t + 1] for p in pieces for t in range(order, len(p))]
     kept = np.array([w for w in windows if not np.isnan(w).any()])
     X = np.column_stack([np.ones(len(kept)), kept[:, :-1][:, ::-1]])
-    found: NDArray[np.float64] = np.linalg.lstsq(X, kept[:, -1])[0]
+    found: Array = np.linalg.lstsq(X, kept[:, -1])[0]
     return found
 
 

@@ -12,8 +12,7 @@ from ostinato.layers.autoregression import fit_ar, fit_ar_at
 from ostinato.layers.lag_choice import fit_dense_or_sparse, name_of
 from ostinato.layers.lag_search import moments, pursue, useful_lags
 from ostinato.layers.lagged import lagged
-
-Array = NDArray[np.float64]
+from ostinato.shapes import Array
 
 
 def made(weights: dict[int, float], steps: int, seed: int = 0) -> Array:

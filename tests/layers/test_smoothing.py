@@ -5,14 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from numpy.typing import NDArray
 from scipy.stats import multivariate_normal, norm
 
 from ostinato.layers.smoothing import Parameters, Smoothing
 from ostinato.ops.ets.form import Batch, Form
 from ostinato.ops.ets.reference import unroll
-
-Array = NDArray[np.float64]
+from ostinato.shapes import Array
 
 #: alpha, beta, gamma, phi; the spreads of level, trend and season; the length of the season
 CASES = {

@@ -16,9 +16,10 @@ from ostinato.emissions.quantiles import LEVELS
 from ostinato.local.calibrate import SHARES, calibrate
 from ostinato.local.combine import Combination, combine, compare, mix
 from ostinato.local.held_out import Windows, cuts, hold_out
-from ostinato.local.panel import Ahead, Array, Fit, Fitted, Panel
+from ostinato.local.panel import Ahead, Fit, Fitted, Panel
 from ostinato.local.support import Support
 from ostinato.local.weights import weigh
+from ostinato.shapes import Array
 
 PROBABILITIES = np.array([0.025, 0.1, 0.3, 0.5, 0.7, 0.9, 0.975])
 

@@ -9,15 +9,14 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from numpy.typing import NDArray
 from statsmodels.tsa.exponential_smoothing.ets import ETSModel
 
 from ostinato.local.ets import STABLE, fit_ets
 from ostinato.local.panel import Panel
 from ostinato.ops.ets import reference
 from ostinato.ops.ets.form import Batch, Form
+from ostinato.shapes import Array
 
-Array = NDArray[np.float64]
 PROBABILITIES = np.array([0.025, 0.1, 0.5, 0.9, 0.975])
 
 

@@ -7,7 +7,8 @@ import pytest
 
 from ostinato.emissions.quantiles import LEVELS
 from ostinato.local.methods import METHODS
-from ostinato.local.panel import Array, Panel
+from ostinato.local.panel import Panel
+from ostinato.shapes import Array
 
 PROBABILITIES = np.array([0.05, 0.25, 0.5, 0.75, 0.95])
 

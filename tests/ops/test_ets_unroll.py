@@ -18,8 +18,8 @@ from ostinato.ops.ets import array, native, reference
 from ostinato.ops.ets.form import FORMS, Batch, Form, Unrolled
 from ostinato.ops.selection import IMPLEMENTATIONS as EVERY
 from ostinato.ops.selection import explain
+from ostinato.shapes import Array
 
-Array = NDArray[np.float64]
 engine = pytest.mark.skipif(extension.ABSENT is not None, reason=extension.ABSENT or "")
 every_form = pytest.mark.parametrize("form", FORMS, ids=str)
 

@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from ostinato.shapes import Array
+
 pytest.importorskip("msgspec", reason="the server needs msgspec")
 pytest.importorskip("starlette", reason="the server needs starlette")
 pytest.importorskip("httpx", reason="the tests of the server need httpx")
@@ -15,7 +17,7 @@ pytest.importorskip("httpx", reason="the tests of the server need httpx")
 from serving import client, core, push, run
 
 import zoo
-from ostinato.inference.alarm_rule import AlarmRule, Alarms, Array
+from ostinato.inference.alarm_rule import AlarmRule, Alarms
 from ostinato.inference.live.rows import Rows
 from ostinato.inference.stream import Stream
 from ostinato.serve.changes import Changes

@@ -7,17 +7,15 @@ from itertools import product
 import numpy as np
 import pytest
 import torch
-from numpy.typing import NDArray
 from scipy.stats import t as student
 
 import ostinato
 from ostinato.emissions.constraints import LEAST_DF, scale_of
 from ostinato.errors import ConfigError
 from ostinato.model import SequenceModel
+from ostinato.shapes import Array
 from ostinato.training.few import BEFORE, ENOUGH, Few, changes
 from pretend_card import pretend_card
-
-Array = NDArray[np.float64]
 
 VALUES = {
     "rising by 1": np.arange(4.0),

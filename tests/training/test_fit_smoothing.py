@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from numpy.typing import NDArray
 from scipy.stats import norm
 
 import ostinato
@@ -16,13 +15,12 @@ from ostinato.errors import ConfigError
 from ostinato.layers.front import SmoothingFront
 from ostinato.layers.smoothing import Parameters, Smoothing
 from ostinato.record import Rung
+from ostinato.shapes import Array
 from ostinato.training import evidence, ladder
 from ostinato.training.config import most_orders
 from ostinato.training.rungs import CHANNELS, SEASONAL, SHORT, names_of, smoothing_left_out
 from ostinato.training.smoothing import _nats, _parameters, _rows, fit_smoothing
 from zoo import sequential
-
-Array = NDArray[np.float64]
 
 
 def drawn(smoothing: list[float], spread: list[float], m: int, T: int, rows: int) -> Array:

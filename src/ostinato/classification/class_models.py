@@ -10,7 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ostinato.classification.evidence import Evidence, evidence
-from ostinato.classification.head import Array
 from ostinato.classification.model import posterior
 from ostinato.data.encoded import Encoding
 from ostinato.data.encoding import fit_encoding
@@ -20,6 +19,7 @@ from ostinato.fits.budget import Budget
 from ostinato.layers.build import BACKBONES
 from ostinato.model import SequenceModel
 from ostinato.numbers import counted
+from ostinato.shapes import Array
 from ostinato.training.adaptive import counts_of
 from ostinato.training.build import build
 from ostinato.training.climb import Ladder

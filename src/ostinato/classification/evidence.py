@@ -8,10 +8,10 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ostinato.classification.head import Array
 from ostinato.data.sequences import SequenceSet
 from ostinato.inference.score import Scores, score
 from ostinato.model import SequenceModel
+from ostinato.shapes import Array
 from ostinato.threads import Threads
 
 #: The parts of a sequence whose means the head sees.

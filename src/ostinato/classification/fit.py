@@ -13,7 +13,7 @@ from ostinato.arguments import share as checked_share
 from ostinato.choices import advice
 from ostinato.classification.class_models import ClassModels, mean_log_prob
 from ostinato.classification.evidence import Evidence, evidence
-from ostinato.classification.head import Array, Head
+from ostinato.classification.head import Head
 from ostinato.classification.judgement import Judgement, judge
 from ostinato.classification.model import Classifier, checked_prior, posterior, shifted
 from ostinato.data.read import read
@@ -25,6 +25,7 @@ from ostinato.fits.budget import Budget
 from ostinato.fits.fields import LadderFields, with_fields
 from ostinato.layers.build import BACKBONES
 from ostinato.numbers import counted
+from ostinato.shapes import Array
 from ostinato.threads import Threads, in_threads
 from ostinato.training.config import LadderOptions, defaults
 from ostinato.training.vocabulary import in_vocabulary

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize
 from scipy.special import log_softmax
 
-Array = NDArray[np.float64]
+from ostinato.shapes import Array
 
 #: The ridge penalties that are tried, as variances of the weights of standardised features.
 _VARIANCES: Final = (0.01, 0.1, 1.0, 10.0, 100.0)

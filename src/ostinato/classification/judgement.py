@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtri
 
-Array = NDArray[np.float64]
+from ostinato.shapes import Array
 
 #: The resamples of the sequences, and the level of all intervals.
 _RESAMPLES, LEVEL = 1000, 0.95

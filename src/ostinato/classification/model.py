@@ -14,11 +14,12 @@ from scipy.special import log_softmax
 
 from ostinato.choices import unknown
 from ostinato.classification.evidence import evidence
-from ostinato.classification.head import Array, Head
+from ostinato.classification.head import Head
 from ostinato.data.sequences import SequenceSet
 from ostinato.errors import ConfigError, ModelFileError
 from ostinato.model import SequenceModel
 from ostinato.model_file import model_from_parts, model_parts
+from ostinato.shapes import Array
 from ostinato.storage import load_bundle, save_bundle
 from ostinato.threads import Threads
 

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ostinato.choices import unknown
-from ostinato.classification.head import Array
 from ostinato.classification.judgement import Judgement, judge
 from ostinato.classification.labels import read_labelled_like
 from ostinato.classification.model import NAMES, RULES, Classifier, checked_prior, load_classifier
@@ -19,6 +18,7 @@ from ostinato.device import Device, on_device
 from ostinato.forecasting.inputs import as_sequences
 from ostinato.look import Shown
 from ostinato.numbers import counted
+from ostinato.shapes import Array
 from ostinato.threads import Threads, in_threads
 
 if TYPE_CHECKING:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from ostinato.data.corpus import forget, scratch
 from ostinato.errors import ConfigError, DataError
+from ostinato.shapes import Array
 
 #: The coded symbols of a block: after each the decoder checks that its probabilities are those of the encoder.
 BLOCK = 1 << 16
@@ -120,7 +121,7 @@ class Encoder(Coder):
         self._family = self.library.stream.model.Categorical(perfect=False)
         self._uniform = self.library.stream.model.Uniform
 
-    def symbols(self, probabilities: NDArray[np.float64], symbols: NDArray[np.int64] | None) -> NDArray[np.int64]:
+    def symbols(self, probabilities: Array, symbols: NDArray[np.int64] | None) -> NDArray[np.int64]:
         """Code one symbol of each row and return them.
 
         Args:
@@ -208,7 +209,7 @@ class Decoder(Coder):
         words = np.frombuffer(raw + bytes(-len(raw) % 4), dtype=">u4").astype(np.uint32)
         self._coder = self.library.stream.queue.RangeDecoder(words)
 
-    def symbols(self, probabilities: NDArray[np.float64], symbols: NDArray[np.int64] | None) -> NDArray[np.int64]:
+    def symbols(self, probabilities: Array, symbols: NDArray[np.int64] | None) -> NDArray[np.int64]:
         """Return the next symbol of each row; arguments are those of ``Encoder.symbols``, without symbols."""
         found = [np.zeros(0, dtype=np.int64)]
         for part in self.portions(len(probabilities)):

@@ -19,7 +19,7 @@ from torch import Tensor
 
 from ostinato.compression.coder import Decoder, Encoder
 from ostinato.compression.memory import Memory, memory_of
-from ostinato.compression.portable import Array, Mixture, of_symbols
+from ostinato.compression.portable import Mixture, of_symbols
 from ostinato.data.alphabet import Alphabet
 from ostinato.data.amplitude import Amplitude
 from ostinato.data.corpus import BLOCK, forget, scratch
@@ -27,7 +27,7 @@ from ostinato.emissions.conditional import Conditional
 from ostinato.emissions.logistic_mixture import LEAST_SCALE, LogisticMixture
 from ostinato.errors import ConfigError
 from ostinato.model import SequenceModel
-from ostinato.shapes import State
+from ostinato.shapes import Array, State
 
 Coder = Encoder | Decoder
 Values: TypeAlias = NDArray[Any]

@@ -14,12 +14,13 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from ostinato.compression.portable import GRID, Array
+from ostinato.compression.portable import GRID
 from ostinato.layers.counts import Counts
 from ostinato.layers.mixture import Mixture
 from ostinato.model import SequenceModel
 from ostinato.ops.counts.form import CountsState
 from ostinato.ops.counts.native import Row
+from ostinato.shapes import Array
 
 Values = NDArray[np.int64]
 

@@ -13,11 +13,11 @@ from numpy.typing import NDArray
 from ostinato.errors import ConfigError
 from ostinato.ops.engine import extension
 from ostinato.ops.engine.extension import ABSENT
+from ostinato.shapes import Array
 
 if not ABSENT:
     from ostinato.ops.engine import _engine
 
-Array = NDArray[np.float64]
 #: The grid of log probabilities and log scales, 1 / 1024 of a nat.
 GRID = 1024.0
 #: The grid of locations, as a share of a cell of the lattice.

@@ -19,6 +19,7 @@ from ostinato.data.sequences import SequenceSet
 from ostinato.data.wide_decimals import column_of as arrow_column
 from ostinato.errors import DataError
 from ostinato.numbers import counted
+from ostinato.shapes import Array
 
 
 def as_frame(source: Any) -> tuple[pl.DataFrame, tuple[str, ...]] | None:  # noqa: PLR0911 - one for each type
@@ -161,7 +162,7 @@ def _is_tensor(data: Any) -> bool:
     return torch is not None and isinstance(data, torch.Tensor)
 
 
-def _array(data: Any, name: str, notes: dict[str, None]) -> NDArray[np.float64]:
+def _array(data: Any, name: str, notes: dict[str, None]) -> Array:
     """Return anything like an array as (T, D), and add to the notes what was converted."""
     where = f"sequence {name!r}"
     x = _plain(data, where)

@@ -10,12 +10,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
 from ostinato.data.numerals import as_numbers, unit_of
 from ostinato.data.origin import Origin
 from ostinato.errors import DataError
 from ostinato.numbers import counted
+from ostinato.shapes import Array
 
 #: The largest whole number up to which every whole number is a float.
 EXACT = 2**53
@@ -35,7 +35,7 @@ class Cells(NamedTuple):
         notes: What was converted or rounded, in words.
     """
 
-    values: NDArray[np.float64]
+    values: Array
     notes: tuple[str, ...] = ()
 
 
@@ -184,7 +184,7 @@ def _of_words(text: pl.Series, origin: Origin) -> Cells:
     return Cells(found.values.fill_null(np.nan).to_numpy(), found.notes)
 
 
-def stand_in(x: NDArray[np.float64]) -> str | None:
+def stand_in(x: Array) -> str | None:
     """Return a note if one of the values x (N,) is one that loggers write in place of a missing value, such as -999."""
     seen = x[np.isfinite(x)]
     for end in (float(seen.min()), float(seen.max())) if len(seen) else ():
@@ -207,7 +207,7 @@ def _is_stand_in(value: float) -> bool:
     return (len(digits) > 2 and set(digits) == {"9"}) or value in (-9999.25, -32768, 32767, -2147483648, 1e20, 1e30)
 
 
-def small_changes(x: NDArray[np.float64]) -> str | None:
+def small_changes(x: Array) -> str | None:
     """Return a note if float32, with which networks compute, rounds away the usual change of values x (N,)."""
     seen = x[np.isfinite(x)]
     if len(seen) < 3:

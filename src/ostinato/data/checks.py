@@ -19,12 +19,13 @@ from ostinato.data.telling import why_not
 from ostinato.data.time_form import Stamps
 from ostinato.data.zones import USUAL
 from ostinato.errors import DataError
+from ostinato.shapes import Array
 
 #: The number of equal steps in a row that show a frequency, and the bits that tell a change from rows left out.
 RUN, _RARE = 4, 20.0
 
 
-def numbers(column: pl.Series, origin: Origin) -> NDArray[np.float64]:
+def numbers(column: pl.Series, origin: Origin) -> Array:
     """Return a column as numbers.
 
     Args:
@@ -97,7 +98,7 @@ def _of_objects(column: pl.Series) -> pl.Series:
     return pl.Series(column.name, [cell.to_timestamp().to_pydatetime() for cell in cells])
 
 
-def check_values(x: NDArray[np.float64], rows: NDArray[np.int64], names: tuple[str, ...], name: str, o: Origin) -> None:
+def check_values(x: Array, rows: NDArray[np.int64], names: tuple[str, ...], name: str, o: Origin) -> None:
     """Raise DataError if x (T, D) has an infinite or too large value, or a channel without any observed value."""
     for d, column in enumerate(names):
         large = np.flatnonzero(np.abs(x[:, d]) > LARGEST)
@@ -221,7 +222,7 @@ def _length(t: NDArray[Any], step: int) -> str:
     return str(step) if t.dtype.kind != "M" else duration(int(step))
 
 
-def check_prices(x: NDArray[np.float64], rows: NDArray[np.int64], name: str, origin: Origin) -> None:
+def check_prices(x: Array, rows: NDArray[np.int64], name: str, origin: Origin) -> None:
     """Raise DataError if a price in x (T, D) is not above 0."""
     bad = np.flatnonzero((x <= 0).any(axis=1))
     if len(bad):

@@ -16,8 +16,8 @@ from ostinato.data.columns import check_names, holds_numbers
 from ostinato.data.origin import Origin
 from ostinato.errors import DataError
 from ostinato.numbers import counted
+from ostinato.shapes import Array
 
-Array = NDArray[np.float64]
 #: The largest number of different words in a column of categories.
 MOST_CATEGORIES = 50
 

@@ -24,9 +24,10 @@ from numpy.typing import NDArray
 
 from ostinato.data.calendar import DAY, WEEKDAYS, Calendar, Days, Every, Months, Steps, Week
 from ostinato.data.zones import wall
+from ostinato.shapes import Array
 
 Times = NDArray[Any]
-Floats = NDArray[np.float64]
+Floats = Array
 
 #: The least share of steps that are one step of the calendar. Below it, the times have no regular calendar.
 LEAST = 0.3

@@ -14,8 +14,7 @@ from torch import Tensor
 
 from ostinato.data.number import LARGEST
 from ostinato.data.sequences import SequenceSet
-
-Array = NDArray[np.float64]
+from ostinato.shapes import Array
 
 
 @final

@@ -26,6 +26,7 @@ from ostinato.data.sequences import SequenceSet
 from ostinato.data.stamps import parse_times
 from ostinato.data.time_form import Stamps
 from ostinato.data.time_names import TIMES
+from ostinato.shapes import Array
 
 _NONE = Columns()
 
@@ -181,7 +182,7 @@ def _keys(
     return ids.as_words(column, origin)
 
 
-def _values(frame: pl.DataFrame, columns: Sequence[str], origin: Origin) -> tuple[NDArray[np.float64], Origin]:
+def _values(frame: pl.DataFrame, columns: Sequence[str], origin: Origin) -> tuple[Array, Origin]:
     """Return columns as numbers (N, D), and the origin with the notes on their cells."""
     found = []
     for c in columns:

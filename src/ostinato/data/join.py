@@ -23,6 +23,7 @@ from ostinato.data.time_form import TimeForm
 from ostinato.errors import DataError
 from ostinato.kinds import TABULAR, TRAITS, Kind, can_be_tabular
 from ostinato.numbers import counted
+from ostinato.shapes import Array
 
 #: The largest value of a series of counts. Series with larger whole numbers are modelled as real numbers.
 _COUNTS = 1000
@@ -45,11 +46,11 @@ class SeriesRows:
     """
 
     name: str
-    values: NDArray[np.float64]
+    values: Array
     times: NDArray[Any] | None
     rows: NDArray[np.int64]
-    known: NDArray[np.float64] | None = None
-    past: NDArray[np.float64] | None = None
+    known: Array | None = None
+    past: Array | None = None
     static: tuple[str, ...] = ()
 
 
@@ -295,11 +296,11 @@ def _find_kind(
     return found
 
 
-def _constant(x: NDArray[np.float64]) -> bool:
+def _constant(x: Array) -> bool:
     return bool((np.nanmin(x, axis=0) == np.nanmax(x, axis=0)).all())
 
 
-def _counts(values: NDArray[np.float64]) -> bool:
+def _counts(values: Array) -> bool:
     seen = values[np.isfinite(values)]
     return bool(
         len(seen)

@@ -13,9 +13,8 @@ from numpy.typing import NDArray
 
 from ostinato.data.encoded import Encoded, Encoding, real_line, repeat_rows
 from ostinato.data.sequences import SequenceSet
+from ostinato.shapes import Array
 from ostinato.spread import spread
-
-Array = NDArray[np.float64]
 
 #: The values in model space, in standard deviations, that count as 0.
 NOTHING = 1e-6

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ostinato.arguments import whole
 from ostinato.data.ahead import calendar_of, usual_calendar
 from ostinato.data.sequences import SequenceSet
+from ostinato.shapes import Array
 
 
 def season_length(data: SequenceSet, season: int | None = None) -> tuple[int, str]:
@@ -56,7 +56,7 @@ def seasons_of_each(data: SequenceSet, season: int | None = None) -> list[tuple[
     return [() if calendar is None else calendar.seasons for calendar in calendars]
 
 
-def mean_change(y: NDArray[np.float64], season: int) -> float:
+def mean_change(y: Array, season: int) -> float:
     """Return the mean of |y_t - y_{t-m}| over the observed steps, the scale of MASE.
 
     Args:

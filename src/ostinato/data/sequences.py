@@ -20,6 +20,7 @@ from ostinato.errors import DataError
 from ostinato.kinds import KINDS, TRAITS, Kind, KindTraits
 from ostinato.look import Shown
 from ostinato.numbers import counted
+from ostinato.shapes import Array
 
 
 @dataclass(frozen=True, repr=False)
@@ -59,7 +60,7 @@ class SequenceSet(Shown):
     channels: tuple[str, ...] = ("y",)
     times: NDArray[Any] | None = None
     frequency: str | None = None
-    step: NDArray[np.float64] | None = None
+    step: Array | None = None
     terminated: bool = False
     count: bool = False
     meta: dict[str, Any] = field(default_factory=dict)

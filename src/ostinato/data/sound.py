@@ -19,6 +19,7 @@ from ostinato.data.sound_notes import Recording, notes_of
 from ostinato.data.wave_form import in_containers
 from ostinato.errors import DataError
 from ostinato.numbers import counted
+from ostinato.shapes import Array
 
 #: The number of frames that are read at a time.
 _BLOCK = 1 << 20
@@ -237,7 +238,7 @@ def _blocks(raw: bytes, kind: type[soundfile.SoundFile]) -> _Decoded:
         return _Decoded(np.concatenate(blocks), subtype, rate, promised)
 
 
-def _rounded(path: Path, data: NDArray[np.float64], bits: int, rate: int, *, lossy: bool) -> Recording:
+def _rounded(path: Path, data: Array, bits: int, rate: int, *, lossy: bool) -> Recording:
     """Return samples (T, D) from -1 to 1 as whole numbers.
 
     Raises:

@@ -18,6 +18,7 @@ from ostinato.data.spelled import characters
 from ostinato.data.spelling import spelling_of
 from ostinato.errors import ConfigError, DataError
 from ostinato.numbers import counted
+from ostinato.shapes import Array
 
 #: The training part gives the gradients, the validation part decides when to stop, and the held-out part is used once,
 #: for the table of results. "known" is training and validation together: the data of a fit in closed form.
@@ -224,7 +225,7 @@ def _many_short(data: SequenceSet) -> bool:
     return not data.traits.tabular or (data.times is None and int(data.lengths.max()) <= SHORT_SERIES)
 
 
-def _draws(data: SequenceSet) -> NDArray[np.float64]:
+def _draws(data: SequenceSet) -> Array:
     """Return a number in [0, 1) for each sequence, (B,), from a hash of its content."""
     # texts in a vocabulary are drawn by their characters, so that each vocabulary is judged on the same ones
     rows: list[Iterable[bytes]]
@@ -245,7 +246,7 @@ def _draw(parts: Iterable[bytes]) -> int:
     return int.from_bytes(digest.digest(), "big")
 
 
-def _whole(data: SequenceSet, held: NDArray[np.bool_], draws: NDArray[np.float64]) -> NDArray[np.int64]:
+def _whole(data: SequenceSet, held: NDArray[np.bool_], draws: Array) -> NDArray[np.int64]:
     """Return stops (B, 2) that hold out whole sequences; a few of the others, or their ends, are for validation."""
     lengths, seen = data.lengths, observed_lengths(data)
     share = _validation_share(int(seen[~held].sum()))

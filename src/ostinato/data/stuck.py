@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ostinato.numbers import counted
+from ostinato.shapes import Array
 
 #: The least number of equal values in a row that is noted, and how many times as long as usual runs it must be: those
 #: up to the length that 99 of 100 runs of the same series have.
 LEAST, TIMES = 20, 10
 
 
-def stuck(series: Iterable[tuple[str, NDArray[np.float64]]], what: str = "series") -> str | None:
+def stuck(series: Iterable[tuple[str, Array]], what: str = "series") -> str | None:
     """Return a note on the series in which a value stays the same for unusually long; None if there are none.
 
     The least and the greatest value of a series are left out, since rain, demand and clipped measurements rest there.
@@ -35,13 +35,13 @@ def stuck(series: Iterable[tuple[str, NDArray[np.float64]]], what: str = "series
     )
 
 
-def rests(values: NDArray[np.float64]) -> bool:
+def rests(values: Array) -> bool:
     """Return whether any value (N,) stays the same for long enough to be looked at; series may follow each other."""
     seen = values[np.isfinite(values)]
     return bool(np.diff(np.flatnonzero(np.diff(seen)), prepend=-1, append=len(seen) - 1).max(initial=0) >= LEAST)
 
 
-def _longest(values: NDArray[np.float64]) -> tuple[float, int, int] | None:
+def _longest(values: Array) -> tuple[float, int, int] | None:
     """Return the value, the length and the first step (from 1) of a run that is unusually long; None without one."""
     places = np.flatnonzero(np.isfinite(values))
     seen = values[places]

@@ -10,6 +10,7 @@ from ostinato.data.time_digits import are_short_dates, from_digits
 from ostinato.data.time_form import Stamps, TimeForm, micros
 from ostinato.data.time_names import says_date, says_month, says_quarter, says_stamp, says_time, says_week, says_year
 from ostinato.numbers import counted
+from ostinato.shapes import Array
 
 #: The days of a spreadsheet from 1954 to 2105, those from 2000 to 2050, and the day from which they count.
 _EXCEL_DAYS, _EXCEL_STEPS, _EXCEL_ZERO = (20_000, 75_000), (36_526, 55_152), np.datetime64("1899-12-30", "us")
@@ -112,7 +113,7 @@ def _since_1970(whole: NDArray[np.int64], dtype: pl.DataType, name: str, low: in
     return None
 
 
-def _parts_of_seconds(x: NDArray[np.float64], column: pl.Series) -> Stamps | None:
+def _parts_of_seconds(x: Array, column: pl.Series) -> Stamps | None:
     """Return decimals from 1990 to 2100 as times since 1970, to the microsecond; None for others.
 
     A float has about a quarter of a microsecond at the seconds of today.
@@ -164,7 +165,7 @@ def from_floats(column: pl.Series, day_first: bool | None = None) -> Stamps | No
     return None
 
 
-def months_and_years(x: NDArray[np.float64]) -> NDArray[np.int64] | None:
+def months_and_years(x: Array) -> NDArray[np.int64] | None:
     """Return decimals such as 12.21 as months since the year 0 of their century; None if some cannot be one."""
     parts = np.rint(x * 100).astype(np.int64)
     month, year = np.divmod(parts, 100)
@@ -187,7 +188,7 @@ def _are_excel(name: str, low: float, high: float) -> bool:
     return (says_date(name) or says_stamp(name)) and first <= low and high <= last
 
 
-def _of_excel(days: NDArray[np.float64], name: str) -> Stamps:
+def _of_excel(days: Array, name: str) -> Stamps:
     """Return the days of a spreadsheet, which have about a millisecond of precision, as times rounded to a second."""
     times = _EXCEL_ZERO + np.rint(days * 86_400).astype(np.int64) * np.timedelta64(1_000_000, "us")
     first = str(times[0].astype("datetime64[s]")).replace("T00:00:00", "")

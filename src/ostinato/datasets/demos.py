@@ -10,9 +10,9 @@ from datetime import date, datetime, timedelta
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
-Array = NDArray[np.float64]
+from ostinato.shapes import Array
+
 #: The samples a second of the made sound.
 RATE: Final = 8_000
 

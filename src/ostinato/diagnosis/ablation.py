@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from ostinato.diagnosis.result import WORTH
 from ostinato.diagnosis.stretches import Source, Span, draw, log_probs
+from ostinato.shapes import Array
 
 #: The number of sequences that are unrolled together.
 ROWS = 64
@@ -28,8 +29,8 @@ class Ablation:
     """
 
     score: float
-    lost: NDArray[np.float64]
-    errors: NDArray[np.float64]
+    lost: Array
+    errors: Array
     steps: int
 
     def reach(self, cuts: list[int]) -> int:
@@ -55,9 +56,9 @@ class _Stretch(NamedTuple):
     """
 
     lags: NDArray[np.int64]
-    weights: NDArray[np.float64]
-    full: NDArray[np.float64]
-    lost: NDArray[np.float64]
+    weights: Array
+    full: Array
+    lost: Array
 
 
 def geometric(farthest: int, ratio: float = 2 ** (1 / 3)) -> list[int]:

@@ -8,7 +8,6 @@ from itertools import groupby
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from ostinato.diagnosis.result import LayerFlow
@@ -19,6 +18,7 @@ from ostinato.layers.conv import CausalConv
 from ostinato.layers.front import InnovationFront, SmoothingFront
 from ostinato.layers.stack import Stack
 from ostinato.model import SequenceModel
+from ostinato.shapes import Array
 
 #: The greatest number of values in the hidden states of one batch, which backpropagation through time holds in RAM.
 MOST_VALUES = 1_000_000
@@ -64,7 +64,7 @@ def backbone_window(model: SequenceModel) -> int | None:
     return 1 + sum(reaches) + order if len(reaches) == len(layers) else None
 
 
-def norms(source: Source, cuts: list[int], count: int, rng: np.random.Generator) -> NDArray[np.float64]:
+def norms(source: Source, cuts: list[int], count: int, rng: np.random.Generator) -> Array:
     """Return the norm of dL_t/dh_{t-k} for every layer and lag at sampled held-out steps, (layers, K, S).
 
     The norm is NaN at a lag that reaches before the start of the sequence.
@@ -122,7 +122,7 @@ def norms_at_end(model: SequenceModel, rows: StretchBatch, back: int) -> tuple[T
     return tuple(torch.where(observed.any(-1), norm, math.nan) for norm in layers)
 
 
-def flows(source: Source, measured: NDArray[np.float64]) -> tuple[LayerFlow, ...]:
+def flows(source: Source, measured: Array) -> tuple[LayerFlow, ...]:
     """Return the quartiles of the norms over the sampled steps, for every layer and lag.
 
     Args:
@@ -139,7 +139,7 @@ def flows(source: Source, measured: NDArray[np.float64]) -> tuple[LayerFlow, ...
     return tuple(out)
 
 
-def effective_memory(measured: NDArray[np.float64]) -> int | None:
+def effective_memory(measured: Array) -> int | None:
     """Return the lag within which 99 % of the sum of the gradient norms lies.
 
     The norm at a lag is taken over all layers and averaged over the sampled steps. The result is None if the sum is

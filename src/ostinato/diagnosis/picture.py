@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ostinato.forecasting.picture import PICTURE, empty, key, tidy
+from ostinato.shapes import Array
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -86,12 +86,12 @@ def gain(axes: Any, found: Diagnosis, blue: str, ink: str) -> None:
     axes.set_ylabel("gain, nats a step")
 
 
-def gains_of(found: Diagnosis) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def gains_of(found: Diagnosis) -> tuple[Array, Array]:
     """Return the gains of the model and of the reference over no past, at each of ``cuts``, in nats a step."""
     return np.array(found.scores) - found.scores[0], np.array(found.rewards)
 
 
-def _shown(norms: tuple[float, ...]) -> NDArray[np.float64]:
+def _shown(norms: tuple[float, ...]) -> Array:
     """Return norms for a logarithmic axis: NaN for a norm that underflowed to 0."""
     values = np.array(norms)
     return np.where(values > 0, values, np.nan)

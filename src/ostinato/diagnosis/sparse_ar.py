@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from ostinato.layers.lag_search import moments, pursue
 from ostinato.layers.lagged import Lagged, dense, lagged
-from ostinato.layers.least_squares import Array
+from ostinato.shapes import Array
 
 
 @dataclass(frozen=True)

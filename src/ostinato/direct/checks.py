@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ostinato.choices import unknown
 from ostinato.data.ahead import times_ahead
@@ -17,8 +16,7 @@ from ostinato.direct.effects import Effects
 from ostinato.errors import DataError, ModelFileError
 from ostinato.forecasting.table import some_of
 from ostinato.numbers import counted, plain
-
-Array = NDArray[np.float64]
+from ostinato.shapes import Array
 
 
 def usable(y: Array, *, log: bool) -> bool:

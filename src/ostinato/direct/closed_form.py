@@ -12,8 +12,7 @@ from ostinato.direct.inputs import SeriesInputs
 from ostinato.direct.ridge import design
 from ostinato.direct.windows import Windows, WindowSpec
 from ostinato.errors import ConfigError
-
-Array = NDArray[np.float64]
+from ostinato.shapes import Array
 
 
 @dataclass(frozen=True)

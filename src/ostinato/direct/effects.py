@@ -24,10 +24,9 @@ from numpy.typing import NDArray
 from ostinato.data.seasons import mean_change
 from ostinato.direct.inputs import SeriesInputs
 from ostinato.direct.ridge import Moments, moments, own, pooled
+from ostinato.shapes import Array
 from ostinato.spread import ROUNDING
 from ostinato.spread import spread as size_of
-
-Array = NDArray[np.float64]
 
 #: The penalty of the panel's weights, and the strength that draws the weights of a series to them (see ridge.py).
 PENALTY, STRENGTH = 1e-4, 300.0

@@ -10,8 +10,7 @@ from numpy.typing import NDArray
 from ostinato.data.ahead import calendar_of, times_ahead, walls_of
 from ostinato.data.calendar import DAY, HOUR
 from ostinato.data.sequences import SequenceSet
-
-Array = NDArray[np.float64]
+from ostinato.shapes import Array
 
 
 @dataclass(frozen=True)

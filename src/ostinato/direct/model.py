@@ -25,9 +25,8 @@ from ostinato.direct.windows import Windows, channels
 from ostinato.emissions.quantiles import MEDIAN, calibrated
 from ostinato.errors import ConfigError
 from ostinato.numbers import counted
+from ostinato.shapes import Array
 from ostinato.storage import save_described
-
-Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True)

@@ -12,10 +12,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.linalg import cho_factor, cho_solve
 
-Array = NDArray[np.float64]
+from ostinato.shapes import Array
 
 #: The most windows of one series that count in the pooled sums, so that a long series does not outweigh the others.
 VOTES = 400

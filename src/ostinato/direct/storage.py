@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from ostinato.direct.closed_form import ClosedForm
@@ -14,8 +13,8 @@ from ostinato.direct.effects import Effects, EffectsForm
 from ostinato.direct.network import SegmentNetwork
 from ostinato.direct.windows import WindowSpec
 from ostinato.numbers import counted
+from ostinato.shapes import Array
 
-Array = NDArray[np.float64]
 _EFFECTS = ("centre", "spread", "hinges", "weights")
 #: The tensors that have a row for each series.
 _EACH_SERIES = frozenset({"own", "deviation", "groups"})

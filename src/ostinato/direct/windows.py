@@ -14,9 +14,8 @@ from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from ostinato.data.sequences import SequenceSet
+from ostinato.shapes import Array
 from ostinato.spread import mean_deviation, still
-
-Array = NDArray[np.float64]
 
 #: The greatest distance of a value from the last value, in scales, so that no outlier decides a least-squares fit.
 FARTHEST = 20.0

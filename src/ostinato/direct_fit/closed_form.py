@@ -18,8 +18,8 @@ from ostinato.direct.windows import Windows, WindowSpec, bounded
 from ostinato.direct_fit.panel import Panel
 from ostinato.emissions.quantiles import LEVELS
 from ostinato.numbers import counted
+from ostinato.shapes import Array
 
-Array = NDArray[np.float64]
 #: The windows of each series with their cross-fitted forecasts, (n, H).
 Crossed: TypeAlias = dict[str, tuple[Windows, Array]]
 

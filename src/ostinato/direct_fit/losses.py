@@ -5,12 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ostinato.direct_fit.panel import Panel
 from ostinato.numbers import counted
-
-Array = NDArray[np.float64]
+from ostinato.shapes import Array
 
 #: The share by which the loss must be below that of the simpler forecaster; smaller differences are of no use.
 MARGIN = 0.02

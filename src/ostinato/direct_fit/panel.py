@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ostinato.data.seasons import mean_change
 from ostinato.data.sequences import SequenceSet
@@ -16,9 +15,8 @@ from ostinato.direct.inputs import SeriesInputs, series_inputs
 from ostinato.direct.windows import Windows, WindowSpec, channels
 from ostinato.errors import DataError
 from ostinato.numbers import counted
+from ostinato.shapes import Array
 from ostinato.spread import QUIET, changing, spread, still
-
-Array = NDArray[np.float64]
 
 #: The least unit of the errors of a series, as a share of the standard deviation of its values.
 SHARE = 0.05

@@ -9,7 +9,6 @@ from itertools import product
 from operator import add
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ostinato.direct.closed_form import group
 from ostinato.direct.effects import EffectsForm, forms
@@ -18,8 +17,7 @@ from ostinato.direct.windows import Windows, WindowSpec, bounded
 from ostinato.direct_fit.closed_form import FEW, Choice, groups_of
 from ostinato.direct_fit.panel import Panel
 from ostinato.errors import DataError
-
-Array = NDArray[np.float64]
+from ostinato.shapes import Array
 
 PENALTIES = (1e-3, 1e-2, 0.1, 0.3, 1.0, 3.0)
 STRENGTHS = (30.0, 100.0, 300.0, 1000.0, np.inf)

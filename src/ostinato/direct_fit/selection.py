@@ -7,7 +7,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ostinato.direct.closed_form import ClosedForm
 from ostinato.direct.model import predicted
@@ -18,8 +17,7 @@ from ostinato.direct_fit.losses import GREATEST, MARGIN, Losses, separate
 from ostinato.direct_fit.panel import Panel
 from ostinato.emissions.quantiles import LEVELS, MEDIAN, calibrated, calibration, coverage, quantile_loss
 from ostinato.record import DirectRung
-
-Array = NDArray[np.float64]
+from ostinato.shapes import Array
 
 NAIVES = ("naive", "seasonal naive")
 #: The place of the 95 % interval among the central ones, widest first.

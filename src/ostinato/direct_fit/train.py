@@ -17,7 +17,6 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from ostinato.device import Decision, decide
@@ -28,8 +27,7 @@ from ostinato.emissions.quantiles import LEVELS
 from ostinato.errors import NonFiniteLossError
 from ostinato.fits.budget import Budget
 from ostinato.fits.progress import TrainingProgress
-
-Array = NDArray[np.float64]
+from ostinato.shapes import Array
 
 #: The greatest number of values in the windows and targets; if there are more, every second or third window is taken.
 HELD = 100_000_000

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any, TypeAlias, final
+from typing import Any, final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,8 +12,7 @@ from numpy.typing import NDArray
 from ostinato.arguments import real, whole
 from ostinato.emissions.constraints import sampling_options
 from ostinato.errors import ConfigError
-
-Array: TypeAlias = NDArray[np.float64]
+from ostinato.shapes import Array
 
 
 @final

@@ -7,10 +7,9 @@ probability score.
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.special import ndtri, stdtrit
 
-Array = NDArray[np.float64]
+from ostinato.shapes import Array
 
 #: The levels that are forecast: the deciles and the ends of the 90, 95 and 99 percent intervals, symmetric about the
 #: median.

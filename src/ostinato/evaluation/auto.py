@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ostinato.choices import unknown
 from ostinato.data.sequences import SequenceSet
@@ -22,6 +21,7 @@ from ostinato.fits.result import Fit
 from ostinato.fitting import fields_for, fit
 from ostinato.local.forecast import LOCAL, names_of_methods
 from ostinato.numbers import counted
+from ostinato.shapes import Array
 from ostinato.training.rungs import models
 
 #: "auto" chooses by this many windows or this many steps of each series, whichever is more, but at most by a quarter of
@@ -147,7 +147,7 @@ def _models(task: Task, before: SequenceSet) -> list[Quantiles | Fitted]:
     return [*out, fitted(ladder.kept.name, ladder.model, **task.sampling)]
 
 
-def _losses(candidates: Sequence[Forecaster], history: SequenceSet, plan: BacktestPlan) -> NDArray[np.float64]:
+def _losses(candidates: Sequence[Forecaster], history: SequenceSet, plan: BacktestPlan) -> Array:
     """Return the wQL of each candidate on the windows of a plan, (candidates,)."""
     grid, tallies = probabilities(()), [Tally(()) for _ in candidates]
     for window in plan.windows(history):

@@ -28,6 +28,7 @@ from ostinato.forecasting.table import ds_column, some_of
 from ostinato.look import Shown
 from ostinato.numbers import counted, plain
 from ostinato.renamed import renamed
+from ostinato.shapes import Array
 from ostinato.threads import Threads, in_threads
 
 if TYPE_CHECKING:
@@ -277,7 +278,7 @@ def _measure(
     return pl.DataFrame(columns)
 
 
-def _columns(window: BacktestWindow, y: NDArray[np.float64]) -> dict[str, Any]:
+def _columns(window: BacktestWindow, y: Array) -> dict[str, Any]:
     """Return unique_id, ds, cutoff, (channel) and y, with a row for each step of a channel of a series."""
     B, D, H = y.shape
     whole = window.whole
@@ -297,7 +298,7 @@ def _columns(window: BacktestWindow, y: NDArray[np.float64]) -> dict[str, Any]:
     return {**columns, "y": y.reshape(-1)}
 
 
-def _intervals(name: str, predicted: Predicted, level: Sequence[float]) -> dict[str, NDArray[np.float64]]:
+def _intervals(name: str, predicted: Predicted, level: Sequence[float]) -> dict[str, Array]:
     """Return the columns of a forecaster: the point forecasts and the ends of the intervals, (B * D * H,) each."""
     pairs = {one: interval(predicted, level, one) for one in level}
     low = {f"{name}-lo-{plain(one)}": pairs[one][0].reshape(-1) for one in sorted(level, reverse=True)}

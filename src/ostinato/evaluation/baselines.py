@@ -12,12 +12,10 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ostinato.layers.autoregression import ARFit, fit_ar
 from ostinato.local.naive import drift, naive, naive2, seasonal_naive
-
-Array = NDArray[np.float64]
+from ostinato.shapes import Array
 
 
 class Rule(Protocol):

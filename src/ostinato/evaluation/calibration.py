@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from ostinato.data.batching import Batch, Piece, bucketed, pieces, whole
@@ -14,6 +13,7 @@ from ostinato.data.encoded import Encoded
 from ostinato.emissions.conditional import Conditional
 from ostinato.emissions.emission import Support
 from ostinato.model import SequenceModel
+from ostinato.shapes import Array
 
 #: (sequence, first, stop) of the judged steps, in model space.
 Spans = list[tuple[int, int, int]]
@@ -33,7 +33,7 @@ class Calibration:
         steps: The number of judged steps, of which ``pit`` may be a part.
     """
 
-    pit: NDArray[np.float64]
+    pit: Array
     ranked: bool
     steps: int
 
@@ -46,7 +46,7 @@ class Calibration:
         inside = self.pit <= level if self.ranked else np.abs(self.pit - 0.5) <= level / 2
         return float(inside.mean())
 
-    def histogram(self, bins: int = 10) -> NDArray[np.float64]:
+    def histogram(self, bins: int = 10) -> Array:
         """Return the share of values in each of equally wide bins, (bins,); about 1 / bins if calibrated.
 
         Args:

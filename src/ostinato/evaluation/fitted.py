@@ -11,13 +11,14 @@ import numpy as np
 from ostinato.data.sequences import SequenceSet
 from ostinato.direct.model import DirectModel
 from ostinato.emissions.quantiles import at
-from ostinato.evaluation.forecasters import Array, Predicted
+from ostinato.evaluation.forecasters import Predicted
 from ostinato.forecasting.inputs import as_sequences
 from ostinato.inference.ahead import steps_ahead
 from ostinato.inference.forecast import forecast
 from ostinato.inference.score import score
 from ostinato.model import SequenceModel
 from ostinato.model_file import Model
+from ostinato.shapes import Array
 
 #: The number of values of sample paths that are held at one time. It bounds RAM for a panel of any size.
 _PATHS = 4_000_000

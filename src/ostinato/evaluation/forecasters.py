@@ -12,8 +12,7 @@ from scipy.special import ndtri
 from ostinato.data.sequences import SequenceSet
 from ostinato.evaluation.baselines import BASELINES, Rule
 from ostinato.local.series import modelled
-
-Array = NDArray[np.float64]
+from ostinato.shapes import Array
 
 
 @dataclass(frozen=True)

@@ -8,9 +8,10 @@ from typing import Self
 import numpy as np
 
 from ostinato.data.sequences import SequenceSet
-from ostinato.evaluation.forecasters import Array, Predicted
+from ostinato.evaluation.forecasters import Predicted
 from ostinato.local.forecast import method_of
 from ostinato.local.series import local_forecast
+from ostinato.shapes import Array
 
 
 @dataclass(frozen=True)

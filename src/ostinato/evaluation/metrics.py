@@ -7,13 +7,11 @@ count. The measure of a series without any observed step is NaN, and means over 
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ostinato.data.seasons import mean_change
 from ostinato.emissions.quantiles import covered
+from ostinato.shapes import Array
 from ostinato.spread import still
-
-Array = NDArray[np.float64]
 
 
 def mean(x: Array, axis: int | tuple[int, ...] | None = -1) -> Array:

@@ -8,16 +8,14 @@ from typing import Any
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
 from ostinato.data.sequences import SequenceSet
 from ostinato.emissions.quantiles import containing, pinball
 from ostinato.evaluation import metrics
 from ostinato.evaluation.forecasters import Predicted
 from ostinato.numbers import plain
+from ostinato.shapes import Array
 from ostinato.spread import spread
-
-Array = NDArray[np.float64]
 
 #: The probabilities over which wQL is averaged, as in the evaluator of GluonTS.
 DECILES = tuple(round(0.1 * k, 1) for k in range(1, 10))

@@ -12,6 +12,7 @@ from ostinato.arguments import whole
 from ostinato.data.sequences import SequenceSet
 from ostinato.errors import DataError
 from ostinato.numbers import counted
+from ostinato.shapes import Array
 
 #: The least number of steps of a history; a shorter one does not show how a series moves.
 LEAST = 3
@@ -31,7 +32,7 @@ class BacktestWindow:
     whole: SequenceSet
     horizon: int
 
-    def later(self) -> NDArray[np.float64]:
+    def later(self) -> Array:
         """Return the values after the cutoffs, (B, D, H)."""
         return np.stack([x[-self.horizon :].T.astype(np.float64) for x in self.whole])
 

@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from ostinato._version import __version__
 from ostinato.arguments import levels as checked_levels
@@ -27,9 +26,8 @@ from ostinato.export.graph import Graph, Wire, lookup, maximum, where
 from ostinato.export.step import GraphStep
 from ostinato.model import SequenceModel
 from ostinato.model_file import Model, model_digest
+from ostinato.shapes import Array
 from ostinato.storage import atomic_write
-
-Array = NDArray[np.float64]
 
 #: The version of the operators, which onnxruntime has had since 1.12.
 OPSET, IR = 17, 8

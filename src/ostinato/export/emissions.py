@@ -11,7 +11,6 @@ from functools import singledispatch
 from typing import final
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import special
 
 from ostinato.emissions.constraints import FARTHEST, FLOOR, LEAST_DF
@@ -23,8 +22,8 @@ from ostinato.emissions.student_t import StudentT
 from ostinato.emissions.zero_inflated import ZeroInflated
 from ostinato.export import tails
 from ostinato.export.graph import Wire, any_of, clip, concat, log_sigmoid, logsumexp, maximum, minimum, softplus, where
+from ostinato.shapes import Array
 
-Array = NDArray[np.float64]
 _HALF_LOG_TWO_PI = 0.5 * math.log(2 * math.pi)
 _LEGENDRE, _SHARES = np.polynomial.legendre.leggauss(8)
 _BISECTIONS = 60

@@ -5,14 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ostinato.emissions.constraints import FARTHEST
 from ostinato.emissions.emission import Emission
 from ostinato.export.emissions import Lattice, Law, Located, NormalLaw, law
 from ostinato.export.graph import Wire, clip, concat, maximum, where
-
-Array = NDArray[np.float64]
+from ostinato.shapes import Array
 
 
 @dataclass(frozen=True)

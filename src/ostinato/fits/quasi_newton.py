@@ -8,7 +8,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-Array = NDArray[np.float64]
+from ostinato.shapes import Array
+
 Indices = NDArray[np.int64]
 
 #: A function of rows: it takes the indices of the rows, (b,), and a point of each, (b, p), and returns the values,

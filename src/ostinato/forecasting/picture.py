@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from ostinato.data.ahead import times_ahead, walls_of
 from ostinato.errors import ConfigError
 from ostinato.numbers import counted, plain
+from ostinato.shapes import Array
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -126,9 +127,7 @@ def tidy(axes: Any) -> None:
     axes.tick_params(length=0, colors=PICTURE.ink)
 
 
-def course(
-    axes: Any, forecast: Forecast, b: int, d: int, colours: Colours, came: NDArray[np.float64] | None = None
-) -> None:
+def course(axes: Any, forecast: Forecast, b: int, d: int, colours: Colours, came: Array | None = None) -> None:
     """Draw the forecast of one channel of one sequence on axes.
 
     Args:

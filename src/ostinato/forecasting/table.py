@@ -17,11 +17,10 @@ from ostinato.data.time_form import TimeForm
 from ostinato.emissions.quantiles import containing
 from ostinato.look import Shown
 from ostinato.numbers import counted, plain
+from ostinato.shapes import Array
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
-
-Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True, repr=False)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
+
+from ostinato.shapes import Array
 
 
 @dataclass(frozen=True)
@@ -17,11 +18,11 @@ class Decay:
         rate: The rate rho of the tail, norms_k = norms_{K-1} rho^(k - K + 1).
     """
 
-    norms: NDArray[np.float64]
+    norms: Array
     rate: float
 
     @classmethod
-    def fit(cls, norms: NDArray[np.float64]) -> Decay:
+    def fit(cls, norms: Array) -> Decay:
         """Return the decay with a rate by least squares on the logarithms of the later half of the norms.
 
         This follows Aicher, Foti and Fox (2019, section 3). The rate is bounded so that the time constant of the tail

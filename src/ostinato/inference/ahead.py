@@ -19,9 +19,7 @@ from ostinato.inference.mixture import mixture_quantiles
 from ostinato.inference.rollout import one_step, paths, state_after
 from ostinato.model import SequenceModel
 from ostinato.numbers import plain
-from ostinato.shapes import State
-
-Array = NDArray[np.float64]
+from ostinato.shapes import Array, State
 
 #: Rows that are rolled out together: this bounds memory, whatever the size of a panel.
 ROWS = 8192

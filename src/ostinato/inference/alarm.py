@@ -5,12 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ostinato.arguments import share
 from ostinato.errors import DataError
-
-Array = NDArray[np.float64]
+from ostinato.shapes import Array
 
 #: The expected number of held-out values above the threshold from which their own quantile is used.
 ENOUGH = 20

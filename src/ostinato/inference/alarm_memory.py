@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-Array = NDArray[np.float64]
+from ostinato.shapes import Array
 
 #: The numbers of the memory that stand before the last value and the last errors.
 _NUMBERS = 9

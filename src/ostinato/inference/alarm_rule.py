@@ -8,7 +8,8 @@ from typing import TypeAlias, final
 import numpy as np
 from numpy.typing import NDArray
 
-Array = NDArray[np.float64]
+from ostinato.shapes import Array
+
 #: Which evidence gave an alarm, by its place in ``EVIDENCE`` from 1, or 0 for no alarm.
 Alarms: TypeAlias = NDArray[np.uint8]
 

@@ -14,7 +14,6 @@ from operator import gt
 from typing import Any, final
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.special import ndtri
 
 from ostinato.arguments import share, whole
@@ -28,8 +27,7 @@ from ostinato.inference.rarity import Rarity, rate_interval, sum_slope
 from ostinato.inference.response import filters_of, level_response, matched
 from ostinato.model_file import Model
 from ostinato.numbers import counted
-
-Array = NDArray[np.float64]
+from ostinato.shapes import Array
 
 #: The steps after an alarm that give none, but for an event that is so many times as rare in powers of ten.
 COOL_DOWN, FAR = 10, 2.0

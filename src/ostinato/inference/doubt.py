@@ -27,12 +27,12 @@ from ostinato.data.sequences import SequenceSet
 from ostinato.layers.front import InnovationFront
 from ostinato.model import SequenceModel
 from ostinato.numbers import counted
+from ostinato.shapes import Array
 from ostinato.spread import spread, still
 
 if TYPE_CHECKING:
     from ostinato.inference.ahead import StepsAhead
 
-Array = NDArray[np.float64]
 
 #: The degrees of freedom from which on the fitted coefficients are taken for true.
 _ENOUGH = 40.0

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ostinato.data.sequences import SequenceSet
 from ostinato.data.split import split
@@ -13,8 +12,7 @@ from ostinato.forecasting.inputs import as_sequences
 from ostinato.inference.score import score
 from ostinato.inference.stream import Stream
 from ostinato.model import SequenceModel
-
-Array = NDArray[np.float64]
+from ostinato.shapes import Array
 
 
 class Evidence(NamedTuple):

@@ -10,11 +10,11 @@ from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from ostinato.errors import ModelFileError
 from ostinato.inference.stream import Held
+from ostinato.shapes import Array
 from ostinato.storage import atomic_write
 
 _NAME, _VERSION = "ostinato_streams", 1
@@ -32,7 +32,7 @@ class Kept:
 
     held: Held
     clock: dict[str, Any]
-    memory: NDArray[np.float64]
+    memory: Array
 
 
 def save_states(path: str | Path, digest: str, series: Mapping[str, Kept]) -> None:

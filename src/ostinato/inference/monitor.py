@@ -21,6 +21,7 @@ from ostinato.inference.clock import Clock
 from ostinato.inference.kept import Kept, load_states, save_states
 from ostinato.inference.stream import Seen, Stream
 from ostinato.model_file import Model, model_digest
+from ostinato.shapes import Array
 
 
 @dataclass(frozen=True)
@@ -40,11 +41,11 @@ class Reading:
 
     unique_id: str
     ds: Any
-    expected: NDArray[np.float64]
+    expected: Array
     surprisal: float
     alarm: bool | None
     skipped: int
-    intervals: dict[str, NDArray[np.float64]]
+    intervals: dict[str, Array]
     evidence: str | None = None
 
 
@@ -242,4 +243,4 @@ class _Series:
 
     stream: Stream
     clock: Clock
-    memory: NDArray[np.float64]
+    memory: Array

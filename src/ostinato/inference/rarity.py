@@ -6,10 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.special import ndtri
 
-Array = NDArray[np.float64]
+from ostinato.shapes import Array
 
 #: The least chance that a value repeats the one before it, which no held-out data can show to be less.
 REPEATED = 0.02

@@ -8,14 +8,12 @@ for changes in innovations Willsky and Jones 1976), finds it with the most evide
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ostinato.data.sequences import SequenceSet
 from ostinato.errors import DataError
 from ostinato.inference.stream import Stream
 from ostinato.model import SequenceModel
-
-Array = NDArray[np.float64]
+from ostinato.shapes import Array
 
 #: The most errors that count, the share of their squares that must be in those that do, and the places that are tried.
 _LONGEST, _SHARE, _PLACES = 8, 0.95, 5

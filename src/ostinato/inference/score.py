@@ -28,7 +28,7 @@ from ostinato.inference.stream import Stream
 from ostinato.look import Shown
 from ostinato.model import SequenceModel
 from ostinato.model_file import Model
-from ostinato.shapes import State
+from ostinato.shapes import Array, State
 from ostinato.threads import Threads, in_threads
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ class Scores(Shown):
     """
 
     data: SequenceSet
-    surprisal: NDArray[np.float64]
+    surprisal: Array
     offsets: NDArray[np.int64]
     adapted: bool = False
 
@@ -87,7 +87,7 @@ class Scores(Shown):
         return [what], pl.DataFrame(rows)
 
     @property
-    def log_prob(self) -> NDArray[np.float64]:
+    def log_prob(self) -> Array:
         """The log-probability of each sequence in nats, (B,)."""
         return np.array([-sum(float(np.nansum(b, dtype=np.float64)) for b in self._of(a, z)) for a, z in self._spans()])
 
@@ -179,7 +179,7 @@ class Scores(Shown):
 
         return units(self, unit, corpus)
 
-    def _of(self, a: int, z: int) -> Iterator[NDArray[np.float64]]:
+    def _of(self, a: int, z: int) -> Iterator[Array]:
         """Yield the surprisals of steps a up to z in blocks."""
         return blocks(self.surprisal[a:z])
 

@@ -28,7 +28,7 @@ from ostinato.inference.mixture import marginal_quantiles
 from ostinato.inference.rollout import window_of
 from ostinato.model_file import Model
 from ostinato.numbers import counted
-from ostinato.shapes import State
+from ostinato.shapes import Array, State
 from ostinato.threads import Threads, computing, decide
 
 
@@ -42,8 +42,8 @@ class Seen:
             for a price the price before, moved by the expected return; for text the likeliest symbol, -1 for the end.
     """
 
-    surprisal: NDArray[np.float64]
-    prediction: NDArray[np.float64]
+    surprisal: Array
+    prediction: Array
 
 
 class Held(NamedTuple):
@@ -178,7 +178,7 @@ class Stream:
             self._state, self._last, self._held = self._live.after(), self._live.last, False
 
     @torch.inference_mode()
-    def quantiles(self, p: Sequence[float] | NDArray[np.float64]) -> NDArray[np.float64]:
+    def quantiles(self, p: Sequence[float] | Array) -> Array:
         """Return the quantiles of the next value in the units of the data, (P, D), before it is observed.
 
         Args:
@@ -250,7 +250,7 @@ class Stream:
                 self._state = self.model.next_sequence(self._state)
         return Seen(np.concatenate(surprisals), np.concatenate(predictions))
 
-    def by_character(self, text: str, surprisal: NDArray[np.float64]) -> list[tuple[str, float]]:
+    def by_character(self, text: str, surprisal: Array) -> list[tuple[str, float]]:
         """Return the characters of a text, each with the sum of the surprisals (N,) of its symbols.
 
         Characters that one symbol holds stay together.
@@ -287,7 +287,7 @@ class Stream:
             meta=source,
         )
 
-    def _unroll(self, encoded: Encoded) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    def _unroll(self, encoded: Encoded) -> tuple[Array, Array]:
         """Return surprisals (T,), and expected values (T, D) in model space; the state moves on, a window at a time."""
         support = Support(encoded.unit, encoded.low, encoded.high).to(self.model.device)
         count, window = len(encoded.values), window_of(self.model)
@@ -342,7 +342,7 @@ class Stream:
             )
         return raw
 
-    def _floats(self, values: Any) -> NDArray[np.float64]:
+    def _floats(self, values: Any) -> Array:
         """Return values as float64: numbers and None, but no strings, which may hold anything."""
         fix = "give numbers, and None or NaN where a value is missing"
         try:

@@ -25,6 +25,7 @@ from ostinato.data.read import read
 from ostinato.data.sequences import SequenceSet
 from ostinato.data.spelling import spelling_of
 from ostinato.errors import ConfigError, DataError
+from ostinato.shapes import Array
 
 if TYPE_CHECKING:
     import polars as pl
@@ -81,7 +82,7 @@ def units(scores: Scores, by: str, corpus: Any = None) -> pl.DataFrame:
     starts: list[int] = []
     lengths: list[int] = []
     texts: list[str] = []
-    nats: list[NDArray[np.float64]] = []
+    nats: list[Array] = []
     for b, key in enumerate(restored(data.ids, data.meta)):
         surprisal = np.nan_to_num(scores.surprisal[scores.offsets[b] : scores.offsets[b + 1]])
         words, stops, place = _cut(spelling, data[b][:, 0], by)

@@ -16,7 +16,7 @@ from ostinato.emissions.choice import Choice
 from ostinato.errors import ConfigError
 from ostinato.inference.live.logits import Drawing, writer_of
 from ostinato.model import SequenceModel
-from ostinato.shapes import State
+from ostinato.shapes import Array, State
 
 #: The uniform numbers that the generator of a row draws at a time.
 BLOCK = 64
@@ -108,7 +108,7 @@ class _Draws:
         self._own = [np.random.default_rng([seed, row]) for row in range(rows)]
         self._uniform = np.zeros((BLOCK, rows))
 
-    def next(self, steps: int) -> NDArray[np.float64]:
+    def next(self, steps: int) -> Array:
         """Return the numbers of the next steps, (T, B). The steps must not cross the end of a block."""
         at = self._t % BLOCK
         if at == 0:

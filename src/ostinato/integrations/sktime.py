@@ -26,8 +26,6 @@ from ostinato.numbers import plain
 #: The level of intervals that nobody asked for: a forecast has at least one.
 _USUAL = (80.0,)
 
-Array = NDArray[np.float64]
-
 
 class DirectForecaster(BaseForecaster):  # type: ignore[misc]
     """A forecaster that predicts the quantiles of all steps ahead at once from the last values of a series.

@@ -20,8 +20,9 @@ from numpy.typing import NDArray
 from ostinato.choices import unknown
 from ostinato.errors import ConfigError, DataError
 from ostinato.layers.lagged import Lagged, Trend, dense, lagged
-from ostinato.layers.least_squares import Array, Nested, solve_nested
+from ostinato.layers.least_squares import Nested, solve_nested
 from ostinato.numbers import counted
+from ostinato.shapes import Array
 from ostinato.spread import FLOOR
 
 Criterion = Literal["bic", "aic", "hqic", "held-out"]

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ostinato.layers.contexts import NOTHING, Ints, Order, before, find, orders
+from ostinato.shapes import Array
 
-Floats = NDArray[np.float64]
+Floats = Array
 
 #: The search for the best order stops after this many orders in a row without an improvement.
 PATIENCE = 3

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from ostinato.layers.autoregression import ARFit, fit_ar, fit_ar_at
 from ostinato.layers.lag_search import useful_lags
 from ostinato.layers.lagged import Lagged, lagged
-from ostinato.layers.least_squares import Array
 from ostinato.numbers import counted
+from ostinato.shapes import Array
 from ostinato.spread import FLOOR
 
 #: The share of each sequence, at its end, that both are judged on before the likelier one is fitted to everything.

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ostinato.layers.lagged import Lagged
-from ostinato.layers.least_squares import Array
+from ostinato.shapes import Array
 
 #: The greatest number of lags that a search takes.
 MOST = 32

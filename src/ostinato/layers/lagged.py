@@ -9,7 +9,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from ostinato.layers.least_squares import Array, triangle
+from ostinato.layers.least_squares import triangle
+from ostinato.shapes import Array
 from ostinato.spread import still
 
 Trend = Literal["n", "c", "ct"]

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg.lapack import dtrtrs
 
-Array = NDArray[np.float64]
+from ostinato.shapes import Array
 
 
 def triangle(blocks: Iterable[Array], start: Array) -> Array:

@@ -17,12 +17,11 @@ from typing import Any, NamedTuple, final
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from ostinato.layers.recurrence import Recurrence
 from ostinato.ops.ets.ring import Ring
-from ostinato.shapes import State
+from ostinato.shapes import Array, State
 
 #: A first state is known when no variance of it is above this, in squared standard deviations of an innovation: from
 #: then on the gains are constant.
@@ -134,7 +133,7 @@ def _moved(columns: Tensor, parameters: Parameters) -> Tensor:
     return torch.cat([columns[..., :1, :] + trend, trend, columns[..., 3:, :], columns[..., 2:3, :]], -2)
 
 
-def _steps(values: NDArray[np.float64]) -> Any:
+def _steps(values: Array) -> Any:
     """Return the values (T, R) step by step, as a ring takes them."""
     return values[:, 0].tolist() if values.shape[1] == 1 else values
 

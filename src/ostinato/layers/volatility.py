@@ -9,8 +9,7 @@ from scipy.special import gammaln
 from torch import Tensor, nn
 
 from ostinato.ops.selection import pick
-
-Array = NDArray[np.float64]
+from ostinato.shapes import Array
 
 #: Innovations beyond this many standard deviations count as this many, so that one crash does not set the variance of
 #: all later days.

@@ -29,9 +29,8 @@ from ostinato.local.halton import halton
 from ostinato.local.panel import Ahead, Panel, stacked
 from ostinato.local.seasonality import Adjustment, adjustments, interpolated, restored
 from ostinato.local.student import student
+from ostinato.shapes import Array
 from ostinato.spread import FLOOR, spreads, stills
-
-Array = NDArray[np.float64]
 
 #: The number of lags p of the differences.
 _LAGS = 12

@@ -26,7 +26,7 @@ from scipy.special import ndtri
 
 from ostinato.emissions.quantiles import LEVELS, MEDIAN
 from ostinato.local.held_out import Windows
-from ostinato.local.panel import Array
+from ostinato.shapes import Array
 
 #: The shares of the central intervals of ``LEVELS``, widest first.
 SHARES = 1 - 2 * LEVELS[:MEDIAN]

@@ -17,9 +17,10 @@ from numpy.typing import NDArray
 
 from ostinato.local.calibrate import Factors, calibrate
 from ostinato.local.held_out import Windows, hold_out
-from ostinato.local.panel import Ahead, Array, Fit, Fitted, Panel
+from ostinato.local.panel import Ahead, Fit, Fitted, Panel
 from ostinato.local.weights import finite_losses, in_units, relative_losses, weigh, weigh_without
 from ostinato.numbers import counted
+from ostinato.shapes import Array
 
 #: The greatest number of held-out windows of a series.
 _WINDOWS = 5

@@ -22,7 +22,8 @@ from numpy.typing import NDArray
 from scipy.special import betaln, stdtrit
 
 from ostinato.local.lone import steps_of_others
-from ostinato.local.panel import Ahead, Array, Panel, stacked
+from ostinato.local.panel import Ahead, Panel, stacked
+from ostinato.shapes import Array
 from ostinato.spread import ROUNDING, stills
 
 #: The size of a change as a share of the value, without other series.

@@ -8,12 +8,13 @@ from typing import final
 
 import numpy as np
 
-from ostinato.local.panel import Ahead, Array, Panel
+from ostinato.local.panel import Ahead, Panel
 from ostinato.local.smoothing.ahead import moments, quantiles
 from ostinato.local.smoothing.scaled import Indices, Scaled
 from ostinato.local.smoothing.search import EXACT, NEAR, NEAR_STEPS, ROUGH, ROUGH_STEPS, STEPS, Search, floors, go_on
 from ostinato.ops.ets.choice import unroll_in_use
 from ostinato.ops.ets.form import FORMS, Batch, Form
+from ostinato.shapes import Array
 
 #: The forms to choose from: those that the R package forecast allows.
 STABLE = tuple(form for form in FORMS if form.stable)

@@ -11,9 +11,8 @@ from dataclasses import dataclass
 from typing import final
 
 import numpy as np
-from numpy.typing import NDArray
 
-Array = NDArray[np.float64]
+from ostinato.shapes import Array
 
 _POWERS = np.array([0.0, 0.5, 1.0])
 

@@ -6,10 +6,11 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
+
+from ostinato.shapes import Array
 
 
-def halton(count: int, dimensions: int) -> NDArray[np.float64]:
+def halton(count: int, dimensions: int) -> Array:
     """Return the points 1 .. count of the sequence, (count, dimensions).
 
     The coordinates of point i are the digits of i in the first primes as bases, mirrored at the decimal point.

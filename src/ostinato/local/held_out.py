@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ostinato.emissions.quantiles import LEVELS, pinball
-from ostinato.local.panel import Array, Fit, Panel, stacked
+from ostinato.local.panel import Fit, Panel, stacked
+from ostinato.shapes import Array
 from ostinato.spread import spreads
 
 #: The least number of values that a history keeps.

@@ -18,13 +18,11 @@ from dataclasses import dataclass
 from typing import final
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.special import gammaincinv
 
 from ostinato.local.naive import Naive, fit_naive
 from ostinato.local.panel import Ahead, Panel
-
-Array = NDArray[np.float64]
+from ostinato.shapes import Array
 
 #: The smoothing parameters that are tried: in practice they lie below 0.3 (Syntetos and Boylan 2005).
 _GRID = np.array([0.0, 0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.5])

@@ -19,8 +19,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import stdtrit
 
-from ostinato.local.panel import Ahead, Array, Panel
+from ostinato.local.panel import Ahead, Panel
 from ostinato.local.student import student
+from ostinato.shapes import Array
 from ostinato.spread import changing
 
 

@@ -9,10 +9,11 @@ from ostinato.local.combine import Parts, combine_by_kind
 from ostinato.local.ets import STABLE, fit_ets
 from ostinato.local.intermittent import fit_croston, fit_sba, fit_tsb, is_intermittent
 from ostinato.local.naive import fit_drift, fit_naive, fit_naive2, fit_seasonal_naive
-from ostinato.local.panel import Array, Fit, Panel
+from ostinato.local.panel import Fit, Panel
 from ostinato.local.seasons import fit_seasons
 from ostinato.local.smoothing.search import NEAR
 from ostinato.local.theta import fit_dot, fit_theta
+from ostinato.shapes import Array
 from ostinato.spread import QUIET, changing
 
 #: Forms with additive errors take 0.4 of the time of all forms. In the combination they are as good: the mean OWA over

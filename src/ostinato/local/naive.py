@@ -18,9 +18,8 @@ from ostinato.local.growth import Growth, constant, growth
 from ostinato.local.panel import Ahead, Panel, stacked
 from ostinato.local.seasonality import indices, interpolated, is_seasonal
 from ostinato.local.student import student
+from ostinato.shapes import Array
 from ostinato.spread import FLOOR, spreads, stills
-
-Array = NDArray[np.float64]
 
 #: The errors of one series that do not grow with its level.
 _ALIKE = constant(1)

@@ -13,9 +13,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from ostinato.shapes import Array
 from ostinato.spread import QUIET, changing
-
-Array = NDArray[np.float64]
 
 #: How many times as far from the median as every other value an outlier is, at least.
 _FAR = 20.0

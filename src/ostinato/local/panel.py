@@ -9,7 +9,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-Array = NDArray[np.float64]
+from ostinato.shapes import Array
 
 
 @dataclass(frozen=True)

@@ -10,9 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ostinato.local.panel import stacked
+from ostinato.shapes import Array
 from ostinato.spread import spreads, stills
-
-Array = NDArray[np.float64]
 
 #: The bound of the central 90 % of a standard normal distribution.
 _CRITICAL = 1.645

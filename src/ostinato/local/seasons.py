@@ -20,8 +20,7 @@ from numpy.typing import NDArray
 from ostinato.local.ar import AR, fit_ar
 from ostinato.local.panel import Ahead, Panel
 from ostinato.local.seasonality import interpolated
-
-Array = NDArray[np.float64]
+from ostinato.shapes import Array
 
 #: The shares of a new cycle in a profile that are tried.
 _MOVING = np.array([0.05, 0.1, 0.2, 0.3, 0.5])

@@ -15,9 +15,10 @@ from ostinato.emissions.quantiles import containing
 from ostinato.local.equal import are_equal, with_equal
 from ostinato.local.lone import are_lone, with_lone
 from ostinato.local.outliers import outliers
-from ostinato.local.panel import Ahead, Array, Fit, Fitted, Panel
+from ostinato.local.panel import Ahead, Fit, Fitted, Panel
 from ostinato.local.support import Support
 from ostinato.local.week import with_week
+from ostinato.shapes import Array
 
 
 @dataclass(frozen=True)

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.special import stdtrit
 
 from ostinato.local.panel import Ahead
-
-Array = NDArray[np.float64]
+from ostinato.shapes import Array
 
 #: What is known of the size of errors before any is seen, in degrees of freedom: with none, a single error would have
 #: 95 % intervals of 12.7 standard deviations on each side, wider than any series of this kind reaches.

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ostinato.local.panel import Array
+from ostinato.shapes import Array
 
 #: The share or the percentage that is everything, by which a series may be bounded above.
 _WHOLE = (1.0, 100.0)

@@ -19,7 +19,6 @@ from dataclasses import dataclass
 from typing import final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ostinato.local.growth import Growth, growth
 from ostinato.local.panel import Ahead, Panel, stacked
@@ -27,9 +26,8 @@ from ostinato.local.seasonality import Adjustment, adjustments, interpolated, re
 from ostinato.local.student import student
 from ostinato.local.theta_lines import Series, go_on, lined, run, squared_answers
 from ostinato.local.theta_search import search
+from ostinato.shapes import Array
 from ostinato.spread import FLOOR, spreads, stills
-
-Array = NDArray[np.float64]
 
 #: The standard deviations of alpha, l_0 and w before the data are seen, l_0 in spreads of the series. They keep the
 #: uncertainty of parameters finite that a short series does not determine.

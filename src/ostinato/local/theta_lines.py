@@ -9,8 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ostinato.local.panel import Panel
-
-Array = NDArray[np.float64]
+from ostinato.shapes import Array
 
 
 @dataclass(frozen=True)

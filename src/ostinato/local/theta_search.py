@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from ostinato.local.theta_lines import Array, Series
+from ostinato.local.theta_lines import Series
+from ostinato.shapes import Array
 
 #: The range of alpha (that of forecTheta, the authors' package), and the points of the grid in each round, which lies
 #: between the neighbours of the best point before. Then follows the vertex of the parabola through the last three.

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from ostinato.local.panel import Array, Panel
+from ostinato.local.panel import Panel
+from ostinato.shapes import Array
 
 #: The least season that may be a day, in steps.
 _DAY = 24

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ostinato.local.held_out import Windows
-from ostinato.local.panel import Array
+from ostinato.shapes import Array
 
 #: How strongly a weight follows the relative loss of its member. It was chosen by the two windows before the answers of
 #: M1 and of the tourism competition. The tables that it was chosen from also showed the losses on the answers, so the

@@ -19,6 +19,7 @@ from ostinato.model_file import Model
 from ostinato.numbers import counted, shown
 from ostinato.report.chart import Chart, Table, chart, plain
 from ostinato.report.fan import PAGE
+from ostinato.shapes import Array
 
 #: The usual number of steps to forecast, by the frequency of the data.
 _AHEAD = {"1h": 48, "30m": 96, "15m": 96, "1d": 28, "1bd": 22, "1w": 26, "1mo": 24, "3mo": 8, "1y": 22}
@@ -115,7 +116,7 @@ def _held(model: Model, data: SequenceSet, spans: Spans, horizon: int, seed: int
     return out
 
 
-def _compared(back: Forecast, i: int, d: int, came: NDArray[np.float64]) -> Chart:
+def _compared(back: Forecast, i: int, d: int, came: Array) -> Chart:
     """Return the chart of a forecast of channel d of sequence i, next to the values that were observed, (H,)."""
     low, high = back.course(i, d).select("ostinato-lo-80", "ostinato-hi-80").to_numpy().T
     seen = np.isfinite(came)
@@ -130,7 +131,7 @@ def _compared(back: Forecast, i: int, d: int, came: NDArray[np.float64]) -> Char
     )
 
 
-def _drawn(result: Forecast, i: int, d: int, came: NDArray[np.float64] | None, figure: Any) -> None:
+def _drawn(result: Forecast, i: int, d: int, came: Array | None, figure: Any) -> None:
     """Draw a forecast on a figure, with a legend above it."""
     axes = figure.subplots()
     course(axes, result, i, d, PAGE, came)
@@ -144,7 +145,7 @@ def _name(result: Forecast, i: int, d: int) -> str:
     return data.ids[i] if len(data.channels) == 1 else f"{data.ids[i]}, {data.channels[d]}"
 
 
-def _table(result: Forecast, i: int, d: int, came: NDArray[np.float64] | None = None) -> Table:
+def _table(result: Forecast, i: int, d: int, came: Array | None = None) -> Table:
     """Return the numbers of a forecast, one row a step."""
     rows = result.course(i, d)
     columns = ["ostinato", "ostinato-lo-95", "ostinato-lo-80", "ostinato-hi-80", "ostinato-hi-95"]

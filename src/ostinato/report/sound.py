@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ostinato.data.sequences import SequenceSet
 from ostinato.data.sound import as_wav
@@ -16,6 +15,7 @@ from ostinato.inference.sample import sample
 from ostinato.inference.score import score
 from ostinato.model import SequenceModel
 from ostinato.report.chart import BLUE, INK, Chart, Table, chart, plain
+from ostinato.shapes import Array
 
 #: The seconds of a recording that are shown, the seconds that the model continues, and the seconds that it adds.
 SHOWN, GIVEN, DRAWN = 2.0, 0.25, 0.5
@@ -70,7 +70,7 @@ def _uri(wav: bytes) -> str:
     return "data:audio/wav;base64," + base64.b64encode(wav).decode()
 
 
-def _chart(samples: NDArray[np.float64], surprisal: NDArray[np.float64], rate: float, name: str) -> Chart:
+def _chart(samples: Array, surprisal: Array, rate: float, name: str) -> Chart:
     """Return the chart of samples (T,) in -1 .. 1 and their surprisal (T,) in bits."""
     seconds = len(samples) / rate
     moments = _moments(surprisal, max(1, int(MOMENT * rate)))
@@ -111,13 +111,13 @@ def _chart(samples: NDArray[np.float64], surprisal: NDArray[np.float64], rate: f
     )
 
 
-def _moments(surprisal: NDArray[np.float64], width: int) -> NDArray[np.float64]:
+def _moments(surprisal: Array, width: int) -> Array:
     """Return the means over ``width`` samples each; a shorter last part is left out."""
     whole = surprisal[: max(1, len(surprisal) // width) * width]
     return np.asarray(whole.reshape(-1, min(width, len(whole))).mean(axis=1))
 
 
-def _spectrogram(axes: Any, samples: NDArray[np.float64], rate: float) -> None:
+def _spectrogram(axes: Any, samples: Array, rate: float) -> None:
     """Draw the power in decibels, from Hann windows of 32 ms."""
     width, hop = max(16, int(0.032 * rate)), max(1, len(samples) // PARTS)
     around = np.pad(samples, width // 2)

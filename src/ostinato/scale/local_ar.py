@@ -11,11 +11,12 @@ import polars as pl
 from ostinato.data.ids import restored
 from ostinato.data.sequences import SequenceSet
 from ostinato.errors import DataError
-from ostinato.evaluation.baselines import Array, Lags, local_ar
+from ostinato.evaluation.baselines import Lags, local_ar
 from ostinato.evaluation.windows import LEAST
 from ostinato.local.series import modelled
 from ostinato.scale.series import SERIES_ERRORS, Failure, message
 from ostinato.scale.work import Out
+from ostinato.shapes import Array
 
 _REAL = pl.Float64()
 _FIT: dict[str, Any] = {

@@ -22,6 +22,7 @@ from ostinato.data.stored import survived
 from ostinato.errors import DataError, OstinatoError
 from ostinato.kinds import TRAITS, Kind
 from ostinato.scale.plan import PanelPart, ParquetPanel
+from ostinato.shapes import Array
 
 
 class Failure(NamedTuple):
@@ -159,7 +160,7 @@ def _changes(keys: pl.Series) -> NDArray[np.bool_]:
 
 
 def _suspects(
-    values: NDArray[np.float64],
+    values: Array,
     times: NDArray[Any] | None,
     undated: NDArray[np.bool_],
     unnamed: NDArray[np.bool_],

@@ -10,11 +10,11 @@ import torch
 
 from ostinato.inference.alarm_rule import Alarms
 from ostinato.serve.arena import Arena, Index
-from ostinato.serve.form import Array, Batch
+from ostinato.serve.form import Batch
 from ostinato.serve.held import Held, Work
 from ostinato.serve.schema import Next, Push
 from ostinato.serve.served import Served
-from ostinato.shapes import State
+from ostinato.shapes import Array, State
 
 #: What the model found of some steps, and the alarms of the N steps, (N,).
 Stepped: TypeAlias = tuple[Batch, Alarms]

@@ -15,12 +15,10 @@ from ostinato.inference.alarm_rule import Alarms
 from ostinato.inference.live.rows import Rows, Stepped
 from ostinato.serve.order import Placed
 from ostinato.serve.schema import Next, Push, Told
-from ostinato.shapes import State
+from ostinato.shapes import Array, State
 
 if TYPE_CHECKING:
     from ostinato.serve.held import Asked, Work
-
-Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,11 +13,11 @@ from numpy.typing import NDArray
 from ostinato.errors import DataError
 from ostinato.inference.alarm_rule import Alarms, evidence_name
 from ostinato.numbers import counted
-from ostinato.serve.form import Array, Batch, StreamForm, given
+from ostinato.serve.form import Batch, StreamForm, given
 from ostinato.serve.order import Placed
 from ostinato.serve.schema import Next, Push, Told, numbers
 from ostinato.serve.snapshot import NUMBERS
-from ostinato.shapes import State
+from ostinato.shapes import Array, State
 
 if TYPE_CHECKING:
     from ostinato.serve.held import Asked, Work

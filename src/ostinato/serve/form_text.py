@@ -12,11 +12,11 @@ from ostinato.data.spelling import Spelling, fixed_spelling, spelling_of
 from ostinato.errors import DataError, OstinatoError
 from ostinato.inference.alarm_rule import Alarms, evidence_name
 from ostinato.inference.live.rows import Rows, Stepped
-from ostinato.serve.form import Array, Batch, StreamForm, given
+from ostinato.serve.form import Batch, StreamForm, given
 from ostinato.serve.order import Placed
 from ostinato.serve.schema import Next, Push, Told
 from ostinato.serve.snapshot import TEXT
-from ostinato.shapes import State
+from ostinato.shapes import Array, State
 
 if TYPE_CHECKING:
     from ostinato.serve.held import Asked, Work

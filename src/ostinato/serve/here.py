@@ -26,7 +26,7 @@ from ostinato.inference.writing import Writing, stop_strings
 from ostinato.model import SequenceModel
 from ostinato.numbers import counted
 from ostinato.serve.schema import ForecastAsked, SampleAsked, numbers
-from ostinato.shapes import State
+from ostinato.shapes import Array, State
 
 #: The most multiplications of one forecast or sample, about ten seconds of a core: nothing can stop it once it runs.
 _MOST = 200_000_000_000
@@ -71,10 +71,10 @@ class Here:
     unique_id: str
     rows: Rows
     state: State
-    last: NDArray[np.float64]
+    last: Array
     seq: int
     clock: Clock | None
-    seen: NDArray[np.float64] | None = None
+    seen: Array | None = None
     steps: int = 0
 
     def _data(self) -> SequenceSet:

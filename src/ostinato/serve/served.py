@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ostinato.inference.alarm_rule import AlarmRule
 from ostinato.inference.clock import Clock
@@ -15,6 +14,7 @@ from ostinato.serve.form import StreamForm
 from ostinato.serve.form_numbers import NumberForm
 from ostinato.serve.form_text import TextForm
 from ostinato.serve.snapshot import Layout, history_dtype, model_digest
+from ostinato.shapes import Array
 
 
 @final
@@ -48,7 +48,7 @@ class Served:
         self.clock = Clock(model.description.source)
         self.event = history_dtype(model.channels)
         state = [s.numpy() for s in self.rows.start(1)]
-        last: NDArray[np.float64] = np.full((1, 2, model.channels if self.rows.carries_price else 0), np.nan)
+        last: Array = np.full((1, 2, model.channels if self.rows.carries_price else 0), np.nan)
         memory = np.zeros((1, 0)) if rule is None else rule.start()[None]
         parts = [(f"state_{i}", s.dtype, s.shape[1:]) for i, s in enumerate(state)]
         parts += [("last", np.dtype("<f8"), last.shape[1:]), ("alarm", np.dtype("<f8"), memory.shape[1:])]

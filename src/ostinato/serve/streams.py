@@ -11,7 +11,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ostinato.inference.alarm_rule import AlarmRule
 from ostinato.model import SequenceModel
@@ -27,9 +26,7 @@ from ostinato.serve.snapshot import Snapshot
 from ostinato.serve.stepping import Stepping
 from ostinato.serve.store import Change, Record
 from ostinato.serve.watch import Watch
-from ostinato.shapes import State
-
-Array = NDArray[np.float64]
+from ostinato.shapes import Array, State
 
 
 @final

@@ -9,6 +9,8 @@ from typing import Any, final
 import numpy as np
 from numpy.typing import NDArray
 
+from ostinato.shapes import Array
+
 #: The probabilities of the ends of the band.
 BAND = (0.025, 0.975)
 #: Nobody looks any more after so many seconds; so many events of a stream are kept, of so many streams.
@@ -46,7 +48,7 @@ class Watch:
         self._asked.pop(unique_id, None)
         self._rings.pop(unique_id, None)
 
-    def note(self, unique_id: str, seen: NDArray[Any], quantiles: NDArray[np.float64], p: tuple[float, ...]) -> None:
+    def note(self, unique_id: str, seen: NDArray[Any], quantiles: Array, p: tuple[float, ...]) -> None:
         """Keep events of a stream.
 
         Args:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from scipy.optimize import minimize
 from torch import Tensor
 
@@ -16,6 +15,7 @@ from ostinato.emissions.normal import Normal
 from ostinato.emissions.student_t import StudentT
 from ostinato.layers.front import Front, InnovationFront, SmoothingFront
 from ostinato.model import SequenceModel
+from ostinato.shapes import Array
 from ostinato.training.few import Few, changes
 from ostinato.training.material import ENOUGH, Material
 from ostinato.training.objective import JUDGED
@@ -106,7 +106,7 @@ def _polish(model: SequenceModel, e: Tensor, support: Support, centred: bool, fe
     if centred:
         start[:, 0] = 0.0
 
-    def loss(flat: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
+    def loss(flat: Array) -> tuple[float, Array]:
         constant = torch.tensor(flat, dtype=e.dtype).reshape(shape).requires_grad_()
         used = few.within(constant) if told else constant
         nats = model.emission.log_prob(used, e, support)

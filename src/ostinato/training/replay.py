@@ -10,7 +10,7 @@ import warnings
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 import torch
 from torch import Tensor
@@ -24,7 +24,7 @@ MOST = 64
 #: Tensors within the one block of a batch begin at multiples of so many bytes.
 ALIGNED = 16
 
-Step = Callable[[Batch, State | None, Knobs], tuple[Tensor, State | None]]
+Step: TypeAlias = "Callable[[Batch, State | None, Knobs], tuple[Tensor, State | None]]"
 
 log = logging.getLogger("ostinato.device")
 

@@ -21,8 +21,7 @@ from ostinato.layers.smoothing import Parameters, Smoothing
 from ostinato.numbers import counted
 from ostinato.ops.ets.choice import unroll_in_use
 from ostinato.ops.ets.form import Batch, Form
-
-Array = NDArray[np.float64]
+from ostinato.shapes import Array
 
 #: The longest season: the state of a series has 2 + m numbers, and a matrix of them.
 LONGEST = 60

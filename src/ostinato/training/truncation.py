@@ -7,7 +7,6 @@ from itertools import pairwise
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from ostinato.data.batching import WARM, Batch, Piece, whole
@@ -19,7 +18,7 @@ from ostinato.gradients.decay import Decay
 from ostinato.gradients.methods import AdaptiveBPTT
 from ostinato.model import SequenceModel
 from ostinato.numbers import counted
-from ostinato.shapes import State
+from ostinato.shapes import Array, State
 from ostinato.training.objective import negative_log_likelihood
 
 #: The steps of all stretches together, and the fewest stretches.
@@ -115,7 +114,7 @@ class Bias:
             state = tuple(s.detach() for s in after)
         return total
 
-    def _norms(self) -> NDArray[np.float64]:
+    def _norms(self) -> Array:
         """Return the mean norm of dL_t/dh_{t-k} at the last steps of the stretches, all layers together, (K,)."""
         found = []
         for batch, _ in self.groups:

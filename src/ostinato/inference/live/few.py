@@ -11,14 +11,11 @@ from typing import final
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from ostinato.inference.live.build import live
 from ostinato.inference.live.values import LiveValues
 from ostinato.model import SequenceModel
-from ostinato.shapes import State
-
-Array = NDArray[np.float64]
+from ostinato.shapes import Array, State
 
 #: The most sequences whose steps are made one after the other.
 FEW = 56

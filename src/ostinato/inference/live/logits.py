@@ -21,7 +21,7 @@ from ostinato.layers.front import SymbolFront
 from ostinato.layers.stack import Stack
 from ostinato.model import SequenceModel
 from ostinato.ops.engine import light
-from ostinato.shapes import State
+from ostinato.shapes import Array, State
 
 
 @final
@@ -48,7 +48,7 @@ class Writer(ABC):
     """A model that draws the symbols of B texts."""
 
     @abstractmethod
-    def write(self, drawing: Drawing, u: NDArray[np.float64], left: int) -> NDArray[np.int64]:
+    def write(self, drawing: Drawing, u: Array, left: int) -> NDArray[np.int64]:
         """Draw the next symbols; fewer than T once all texts have ended.
 
         Args:
@@ -72,7 +72,7 @@ class Logits(Writer):
     def observe(self, symbols: NDArray[np.int64]) -> None:
         """Take in the symbols of the step, (B,)."""
 
-    def write(self, drawing: Drawing, u: NDArray[np.float64], left: int) -> NDArray[np.int64]:
+    def write(self, drawing: Drawing, u: Array, left: int) -> NDArray[np.int64]:
         """Draw the next symbols (see ``Writer.write``)."""
         out, readable = [], drawing.readable
         for t, own in enumerate(u):
@@ -187,7 +187,7 @@ class _LightWriter(Writer):
             tuple(np.array(s.numpy()) for s in parts.backbone),
         )
 
-    def write(self, drawing: Drawing, u: NDArray[np.float64], left: int) -> NDArray[np.int64]:
+    def write(self, drawing: Drawing, u: Array, left: int) -> NDArray[np.int64]:
         choice, readable, texts = drawing.choice, drawing.readable, self._texts
         rules = light.Rules(
             choice.temperature, choice.top_p, choice.min_p, choice.top_k or 0,

@@ -19,9 +19,7 @@ from ostinato.inference.adapt import learns
 from ostinato.inference.live.few import FEW, Few
 from ostinato.inference.mixture import marginal_quantiles
 from ostinato.model import SequenceModel
-from ostinato.shapes import State
-
-Array = NDArray[np.float64]
+from ostinato.shapes import Array, State
 
 
 @dataclass(frozen=True)

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.special import ndtri
 
 from ostinato.ops.ets.form import Form
-
-Array = NDArray[np.float64]
+from ostinato.shapes import Array
 
 
 def moments(form: Form, theta: Array, last: Array, variance: Array, horizon: int) -> tuple[Array, Array]:

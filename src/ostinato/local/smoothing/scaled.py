@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ostinato.local.panel import Array, Panel
+from ostinato.local.panel import Panel
+from ostinato.shapes import Array
 
 Indices = NDArray[np.int64]
 

@@ -8,12 +8,12 @@ from typing import final
 import numpy as np
 
 from ostinato.fits.quasi_newton import minimise
-from ostinato.local.panel import Array
 from ostinato.local.smoothing.coordinates import Coordinates
 from ostinato.local.smoothing.scaled import Indices, Scaled
 from ostinato.local.smoothing.start import line, seasons
 from ostinato.ops.ets.choice import unroll_in_use
 from ostinato.ops.ets.form import Batch, Form, Unrolled
+from ostinato.shapes import Array
 
 #: Values of alpha, beta / alpha, gamma / (1 - alpha), and the share of slope and season to start from. The likeliest is
 #: taken. Without a slope and a season, the mean of positive values stays positive.

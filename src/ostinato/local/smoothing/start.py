@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
-Array = NDArray[np.float64]
+from ostinato.shapes import Array
 
 #: The smallest multiplicative season to start from.
 _LEAST = 0.01

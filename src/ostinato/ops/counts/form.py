@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ostinato.errors import ConfigError, ModelFileError
+from ostinato.shapes import Array
 
 Ints = NDArray[np.int32]
 
@@ -70,7 +71,7 @@ class Tree(NamedTuple):
     path: Ints
 
 
-def balanced(counts: NDArray[np.float64]) -> Tree:
+def balanced(counts: Array) -> Tree:
     """Return the tree that splits the symbols, in their order, into halves of nearly equal frequency.
 
     Symbols that are neighbours in the alphabet, such as the capitals, share decisions.

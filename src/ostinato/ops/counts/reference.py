@@ -35,6 +35,7 @@ from ostinato.ops.counts.directory import Directory
 from ostinato.ops.counts.form import BINS, DEPTHS, INPUTS, LEARNED, MIXERS, ROWS, WORDS, CountsState
 from ostinato.ops.counts.past import ASSERTED, LENGTH, contexts, push
 from ostinato.ops.counts.words import F, G, after, met, scattered
+from ostinato.shapes import Array
 
 #: The greatest log odds, and the least probability of an answer.
 _FARTHEST, _LEAST = 12.0, 1e-6
@@ -120,7 +121,7 @@ class _Row:
             self.directory = Directory(state.entries[0].numpy().view(np.uint32), float(self.rate[1]))
         self._place()
 
-    def take(self, symbol: int, network: NDArray[np.float64] | None, *, predicted: bool) -> float:
+    def take(self, symbol: int, network: Array | None, *, predicted: bool) -> float:
         """Learn and push a symbol, and take the log probabilities of a network for the next one.
 
         Returns:
@@ -137,7 +138,7 @@ class _Row:
         self.past[ASSERTED] = 1
         return nats
 
-    def ahead(self) -> NDArray[np.float64]:
+    def ahead(self) -> Array:
         """Return the log probabilities of the next symbol, (V,)."""
         out, reached, group = np.zeros(self.V), np.zeros(self.V), -1
         memory: list[list[int]] = []
@@ -305,7 +306,7 @@ class _Row:
             certain = certain * 4 + (0 if not met(word) else 1 if both else 3 if met(word) > 2 else 2)
         return [*sets, at + self.V + 1 + WORDS * DEPTHS + certain]
 
-    def _odds(self, network: NDArray[np.float64]) -> NDArray[np.float64]:
+    def _odds(self, network: Array) -> Array:
         """Return the log odds of every decision, (V - 1,), by the log probabilities of the symbols, (V,)."""
         p, mass, out = np.exp(np.clip(network, -87, 87)), np.zeros(self.V), np.zeros(self.V - 1)
         for n in reversed(range(self.V - 1)):

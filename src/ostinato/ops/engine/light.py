@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ostinato.ops.engine.extension import ABSENT
+from ostinato.shapes import Array
 from ostinato.threads import engine_limit
 
 if not ABSENT:
@@ -129,7 +130,7 @@ class Writer:
         self._cell, self._sizes = cell, (hidden, table.shape[1], symbols)
         self._places = [a.ctypes.data for a in self._arrays]
 
-    def write(self, texts: Texts, rules: Rules, u: NDArray[np.float64], left: int) -> NDArray[np.int64]:
+    def write(self, texts: Texts, rules: Rules, u: Array, left: int) -> NDArray[np.int64]:
         """Draw the next symbols of texts; fewer than T once all have ended.
 
         Args:

@@ -20,7 +20,7 @@ if not ABSENT:
     from ostinato.ops.engine import _engine
 
 
-Array: TypeAlias = NDArray[np.float32] | NDArray[np.float64]
+Floats: TypeAlias = NDArray[np.float32] | NDArray[np.float64]
 
 
 class Step:
@@ -92,7 +92,7 @@ class Step:
         x_address, *state = addresses(x, h, c)
         self._run(x_address, *state, *state)
 
-    def bound(self, x: Array, h: Array, c: Array | None = None) -> Callable[[], None]:
+    def bound(self, x: Floats, h: Floats, c: Floats | None = None) -> Callable[[], None]:
         """Return a function that makes one step on these arrays: it reads x again each time, and replaces h and c.
 
         The arrays belong to the caller, must not move, and are kept alive by the function. A step of B rows costs about

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from ostinato.ops.ets.form import Array, Batch, Form, Indices, Unrolled
+from ostinato.ops.ets.form import Batch, Form, Indices, Unrolled
+from ostinato.shapes import Array
 
 
 class _Path:

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ostinato.errors import ConfigError
+from ostinato.shapes import Array
 
-Array = NDArray[np.float64]
 Indices = NDArray[np.int64]
 
 #: The parameters of smoothing before the initial states in a row of ``theta``.

@@ -10,7 +10,8 @@ import numpy as np
 from ostinato.errors import ConfigError
 from ostinato.ops.engine import extension
 from ostinato.ops.engine.extension import ABSENT
-from ostinato.ops.ets.form import Array, Batch, Form, Unrolled
+from ostinato.ops.ets.form import Batch, Form, Unrolled
+from ostinato.shapes import Array
 from ostinato.threads import engine_limit
 
 if not ABSENT:

@@ -12,8 +12,8 @@ import math
 import torch
 from torch import Tensor
 
-from ostinato.ops.ets.form import SMOOTHING, Array, Batch, Form, Unrolled
-from ostinato.shapes import State
+from ostinato.ops.ets.form import SMOOTHING, Batch, Form, Unrolled
+from ostinato.shapes import Array, State
 
 
 def predict(form: Form, state: State, phi: Tensor) -> Tensor:

@@ -12,7 +12,7 @@ from typing import Any, final
 import numpy as np
 from numpy.typing import NDArray
 
-Array = NDArray[np.float64]
+from ostinato.shapes import Array
 
 
 @final

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from ostinato.ops.engine import extension
 from ostinato.ops.engine.extension import ABSENT
 from ostinato.ops.filter.form import FilterForm
-from ostinato.ops.filter.reference import Array
+from ostinato.shapes import Array
 
 if not ABSENT:
     from ostinato.ops.engine import _engine

@@ -18,8 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ostinato.ops.filter.form import FilterForm
+from ostinato.shapes import Array
 
-Array = NDArray[np.float64]
 #: The mean variance of a weight from which a filter starts anew: it grows without bound while the values are constant.
 LARGEST = 1e7
 
