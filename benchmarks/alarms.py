@@ -1,4 +1,4 @@
-"""Alarms at a stated rate: the false-alarm rate asked for and found, and the faults found, beside two other methods.
+"""Alarms at a stated rate: the false-alarm rate asked for and found, and the faults found, against two other methods.
 
 Run from the repository root: python benchmarks/alarms.py [vic_elec.csv.gz] [--river PYTHON] [--rate 0.01]
 

@@ -1,10 +1,10 @@
-"""The processor time of `fit --model direct` by the defaults and with OPENBLAS_NUM_THREADS=1, beside a busy process.
+"""The processor time of `fit --model direct` by the defaults and with OPENBLAS_NUM_THREADS=1, next to a busy process.
 
 Run from the repository root: python benchmarks/busy_direct.py ../shared/data/timeseries/M4-Hourly-train.csv.gz
 
 A BLAS whose threads poll for work costs processor time that no other process gets. The fits take turns, as processes of
 their own, so that each starts with the pools that it finds; the processor time is that of the whole process, all its
-threads included. A process that only counts runs beside them on each core but one.
+threads included. Meanwhile a process that only counts runs on each core but one.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ def main() -> None:
             for other in others:
                 other.kill()
                 other.wait()
-    print(f"direct on {wide.height} series of {given.file.name}, {cores()[1]}, {len(others)} busy beside it")
+    print(f"direct on {wide.height} series of {given.file.name}, {cores()[1]}, {len(others)} busy processes")
     medians = {name: statistics.median(t for t, _ in times) for name, times in found.items()}
     for name, times in found.items():
         wall = statistics.median(w for _, w in times)

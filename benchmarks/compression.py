@@ -1,4 +1,4 @@
-"""Proof by compression: bytes beside the bits that score reports, exact restoration, symbols a second, and damage.
+"""Proof by compression: bytes against the bits that score reports, exact restoration, symbols a second, and damage.
 
 python benchmarks/compression.py MODEL FILE... [--corruptions 1000]
 """

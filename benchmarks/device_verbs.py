@@ -1,4 +1,4 @@
-"""Every verb on a card: its numbers beside those of the CPU, and the speed of a fit beside torch.nn on the card.
+"""Every verb on a card: its numbers against those of the CPU, and the speed of a fit against torch.nn on the card.
 
     python benchmarks/device_verbs.py verbs          # each verb with each backbone and emission, CPU and card
     python benchmarks/device_verbs.py fits           # direct fits, bf16, --resume from the card to the CPU, auto

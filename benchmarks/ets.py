@@ -1,4 +1,4 @@
-"""Exponential smoothing beside statsforecast: the same states, likelihoods that are no lower, and the speed of AutoETS.
+"""Exponential smoothing against statsforecast: the same states, no lower likelihoods, and the speed of AutoETS.
 
 Run from the repository root: python benchmarks/ets.py FOLDER [--python .venv-peers/bin/python] [--peer-series 60]
 

@@ -1,4 +1,4 @@
-"""Our kernels for GPUs on a real card: their errors against float64 beside those of cuDNN, and their times beside it.
+"""Our kernels for GPUs on a real card: their errors against float64 and their times, compared with cuDNN.
 
     python benchmarks/gpu.py            # compile, check and time everything, under 150 seconds
     python benchmarks/gpu.py check rows modules    # the errors, ragged rows, and ostinato.nn against torch.nn

@@ -1,4 +1,4 @@
-"""What a call of ostinato.nn costs besides its kernels, part by part, beside an autograd function that does nothing.
+"""What a call of ostinato.nn costs besides its kernels, part by part, against an autograd function that does nothing.
 
 The problem is small, GRU T=100 B=1 D=1 H=32, forward and backward. The function that does nothing takes the same
 tensors, saves them, and makes the same results and gradients without a value in them. All parts take turns in one

@@ -185,7 +185,7 @@ async def single(port: int, streams: int, seconds: float, lines: int) -> tuple[i
 
 
 def latency(port: int, streams: int, seconds: float, lines: int, rate: float) -> dict[str, list[float]]:
-    """Push single events at a rate, beside a request of nothing, and time each part of the way.
+    """Push single events at a rate, with an empty request for comparison, and time each part of the way.
 
     Arrivals are at random. A request is due at a moment that does not depend on those before it, and the machine may
     wake this process later: what it was late by is a part of its own, as is a connection that is still busy.

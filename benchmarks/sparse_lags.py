@@ -1,4 +1,4 @@
-"""The closed form of a fit on made series with one or two lags, and its held-out nats beside those of the truth.
+"""The closed form of a fit on made series with one or two lags, and its held-out nats compared with those of the truth.
 
     python benchmarks/sparse_lags.py [file ...]
 

@@ -1,4 +1,4 @@
-"""Nats a character of a text's last tenth: adaptive counts and mixtures beside ppmd, xz and zstd, given the rest first.
+"""Nats a character of the last tenth of a text: counts and mixtures against ppmd, xz and zstd, given the rest first.
 
     python benchmarks/text.py --seconds 180
     python benchmarks/text.py --steps 2000 --hidden 256

@@ -1,4 +1,4 @@
-"""How the engine gains from threads, beside torch.nn: each problem is verified, then timed on 1, 2, 4, 8, 16 threads.
+"""How the engine gains from threads, against torch.nn: each problem is verified, then timed on 1, 2, 4, 8, 16 threads.
 
 Both modules run in turn, and the medians of the wall clock are compared. The table has six shapes at which threads once
 did not help; --catalogue adds the problems of problems.toml. With --between, a row is a whole step of training a
@@ -89,7 +89,7 @@ def constants(most: int) -> None:
 
 
 def grids(most: int, problems: Sequence[Problem]) -> None:
-    """Print the milliseconds of grids of up to so many threads, beside that of the cost model."""
+    """Print the milliseconds of grids of up to so many threads, and that of the cost model."""
     teams = [n for n in (1, 2, 4, 8, 16, 32, 64) if n <= most]
     parts = [n for n in (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 64) if n <= most]
     for problem in problems:

@@ -1,4 +1,4 @@
-"""Bits a character of Korean texts by vocabulary: adaptive counts, beside ppmd, xz and zstd, given the rest first.
+"""Bits a character of Korean texts by vocabulary: adaptive counts against ppmd, xz and zstd, given the rest first.
 
     python benchmarks/vocabularies.py --data DATA [--texts reviews sentences ...]
 

@@ -220,7 +220,7 @@ Index write_texts(const std::string& cell, const std::tuple<Index, Index, Index,
 NB_MODULE(_engine, m) {
     if (usable_sets().empty()) throw std::runtime_error("it was compiled for another processor; install ostinato again");
     nb::module_::import_("atexit").attr("register")(nb::cpp_function(Unlocked::close));
-    nb::set_leak_warnings(false);  // a graph of autograd that lives until the interpreter ends is no leak
+    nb::set_leak_warnings(false);  // a graph of autograd that lives until the interpreter ends is not a leak
     bind_layer(m);
     bind_step<float>(m, "Step32");
     bind_step<double>(m, "Step64");

@@ -4,7 +4,7 @@ The protocol fits on 8,640 hours, chooses on 2,880 hours and scores all windows 
 standardised by the first part. This file computes the target mark: direct least squares fitted to the first part, one
 channel at a time, with the last value subtracted and without an intercept. With an intercept it is a harder mark,
 which is printed next to it. Run python -m forecast.ett --only "7 channels" --horizons 720 from benchmarks/ for a part.
-ostinato is fitted to the first part as well. The figures of Informer are no useful mark,
+ostinato is fitted to the first part as well. The figures of Informer are not a useful mark,
 because repeating the last value beats them.
 """
 

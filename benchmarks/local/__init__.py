@@ -1,1 +1,1 @@
-"""Short series of two competitions with known answers: the local methods beside the peers."""
+"""Short series of two competitions with known answers: the local methods against the peers."""

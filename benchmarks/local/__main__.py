@@ -1,4 +1,4 @@
-"""The local methods beside the peers over six groups of short series with known answers.
+"""The local methods against the peers over six groups of short series with known answers.
 
 Run python -m local from benchmarks/. The peers' forecasts are read from --peers, where peers.py writes them. Each
 method is fitted to a whole group at once, and with --alone to 50 series of each group one at a time. With

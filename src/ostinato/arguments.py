@@ -29,7 +29,7 @@ def number(name: str, value: Any) -> float | int:
         An int for whole types, and otherwise a float. A float32 such as 99.9 becomes the float with the same digits.
 
     Raises:
-        ConfigError: The value is no number: a bool, a string, None, a list or an array with axes.
+        ConfigError: The value is not a number: a bool, a string, None, a list or an array with axes.
     """
     shape = getattr(value, "shape", None)
     if shape is not None and len(shape) == 0 and callable(getattr(value, "item", None)):
@@ -58,7 +58,7 @@ def whole(name: str, value: Any, least: int = 1, most: int = GREATEST, *, unit: 
         fix: The advice for a number that is out of range.
 
     Raises:
-        ConfigError: The value is no whole number, or out of range.
+        ConfigError: The value is not a whole number, or out of range.
     """
     given, words = number(name, value), _short(value)
     if isinstance(given, float):
@@ -94,7 +94,7 @@ def real(
         fix: The advice for a number that is out of range.
 
     Raises:
-        ConfigError: The value is no number, not finite, or out of range.
+        ConfigError: The value is not a number, not finite, or out of range.
     """
     given = float(number(name, value)) if not _huge(value) else math.inf
     low = f"above {above:g}" if above is not None else f"at least {least:g}" if least is not None else ""
@@ -131,7 +131,7 @@ def seed(value: Any) -> int:
     """Return a seed, from 0 to 2^63 - 1.
 
     Raises:
-        ConfigError: The value is no whole number, or out of range.
+        ConfigError: The value is not a whole number, or out of range.
     """
     return whole("seed", value, 0, fix="use a whole number from 0 to 9223372036854775807")
 
@@ -140,7 +140,7 @@ def horizon_count(value: Any) -> int:
     """Return a number of steps to forecast, from 1 to a million.
 
     Raises:
-        ConfigError: The value is no whole number, or out of range.
+        ConfigError: The value is not a whole number, or out of range.
     """
     return whole("horizon", value, most=1_000_000)
 
@@ -149,7 +149,7 @@ def thread_count(value: Any) -> int:
     """Return a number of threads, from 1 to 1024: torch ends the process if the system has no room for more.
 
     Raises:
-        ConfigError: The value is no whole number, or out of range.
+        ConfigError: The value is not a whole number, or out of range.
     """
     return whole("threads", value, most=1024, fix="use auto, or a number from 1 to the number of processors")
 
@@ -161,7 +161,7 @@ def training_numbers(options: Any) -> dict[str, float | int]:
         options: An object with these numbers as attributes.
 
     Raises:
-        ConfigError: A value is no number, or out of its range.
+        ConfigError: A value is not a number, or out of its range.
     """
     return {
         "dropout": real("dropout", options.dropout, least=0, below=1, fix="use a share such as 0.2"),
@@ -210,7 +210,7 @@ def seconds(name: str, value: Any, *, zero: bool = False) -> float:
         zero: Whether 0 is a time too, as for checkpoints that are written as often as possible.
 
     Raises:
-        ConfigError: The value is no time, or not positive and finite.
+        ConfigError: The value is not a time, or not positive and finite.
     """
     if isinstance(value, str):
         match = re.fullmatch(r"(\d+(?:\.\d+)?|\.\d+)\s*(s|sec|m|min|h|d)?", value.strip(), re.ASCII)

@@ -161,7 +161,7 @@ def _may_exceed(shape: Architecture, tensors: dict[str, Tensor]) -> bool:
     """Return whether the sizes of a model may ask for more weights than its file holds.
 
     Raises:
-        ValueError: A size is no whole number or is too small, or the sizes certainly ask for more than the file holds.
+        ValueError: A size is not a whole number or is too small, or the sizes need more numbers than the file has.
     """
     for name, least in _SIZES.items():
         size = getattr(shape, name)

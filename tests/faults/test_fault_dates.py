@@ -118,7 +118,7 @@ KINDS: dict[str, dict[str, Callable[[], str]]] = {
             name: partial(refused, HOURS.dt.strftime(f"%Y-%m-%d %H:%M {name}"), f"{name} may be")
             for name in SEVERAL
         },
-        "no zone": partial(refused, HOURS.dt.strftime("%Y-%m-%d %H:%M XYZ"), "no name of a zone"),
+        "no zone": partial(refused, HOURS.dt.strftime("%Y-%m-%d %H:%M XYZ"), "not the name of a zone"),
     },
     ".NET": {"UTC": partial(net, ""), "an offset": partial(net, "+0100"),
              "mixed": partial(refused, ["/Date(1704067200000)/", "/Date(1704067200000+0100)/"], "/Date(")},

@@ -214,8 +214,8 @@ ODD: dict[str, Callable[[], str]] = {
     "a cut last row": refused(f"ds,y\n{BODY}2024-01-0\n", "has 1 cell, expected 2", "line 6"),
     "two currencies": refused("ds,y\n2024-01-01,$5\n2024-01-02,€6\n2024-01-03,$7\n", "several units", "line 3"),
     "percent and none": refused("ds,y\n2024-01-01,5%\n2024-01-02,6\n2024-01-03,7%\n", "percent", "line 3"),
-    "points and commas in both roles": refused(
-        'ds,y\n2024-01-01,"1,234.5"\n2024-01-02,"1.234,5"\n2024-01-03,2.5\n', "both roles", "line 3"
+    "decimal points and decimal commas": refused(
+        'ds,y\n2024-01-01,"1,234.5"\n2024-01-02,"1.234,5"\n2024-01-03,2.5\n', "the decimal sign is a point", "line 3"
     ),
     **{
         f"a column {name} that is not read": refused(

@@ -292,7 +292,7 @@ ROWS: list[Row] = [
         [{"unique_id": key, "ds": f"2021-03-0{d}", "y": 19 + d} for d in (1, 2, 3) for key in ("a", 7)],
         by_id,
     ),
-    refused_line("an id that is no Unicode", {"unique_id": "\ud800", "y": 5}, "no valid Unicode"),
+    refused_line("an id that is no Unicode", {"unique_id": "\ud800", "y": 5}, "not valid Unicode"),
     refused_line("a list as an id", {"unique_id": [1], "y": 5}, "a string or a whole number, got [1]"),
     refused_line("null as an id", {"unique_id": None, "y": 5}, "a string or a whole number, got null"),
     refused_line("a time beyond 64 bits", {"ds": 2**63, "y": 5}, "too far from 0"),

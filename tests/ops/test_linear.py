@@ -25,7 +25,7 @@ from ostinato.ops.linear import native
 DTYPES = (torch.float32, torch.float64, torch.complex64, torch.complex128)
 dtypes = pytest.mark.parametrize("dtype", DTYPES, ids=lambda d: str(d).removeprefix("torch."))
 doubles = pytest.mark.parametrize("dtype", [torch.float64, torch.complex128], ids=["real", "complex"])
-#: by which a result of each type may be off the specification's in double precision, beside its size
+#: by which a result of each type may be off the specification's in double precision, relative to its size
 TOLERANCE = {torch.float32: 3e-6, torch.complex64: 3e-6, torch.float64: 1e-13, torch.complex128: 1e-13}
 
 

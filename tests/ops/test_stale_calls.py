@@ -1,4 +1,4 @@
-"""What a call keeps for the next one must never make it wrong: every change between two calls, beside torch.nn."""
+"""What a call keeps for the next one must never make it wrong: every change between two calls, against torch.nn."""
 
 from __future__ import annotations
 

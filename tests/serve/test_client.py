@@ -162,7 +162,7 @@ def test_every_other_route(client: Client, recorder: type[Recorder]) -> None:
 def test_an_answer_of_another_server_is_refused(client: Client, recorder: type[Recorder], answer: bytes) -> None:
     for call in (lambda: client.push("a", 1.0), client.streams):
         recorder.answers[:] = [(200, answer, {})]
-        with pytest.raises(ServerError, match="no ostinato serve"):
+        with pytest.raises(ServerError, match="not from ostinato serve"):
             call()
 
 

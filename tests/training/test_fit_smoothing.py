@@ -196,7 +196,7 @@ def test_a_given_season_decides_whether_auto_tries_smoothing() -> None:
 
 def test_a_season_that_is_too_long_for_smoothing_is_said() -> None:
     short = ostinato.read(np.zeros(SHORT))
-    assert "the season has 168 steps, and its longest has 60 steps" in smoothing_left_out(short, 168)
+    assert "the season has 168 steps, and it takes at most 60 steps" in smoothing_left_out(short, 168)
     for data, season in ((short, 60), (short, None), (monthly(SEASONAL + 1), 168), (monthly(SHORT, CHANNELS + 1), 168)):
         assert not smoothing_left_out(data, season)
     found = ostinato.fit(seasonal(60), season=168, budget=ostinato.Budget(steps=1))

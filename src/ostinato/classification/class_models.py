@@ -101,7 +101,7 @@ class ClassModels:
             folds: The number of the fold of each of these sequences.
             encoding: The encoding of all models.
             prior: P(class), (K,).
-            orders: The greatest orders to try beside that of the options.
+            orders: The greatest orders to try besides that of the options.
 
         Returns:
             These class models with the chosen order, their cross-fitted evidence, and notes.

@@ -32,7 +32,7 @@ from ostinato.training.vocabulary import in_vocabulary
 
 #: The parts of the training sequences that are left out in turn for the head.
 FOLDS = 5
-#: The greatest orders of the autoregressions of series that are tried beside the usual one.
+#: The greatest orders of the autoregressions of series that are tried besides the usual one.
 ORDERS = (0, 1)
 #: The fewest sequences of a class.
 FEWEST = 4

@@ -15,7 +15,7 @@ from ostinato.numbers import counted, shown
 if TYPE_CHECKING:
     import polars as pl
 
-#: The parameters that a backtest of a panel in parts uses, beside those of every command over such panels.
+#: The parameters that a backtest of a panel in parts uses, besides those of every command over such panels.
 _USED_IN_PARTS = (
     "model",
     "horizon",

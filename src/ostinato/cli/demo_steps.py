@@ -39,7 +39,7 @@ WALKS: Final[dict[str, tuple[Step, ...]]] = {
         Step(
             "Forecast the next six months, without a model file.",
             "forecast sales.csv --horizon 6 --level 80",
-            "Each row is a month: the forecast, and an interval that should hold the true value in 80 of 100 months.",
+            "Each row is a month: the forecast, and an interval that should contain its value in 80 of 100 months.",
         ),
         Step(
             "Check whether the forecast is better than repeating the last year.",
@@ -60,7 +60,7 @@ WALKS: Final[dict[str, tuple[Step, ...]]] = {
         ),
     ),
     "panel": (
-        Step("See what is in the file.", "inspect shops.csv", "The column unique_id tells the shops apart."),
+        Step("See what is in the file.", "inspect shops.csv", "The column unique_id names the shop of each row."),
         Step(
             "Forecast every shop with one command.",
             "forecast shops.csv --horizon 2 --level 80",
@@ -116,7 +116,7 @@ WALKS: Final[dict[str, tuple[Step, ...]]] = {
         ),
         Step(
             "Compress the file with the model.",
-            "compress text.ost three.txt -o three.ostc",
+            "compress text.ost three.txt -o three.osz",
             "The file has the size that score says. ostinato decompress restores the original bit for bit.",
             needs=_COMPRESS,
         ),
@@ -130,7 +130,7 @@ WALKS: Final[dict[str, tuple[Step, ...]]] = {
         Step(
             "Fit adaptive counts to the sentences.",
             "fit korean.txt --per-line --model counts -o korean.ost",
-            "The alphabet holds the characters of the file. An unseen character is possible, but improbable.",
+            "The alphabet is the characters of the file. An unseen character is possible, but improbable.",
         ),
         Step(
             "Score the same words in three orders: dog bites man, man bites dog, and no sentence.",
@@ -159,7 +159,7 @@ WALKS: Final[dict[str, tuple[Step, ...]]] = {
         ),
         Step(
             "Compress the sound without loss.",
-            "compress string.ost string.wav -o string.ostc",
+            "compress string.ost string.wav -o string.osz",
             "The file has the size that score says. ostinato decompress restores the original bit for bit.",
             needs=_COMPRESS,
         ),

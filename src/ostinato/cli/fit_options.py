@@ -38,7 +38,7 @@ def _without_window(request: FitRequest, direct: bool) -> FitRequest:
     """Return the request with the value of the earlier option --window in the option that the model uses.
 
     Raises:
-        ConfigError: The new option is given, too, or the value is no number of steps for a direct model.
+        ConfigError: The new option is given, too, or the value is not a number of steps for a direct model.
     """
     if request.window is None:
         return request

@@ -174,7 +174,7 @@ def _write(result: Forecast, output: Path | None, plot: Path | None, *, as_json:
 
         draw(result, plot)
         if (count := len(result.history) * len(result.history.channels)) > MOST:
-            screen.say(f"note: the picture shows the first {MOST} of {count:,} series; the table holds all")
+            screen.say(f"note: the picture shows the first {MOST} of {count:,} series; the table has all of them")
         _name("picture", plot, aside=as_json or not output)  # a table on standard output stays a table
 
 

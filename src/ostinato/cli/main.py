@@ -212,7 +212,7 @@ def main(arguments: list[str] | None = None) -> None:
 def _encode_everything(output: Any) -> None:
     """Let a stream take every character: in UTF-8, or with escapes where another encoding is asked for.
 
-    A locale such as C would stop at a name in Korean, and UTF-8 at a file name whose bytes are no text.
+    A locale such as C would stop at a name in Korean, and UTF-8 at a file name whose bytes are not text.
     """
     if not isinstance(output, io.TextIOWrapper):
         return

@@ -24,7 +24,7 @@ def opened(model: str | Path, data: str | None, *, mix: bool | None, **reading: 
     Raises:
         ConfigError: No data are given, and the model file does not name its training data.
         DataError: The data cannot be read, or the model gives no probability to a value.
-        ModelFileError: The file is no model, or the data do not suit it.
+        ModelFileError: The file is not a model, or the data do not suit it.
     """
     from ostinato.forecasting.inputs import as_sequences
     from ostinato.model_file import load_model

@@ -9,7 +9,7 @@ from typing import Any
 
 from ostinato.errors import ConfigError, OstinatoError
 
-#: The options of all commands that name a file to write, and those that name a file to read, beside the arguments.
+#: The options of all commands that name a file to write, and those that name a file to read, besides the arguments.
 WRITTEN, READ = ("output", "plot", "report", "onnx"), ("model", "reference", "future", "tokens")
 _written: list[Path] = []
 
@@ -19,7 +19,7 @@ def watch(parameters: dict[str, Any], arguments: Iterable[str]) -> None:
 
     Args:
         parameters: The parameters of the command by name.
-        arguments: The names of those that are no options. They are read.
+        arguments: The names of those that are not options. They are read.
 
     Raises:
         ConfigError: A file to write is one of the files to read, or two results are to be written to one file.

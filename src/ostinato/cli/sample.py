@@ -150,7 +150,7 @@ def _start(model: SequenceModel, prompt: str | None) -> str | SequenceSet | None
     data = as_sequences(model, prompt)
     if len(data) != 1:
         raise ConfigError(
-            f"a prompt is one sequence, and {prompt} holds {len(data):,}", fix="give a file with one sequence"
+            f"a prompt is one sequence, and {prompt} has {len(data):,}", fix="give a file with one sequence"
         )
     return data
 

@@ -25,7 +25,7 @@ class _Screen:
     Attributes:
         words: What the command is doing, such as "reading sales.csv".
         quiet: Whether results and errors alone are wanted.
-        rounded: Whether tables are read by a person although standard output is no terminal.
+        rounded: Whether tables are read by a person although standard output is not a terminal.
         machine: Whether a program reads standard output, so that an error must be JSON there too.
         changed: The time of the last output, in seconds.
         drawn: Whether the sign is on the screen.
@@ -118,7 +118,7 @@ def read_by_program(wanted: bool) -> None:
 
 @contextmanager
 def rounded() -> Iterator[None]:
-    """Print numbers for a person, although standard output is no terminal."""
+    """Print numbers for a person, although standard output is not a terminal."""
     before, _screen.rounded = _screen.rounded, True
     try:
         yield

@@ -33,12 +33,12 @@ _ENDINGS = ((b"RIFF", ".wav"), (b"fLaC", ".flac"), (b"OggS", ".ogg"), (b"FORM", 
 def streams(parameters: dict[str, Any], arguments: Iterable[str]) -> Iterator[None]:
     """Replace ``-`` and other pipes among the files of a command by files that it can read and write.
 
-    If standard output is one of the files to write, it holds nothing else: what the command prints beside it, such as
+    If standard output is one of the files to write, it holds nothing else: what else the command prints, such as
     the name of the file, goes to standard error.
 
     Args:
         parameters: The parameters of the command by name, which are changed.
-        arguments: The names of those that are no options. They are read.
+        arguments: The names of those that are not options. They are read.
 
     Raises:
         ConfigError: A file to write is standard output, where ``--json`` prints its document.
@@ -117,7 +117,7 @@ def _passes(source: Any) -> bool:
     if str(source) in _INPUTS:
         return True
     try:
-        mode = os.stat(source).st_mode  # noqa: PTH116 - an address of a database is no path
+        mode = os.stat(source).st_mode  # noqa: PTH116 - an address of a database is not a path
     except (OSError, ValueError):
         return False
     return stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode)

@@ -250,12 +250,12 @@ def _parsed(line: str, number: int) -> dict[str, Any]:
     try:
         row = json.loads(line, parse_constant=not_a_number, object_pairs_hook=once)
     except (ValueError, RecursionError) as error:
-        what = f"the line is no JSON: {json_words(error, placed=True)}"
+        what = f"the line is not JSON: {json_words(error, placed=True)}"
         raise DataError(
             what, where=f"line {number} of standard input: {line[:60]!r}", fix="write one object"
         ) from error
     if not isinstance(row, dict):
-        _refuse(f"the line is no JSON object: {line[:60]!r}", number, 'write {"ds": ..., "y": ...} on each line')
+        _refuse(f"the line is not a JSON object: {line[:60]!r}", number, 'write {"ds": ..., "y": ...} on each line')
     try:
         return flat(row)
     except ValueError as error:

@@ -41,7 +41,7 @@ def refuse_in_parts(ctx: typer.Context, used: Iterable[str], what: str, switch: 
 
     Args:
         ctx: The context of the command.
-        used: The names of the parameters that it uses, beside those of all commands over panels.
+        used: The names of the parameters that it uses, besides those of all commands over panels.
         what: What does not use it, such as "a score of a panel in parts".
         switch: The option that takes the panel in parts.
 

@@ -259,7 +259,7 @@ class Client:
         try:
             return read(json.loads(answer))
         except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
-            what = f"what answered is no ostinato serve: {answer[:40]!r}"
+            what = f"the answer is not from ostinato serve: {answer[:40]!r}"
             raise ServerError(what, 200, where=self._url, fix="check the address, and any proxy before it") from error
 
     def _call(

@@ -210,7 +210,7 @@ def _plain(data: Any, where: str) -> NDArray[Any]:
     try:
         x = np.asarray(data)
     except Exception as error:  # whatever the object raises when it is made an array
-        raise DataError("the array does not hold numbers", where=where, fix="for text, use kind='text'") from error
+        raise DataError("the array is not of numbers", where=where, fix="for text, use kind='text'") from error
     if x.dtype.names or x.dtype.kind == "V":
         raise DataError(
             f"the array has the type {x.dtype}", where=where, fix="give an array with named fields alone, not in a list"
@@ -226,7 +226,7 @@ def _from_tensor(data: Any, where: str) -> NDArray[Any]:
 
     x = data.detach()
     if x.is_complex():
-        raise DataError("the tensor holds complex numbers", where=where, fix="give real numbers: x.real, x.abs()")
+        raise DataError("the tensor is of complex numbers", where=where, fix="give real numbers: x.real, x.abs()")
     try:
         if x.layout != torch.strided:
             x = x.to_dense()

@@ -39,7 +39,7 @@ WANTED = (
 )
 #: The number of rows up to which values may rise by 1 from row to row by chance.
 _RISING = 20
-#: The names of columns in which other programs write row numbers; the first two are no names of anything else.
+#: The names of columns in which other programs write row numbers; the first two are not names of anything else.
 _NUMBERS = ("", "unnamed: 0", "rownames", "index", "column_1")
 
 

@@ -103,7 +103,7 @@ class Source:
     """What a corpus is made from.
 
     Attributes:
-        key: What names it, beside its content: paths, and how they are spelled.
+        key: What names it, besides its content: paths, and how they are spelled.
         marks: What changes when the content does, and is quick to look at: sizes and times.
         digest: Returns a digest of the content, in hexadecimal.
     """

@@ -215,7 +215,7 @@ def check_known(x: Array, rows: NDArray[np.int64], names: Sequence[str], series:
         raise DataError(
             f"the future covariate {names[c]!r} has a missing value",
             where=origin.at(int(rows[t]), series),
-            fix="give it a value at every step, or read the column with --past, which allows missing values",
+            fix="give it a value at every step, or read the column with --past-covariates, which allows missing values",
         )
 
 
@@ -247,7 +247,8 @@ def words_of(
             raise DataError(
                 f"the static covariate {name!r} {what}, expected one value for the whole series",
                 where=origin.at(int(rows[at]), series),
-                fix="give the same value in every row of the series, or read the column with --past or --known",
+                fix="give the same value in every row of the series, or read the column with --past-covariates or "
+                "--future-covariates",
             )
         out.append(words[0] if len(words) else "")
     return tuple(out)

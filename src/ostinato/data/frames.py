@@ -100,7 +100,7 @@ def clean(
     target: Sequence[str] = (),
     covariates: Sequence[str] = (),
 ) -> tuple[pl.DataFrame, Origin]:
-    """Return a table without rows that are no data, with words that are numbers as numbers, and its time in one column.
+    """Return a table of data rows alone, with words that are numbers as numbers, and its time in one column.
 
     Args:
         frame: The table.
@@ -108,7 +108,7 @@ def clean(
         id_col: The column of ids, if given; its words stay words.
         decimal: The decimal sign where the cells leave it open.
         time_col: The column of times, if given; times that are words, such as "20240131", stay words too.
-        target: The columns to model, if given; they are no parts of a time.
+        target: The columns to model, if given; they are not parts of a time.
         covariates: The covariates, if given; they may be parts of a time, and stay in the table.
 
     Returns:

@@ -41,7 +41,7 @@ def with_future(data: SequenceSet, source: Any) -> SequenceSet:
     if covariates is None or not covariates.columns.known:
         raise DataError(
             "rows of future steps are given, but the data have no future covariates",
-            fix="leave the future rows out, or name the columns of future covariates when fitting, with --known",
+            fix="leave the future rows out, or name the future covariates when fitting, with --future-covariates",
         )
     id_col, names = data.meta.get("id_col"), covariates.columns.known
     time_col = None if data.times is None else data.meta.get("time_col")

@@ -186,7 +186,7 @@ def restored(  # noqa: PLR0911 - one for each type
         name: The name of the column.
 
     Returns:
-        The ids, (N,): as words if one of them is no value of that type.
+        The ids, (N,): as words if one of them is not a value of that type.
     """
     series, dtype = pl.Series(name, words, dtype=pl.String), dtype_of(meta.get(META))
     if dtype == pl.String:

@@ -11,7 +11,7 @@ def loads(text: str) -> Any:
     """Return the value of a JSON text.
 
     Raises:
-        ValueError: The text is no JSON, or an object in it has a field twice, of which Python's parser takes the last.
+        ValueError: The text is not JSON, or an object in it has a field twice, of which Python's parser takes the last.
         RecursionError: Its arrays or objects are nested too deeply.
     """
     return json.loads(text, object_pairs_hook=_once)

@@ -148,7 +148,10 @@ def _of_objects(item: dict[str, Any], where: str) -> Layout | None:
     if len(outer) == 1 and not (same and scalar and len(inner) > 1):
         # one record with an object in it, such as {"room": {"temperature": 20.5}}
         return None
-    what = f"the file is one object of objects ({', '.join(outer[:_SHOWN])}), whose rows and columns cannot be told"
+    what = (
+        f"the file is one object of objects ({', '.join(outer[:_SHOWN])}), and whether each is a row or a column is "
+        "not clear"
+    )
     raise DataError(what, where=where, fix=_WRITE)
 
 

@@ -74,7 +74,7 @@ def decoded(blocks: Iterable[bytes], where: str) -> Iterator[str]:
 
 
 def _check_text(head: bytes, where: str) -> None:
-    """Raise DataError if a file is no text in UTF-8, by its first bytes."""
+    """Raise DataError if a file is not text in UTF-8, by its first bytes."""
     if head[:2] in (b"\xff\xfe", b"\xfe\xff") or head[:4] == b"\0\0\xfe\xff":
         what = "UTF-32" if head[:4] in (b"\xff\xfe\0\0", b"\0\0\xfe\xff") else "UTF-16"
         raise DataError(f"the file is {what}, expected UTF-8", where=where, fix="save the file as UTF-8")

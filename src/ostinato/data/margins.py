@@ -38,7 +38,7 @@ class Margins:
 
 
 def without_margins(text: str, skipped: int = 0) -> Margins:
-    """Set aside the lines above and below a table that are no part of it.
+    """Set aside the lines above and below a table that are not part of it.
 
     Args:
         text: The text of the file.

@@ -6,7 +6,7 @@ from typing import Any
 
 
 def flat(item: dict[str, Any]) -> dict[str, Any]:
-    """Return an object whose fields are no objects: a field of an object within it is named ``room.temperature``.
+    """Return an object whose fields are not objects: a field of an object within it is named ``room.temperature``.
 
     An object without fields stays as it is, so that its field is not lost.
 

@@ -28,7 +28,7 @@ def read_number(text: str) -> float:
         text: The text, with spaces around it or not.
 
     Raises:
-        ValueError: The text is no decimal number, or the number is infinite or larger than ``LARGEST``. The message
+        ValueError: The text is not a decimal number, or the number is infinite or larger than ``LARGEST``. The message
             says which.
     """
     word = text.strip(" \t\r\n")

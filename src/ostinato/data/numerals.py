@@ -49,7 +49,7 @@ class Numerals:
     """The numbers that a column of words holds.
 
     Attributes:
-        values: The numbers, (N,), with null for missing values and for cells that are no numbers.
+        values: The numbers, (N,), with null for missing values and for cells that are not numbers.
         bad: Whether each cell is neither a number nor missing, (N,).
         decimal: The decimal sign if the cells show one: "." or ","; None if they leave it open.
         reason: Why cells that look like numbers are not read, in words; empty if no cell looks so.
@@ -166,7 +166,7 @@ def _read(  # noqa: PLR0914 - each part of a number has a name
     if letters.count() and not digits.filter(letters.is_not_null()).str.contains(r"[.,]").any():
         ok &= letters.is_null()  # 3M may be three months
     if only_dot and only_comma:
-        reasons.append("its cells have points and commas in both roles")
+        reasons.append("in some of its cells the decimal sign is a point, and in others a comma")
     digits = digits.str.replace_all(r"[,' ]" if sign == "." else r"[.' ]", "").str.replace(",", ".", literal=True)
     minus = (parts["first"] == "-") | (parts["second"] == "-") | (parts["last"] == "-") | parts["open"].is_not_null()
     size = (digits + parts["exponent"].fill_null("")).cast(pl.Float64, strict=False)

@@ -1,4 +1,4 @@
-"""Words that order the rows of a table and are no times that can be read, such as "FY24 Q1", 2023/24 and "Week 12"."""
+"""Words that order the rows of a table and are not times that can be read, such as "FY24 Q1", 2023/24 and "Week 12"."""
 
 from __future__ import annotations
 
@@ -53,8 +53,8 @@ def refuse_lost_order(frame: pl.DataFrame, columns: list[str], id_col: str | Non
         keys = frame[id_col].cast(pl.String, strict=False).to_list() if id_col else [None] * len(words)
         if not _rises(words.to_list(), keys):
             raise DataError(
-                f"the words in column {name!r}, such as {column[0]!r}, cannot be read as times, and the rows are in "
-                "another order than they",
+                f"the words in column {name!r}, such as {column[0]!r}, cannot be read as times, and the rows are not "
+                "in their order",
                 where=where,
                 fix="write times as 2024-01-31; or sort the rows by time, and read them in their order with --time-col "
                 "none",

@@ -29,12 +29,12 @@ def joined(
     Args:
         frame: The table.
         origin: The origin of its rows.
-        taken: The columns of the ids and of the values, which are no parts of a time.
+        taken: The columns of the ids and of the values, which are not parts of a time.
         kept: The covariates, which stay in the table, also where they are parts of a time.
 
     Returns:
         The table, with the new column ``ds`` in front and without the parts, and its origin with a note on them; both
-        unchanged if the columns are no parts of a time.
+        unchanged if the columns are not parts of a time.
 
     Raises:
         DataError: The parts of a row are a day that does not exist, such as 30 February.
@@ -164,7 +164,7 @@ def _of_weeks(year: _Found, month: _Found | None, week: _Found, day: _Found | No
 
 
 def _check_weeks(years: pl.Series, weeks: pl.Series, origin: Origin) -> None:
-    """Raise DataError if weeks of ISO 8601 stand beside years of the calendar, which do not belong together.
+    """Raise DataError if weeks of ISO 8601 are given with years of the calendar, which do not belong together.
 
     Week 1 of 2025 begins on 30 December 2024. With the year of that day, it would be the week of 1 January 2024.
     It is seen where week 1 follows week 52 of one year while the rows before or after these two go on.
@@ -178,7 +178,7 @@ def _check_weeks(years: pl.Series, weeks: pl.Series, origin: Origin) -> None:
         if late.any() or early.any() or last:
             row = int(i) + (0 if early.any() else 1)
             raise DataError(
-                f"week {weeks[row]} stands beside the year {years[row]} of the calendar, expected the year of "
+                f"week {weeks[row]} is given with the year {years[row]} of the calendar, expected the year of "
                 f"ISO 8601, {years[row] + (1 if weeks[row] == 1 else -1)}",
                 where=origin.at(row),
                 fix="write the year to which most days of the week belong, or the date of its first day",

@@ -119,7 +119,7 @@ def _read(words: pl.Series, expression: str, unit: str) -> pl.Series:
     years = parts["y"].cast(pl.Int64)
     two = (parts["y"].str.len_chars() == 2).fill_null(value=False)
     if two.any():
-        # words of both kinds, and a century in doubt, are no column of times
+        # words of both kinds, and a century in doubt, are not a column of times
         whole = century(years.filter(two).to_numpy())
         if whole is None or int(two.sum()) < len(years) - years.null_count():
             return pl.Series([None] * len(words), dtype=pl.Datetime("us"))

@@ -52,7 +52,7 @@ def without_preamble(text: str, skipped: int) -> tuple[str, int, tuple[str, ...]
 def _comments(lines: list[str]) -> int:
     """Return the number of comments and blank lines above a table.
 
-    The last comment is no comment where it holds the names of the columns: a row of data follows it.
+    The last comment is not a comment where it holds the names of the columns: a row of data follows it.
     """
     count = next((i for i, line in enumerate(lines) if line.strip() and not line.lstrip().startswith("#")), 0)
     if not count or count >= _MOST:

@@ -42,7 +42,7 @@ def written(raw: bytes, where: str, ending: str, sheet: str | None = None) -> Wr
     if raw.startswith(sheets.MAGIC):
         return sheets.written(raw, where, sheet)
     if sheet is not None:
-        raise DataError("a sheet was named, but the file is no spreadsheet", where=where, fix="leave out --sheet")
+        raise DataError("a sheet was named, but the file is not a spreadsheet", where=where, fix="leave out --sheet")
     if ending in _JSON or looks_like_json(raw):
         records, notes = _records(decode(raw, where), where)
         return _of_records(list(records), where, notes)

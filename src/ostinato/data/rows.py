@@ -1,4 +1,4 @@
-"""A frame as people write it, made clean: rows that are no data are set aside, and words that are numbers are read."""
+"""A frame as people write it, made clean: rows that are not data are set aside, and words that are numbers are read."""
 
 from __future__ import annotations
 

@@ -207,14 +207,14 @@ def _frames(raw: bytes) -> tuple[_Decoded, int, bool]:
     """Return the samples of a file, how many frames the header does not count, and whether it counts none.
 
     Raises:
-        soundfile.LibsndfileError: The file is no sound, or is damaged.
+        soundfile.LibsndfileError: The file is not sound, or is damaged.
     """
     if (flac := flac_without_count(raw)) is not None:
         without, count = flac
         try:
             found = _blocks(without, _Forward)
         except soundfile.LibsndfileError:
-            # what follows the samples that are counted is no sound
+            # what follows the samples that are counted is not sound
             if not count:
                 raise
         else:

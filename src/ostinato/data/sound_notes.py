@@ -98,7 +98,7 @@ def _of_headers(paths: list[Path], recordings: list[Recording]) -> list[str]:
         several = _others(part, ", and those in")
         notes.append(
             f"the last {counted(part[0][1], 'byte')} of the samples of {part[0][0].name}{several} are left out: "
-            "they are no whole frame, which has a sample of each channel"
+            "they are not a whole frame, which has a sample of each channel"
         )
     if held := [(path, r) for path, r in zip(paths, recordings, strict=True) if r.unused]:
         several = _others(held, " and")

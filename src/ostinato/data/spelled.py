@@ -13,7 +13,7 @@ from ostinato.data.corpus import Source, blocks, kept
 from ostinato.data.sequences import SequenceSet
 from ostinato.data.spelling import Points, Spelling, spelling_of
 
-#: The end of a line between two characters that are no space.
+#: The end of a line between two characters that are not spaces.
 _PARAGRAPH = re.compile(r"(?<=\S)\n(?=\S)")
 #: The characters that are searched for such an end.
 FAR = 1 << 16
@@ -72,7 +72,7 @@ def characters(spelling: Spelling, points: Points) -> Iterator[str]:
 
 
 def in_paragraphs(texts: Iterable[str]) -> Iterator[str]:
-    r"""Yield a text that comes in parts in others: they end after a "\n" between two characters that are no space.
+    r"""Yield a text that comes in parts in others: they end after a "\n" between two characters that are not spaces.
 
     No piece of a byte-pair encoding goes on there. A text without such a place is cut every so often.
     """

@@ -102,15 +102,15 @@ def odd_zone(column: pl.Series, row: int) -> str | None:
 
 
 def odd_time(words: pl.Series) -> int | None:
-    """Return the number of the first cell that is no time in a column of words of which most are; None for others."""
+    """Return the number of the first cell that is not a time in a column where most are; None for other columns."""
     odd = _unread(words, None)
     return int(odd.arg_max() or 0) if 0 < 2 * int(odd.sum()) < len(words) else None
 
 
 def _unread(words: pl.Series, day_first: bool | None) -> pl.Series:
-    """Return whether each word is no time, by the form that reads the most of them.
+    """Return whether each word is not a time, by the form that reads the most of them.
 
-    Where some have a zone and others have none, the fewer are no times.
+    Where some have a zone and others have none, the fewer are not times.
     """
     odd = unlike(words)
     if odd is not None:

@@ -130,7 +130,7 @@ def from_column(
         words = [c for c in frame.columns if c != id_col and not holds_numbers(frame[c])]
         target = words if len(words) == 1 else []
     if len(target) != 1:
-        given = f"got {', '.join(target)}" if target else "found none or several"
+        given = f"got {', '.join(target)}" if target else "found none, or several"
         columns = ", ".join(frame.columns)
         raise DataError(
             f"text is read from one column of a table, {given}",

@@ -54,7 +54,7 @@ def time_of(frame: pl.DataFrame, columns: list[str], id_col: str | None) -> str 
         return whole
     texts = [c for c in columns if _are_words(frame[c]) and 2 * _with_digits(frame[c]) > frame[c].count()]
     told = (c for c in texts if c.lower() in MORE_TIMES or (says_when(c) and odd_time(frame[c].head(50)) is not None))
-    # words that are no times in such a column are an error that names them, and so are months with a year of two digits
+    # words that are not times in such a column are an error that names them; so are months with a year of two digits
     return next(told, None) or _months_and_years(frame, columns)
 
 
@@ -77,14 +77,14 @@ def uncertain_dates(frame: pl.DataFrame, columns: list[str]) -> list[str]:
         reason = uncertain(cells[0]) if cells and cells[0] is not None else None
         if reason and all(cell is not None and re.search(r"\d", cell) and uncertain(cell) for cell in cells):
             return [
-                f"column {c!r} is no time: if cells such as {cells[0]!r} are dates, {reason}; the rows are read as "
+                f"column {c!r} is not a time: if cells such as {cells[0]!r} are dates, {reason}; the rows are read as "
                 "steps in their order (write the whole year, or name the column of times with --time-col)"
             ]
     return []
 
 
 def _are_words(column: pl.Series) -> bool:
-    """Return whether a column holds words that are no numbers."""
+    """Return whether a column holds words that are not numbers."""
     return column.dtype == pl.String and bool(column.count()) and not as_numbers(column).most
 
 
@@ -93,7 +93,7 @@ def _with_digits(column: pl.Series) -> int:
 
 
 def _may_be_dates(column: pl.Series) -> bool:
-    """Return whether a column holds words that are no numbers, or has a type of times."""
+    """Return whether a column holds words that are not numbers, or has a type of times."""
     return column.dtype in (pl.Date, pl.Datetime) or _are_words(column)
 
 

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 #: English names of whole times, in the order in which a column is taken for the time.
 _WHOLE = ("ds", "date", "time", "timestamp", "datetime")
-#: Names of dates, and of times of other languages. The word data, a date in Italian and Portuguese, is no certain one.
+#: Names of dates, and of times of other languages. The word data, a date in Italian and Portuguese, is not certain.
 _DATES = ("datum", "fecha", "날짜", "일자", "日付", "日期")
 _MOMENTS = ("일시", "zeitpunkt", "zeitstempel")
 
@@ -37,7 +37,7 @@ PARTS = {
 #: The names of columns that are taken for the time by their name alone, in this order; the last three may be parts.
 TIMES = (*_WHOLE, "year", "month", "day")
 MAY_BE_PARTS = ("year", "month", "day")
-#: Further names of columns of times. Words in them that are no times lead to an error, because the rows may have
+#: Further names of columns of times. Words in them that are not times lead to an error, because the rows may have
 #: gaps or another order than that of time.
 MORE_TIMES = (*_DATES, *_MOMENTS, "quarter", "분기", "period", "week", "mois", "monat", "월")
 #: The names of columns of days, of the clock beside them, and of whole times, which need no parts beside them.

@@ -68,7 +68,7 @@ def why_not(cell: str) -> str | None:
     if name is None or name[3] in OFFSETS:
         return None
     meanings = SEVERAL.get(name[3])
-    return f"{name[3]} may be {meanings}" if meanings else f"{name[3]!r} is no name of a zone that means one offset"
+    return f"{name[3]} may be {meanings}" if meanings else f"{name[3]!r} is not the name of a zone with one offset"
 
 
 @lru_cache(maxsize=16)

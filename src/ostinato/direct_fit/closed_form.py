@@ -161,8 +161,9 @@ def telling(cut: dict[str, Windows], panel: Panel) -> dict[str, NDArray[np.bool_
 def _errors(crossed: Crossed, panel: Panel) -> tuple[Array, dict[str, Array], Array]:
     """Return the attributes typical, deviation and shape of a ClosedForm.
 
-    The errors are those of the bounded targets, as in the fit, so that one jump out of a quiet window is no measure of
-    anything else. What is typical comes from the windows that tell something, and each series counts by its vote.
+    The errors are those of the bounded targets, as in the fit, so that one jump out of a quiet window is not the
+    measure of all others. What is typical comes from the windows that tell something, and each series counts by its
+    vote.
     """
     told_rows = telling({k: w for k, (w, _) in crossed.items()}, panel)
     errors = {k: bounded(w.targets) - base for k, (w, base) in crossed.items()}

@@ -114,7 +114,7 @@ def fit_direct(
         *data.notes,
         f"season: {counted(season, 'step')}, {why}",
         record.verdict,
-        f"95 % intervals held {calibration.before:.1%} of the held-out values, and calibrated on half of them "
+        f"95 % intervals contained {calibration.before:.1%} of the held-out values, and calibrated on half of them "
         f"{calibration.after:.1%}",
         *dict.fromkeys(networks.placed),
         *refit_notes(kept.name, record.refitted),

@@ -46,7 +46,7 @@ class Choice:
             symbols: Whether the values are symbols. The bounds rank symbols, so numbers take none of them.
 
         Raises:
-            ConfigError: An option is no number, out of range, or given for numbers.
+            ConfigError: An option is not a number, out of range, or given for numbers.
         """
         temperature, top_p = sampling_options(temperature, top_p, symbols=symbols)
         top_k = None if top_k is None else whole("top_k", top_k, fix="use 1 or more, for example 40")

@@ -50,7 +50,7 @@ def sampling_options(temperature: Any, top_p: Any, *, symbols: bool) -> tuple[fl
         symbols: Whether the values are symbols; top_p ranks symbols, so for numbers it must be 1.
 
     Raises:
-        ConfigError: An option is no number or out of range, or top_p is below 1 for numbers.
+        ConfigError: An option is not a number or out of range, or top_p is below 1 for numbers.
     """
     advice = "use 0 for the likeliest value, 1 for the distribution itself"
     temperature = real("temperature", temperature, least=0, fix=advice)

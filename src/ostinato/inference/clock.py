@@ -50,8 +50,9 @@ class Clock:
         """Return a time as ``read_time`` does, by the zone and the order of day and month of the model.
 
         Raises:
-            DataError: The value is no time, a number where the model was fitted to dates, or names a zone where those
-                before it do not, or the other way round. If the model has a zone, a time without one is in that zone.
+            DataError: The value is not a time; or it is a number, and the model was fitted to dates; or it names a zone
+                and those before it do not, or the other way round. If the model has a zone, a time without one is in
+                that zone.
         """
         if self._zone is None and isinstance(value, str):
             self._check_zone(value, _ZONE.search(value) is not None)
@@ -177,7 +178,7 @@ def read_time(value: Any, zone: str | None = None, day_first: bool | None = None
         name: The name of the column, which may show that whole numbers are years or count from 1970.
 
     Raises:
-        DataError: The value is no time.
+        DataError: The value is not a time.
     """
     if isinstance(value, str):
         try:

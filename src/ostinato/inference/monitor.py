@@ -225,7 +225,7 @@ class Monitor:
         try:
             unique_id.encode()
         except UnicodeEncodeError as error:  # it could be neither printed nor saved
-            raise DataError("the id of the series is no valid Unicode", fix="correct the id") from error
+            raise DataError("the id of the series is not valid Unicode", fix="correct the id") from error
         start = np.zeros(0) if self.rule is None else self.rule.start()
         stream = Stream(self.model, unique_id, robust=self.robust, **self._learning)
         clock = Clock(self.model.description.source)

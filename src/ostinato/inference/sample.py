@@ -200,7 +200,7 @@ def _told(
 def _prompt(model: SequenceModel, prompt: str | SequenceSet | None) -> SequenceSet:
     """Return the sequence that samples continue."""
     if isinstance(prompt, SequenceSet):
-        # the sequence goes on, so its end is no event
+        # the sequence goes on, so its end is not an event
         return replace(as_sequences(model, prompt.take([0])), terminated=False)
     description, encoding = model.description, model.encoding
     if prompt is not None and not isinstance(prompt, str):

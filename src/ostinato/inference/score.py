@@ -172,7 +172,7 @@ class Scores(Shown):
             corpus: Anything that ``read`` takes as text, in which the units are counted. Not for symbols.
 
         Raises:
-            ConfigError: The data are no text, or the unit is unknown.
+            ConfigError: The data are not text, or the unit is unknown.
             DataError: The corpus cannot be read, or holds no unit.
         """
         from ostinato.inference.units import units

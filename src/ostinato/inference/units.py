@@ -64,7 +64,7 @@ def units(scores: Scores, by: str, corpus: Any = None) -> pl.DataFrame:
         marks at the ends do not matter, so that "cat." is counted with "Cat"; lines and sentences must be equal.
 
     Raises:
-        ConfigError: The data are no text, ``by`` is unknown, or symbols are to be counted in a corpus.
+        ConfigError: The data are not text, ``by`` is unknown, or symbols are to be counted in a corpus.
         DataError: The corpus cannot be read, or holds no unit.
     """
     import polars as pl

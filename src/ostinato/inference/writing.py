@@ -129,15 +129,17 @@ def stop_strings(stop: str | Sequence[str], *, symbols: bool) -> tuple[str, ...]
         DataError: One has half a character.
     """
     if not isinstance(stop, str | Sequence):
-        raise ConfigError(f"stop must be a string or several, got {stop!r}", fix="use such as '.'")
+        raise ConfigError(f"stop must be a string or several strings, got {stop!r}", fix="use a string such as '.'")
     strings = (stop,) if isinstance(stop, str) else tuple(stop)
     if strings and not symbols:
         raise ConfigError(f"stop ends a text, and the values are numbers, got {strings[0]!r}", fix="remove stop")
     for one in strings:
         if not isinstance(one, str):
-            raise ConfigError(f"a stop string must be a string, got {one!r}", fix="use such as '.'")
+            raise ConfigError(f"a stop string must be a string, got {one!r}", fix="use a string such as '.'")
         if not one:
-            raise ConfigError(f"a stop string must have at least 1 character, got {one!r}", fix="use such as '.'")
+            raise ConfigError(
+                f"a stop string must have at least 1 character, got {one!r}", fix="use a string such as '.'"
+            )
     return tuple(plain(one, "the stop string") for one in strings)
 
 

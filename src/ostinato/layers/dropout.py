@@ -26,7 +26,7 @@ class Dropout(nn.Module):
             first axis of the values is that of the steps.
 
     Raises:
-        ConfigError: The share is no number from 0 to 1.
+        ConfigError: The share is not a number from 0 to 1.
     """
 
     def __init__(self, share: float, *, locked: bool = False) -> None:

@@ -158,7 +158,7 @@ class Smoothing(Recurrence):
         season: The length m of the season in steps; 0 without one.
 
     Raises:
-        ValueError: The season is no whole number of steps, or too long for a covariance of all its steps.
+        ValueError: The season is not a whole number of steps, or too long for a covariance of all its steps.
 
     Attributes:
         smoothing: A buffer, alpha, beta, gamma and phi of each channel, (D, 4), float64.

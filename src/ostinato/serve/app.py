@@ -113,7 +113,7 @@ async def _refused(_: Request, error: Exception) -> Response:
 
 async def _unknown(_: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
-    what = "the route has another method" if error.status_code == 405 else "there is no such route"
+    what = "the route does not take this method" if error.status_code == 405 else "there is no such route"
     headers = dict(error.headers or {})
     return json_response({"error": Problem(what, fix="read /openapi.json")}, error.status_code, headers)
 

@@ -143,7 +143,7 @@ class Tokens:
         self._tokens: dict[str, Token] = {}
         self._use(read(path))
         if not self._tokens:
-            raise ConfigError("the file of tokens holds none", where=str(path), fix="make one: ostinato token NAME")
+            raise ConfigError("the file of tokens is empty", where=str(path), fix="make one: ostinato token NAME")
 
     def _use(self, kept: list[Kept]) -> None:
         """Go on with these tokens. One that stays as it is keeps what it has spent."""

@@ -70,7 +70,7 @@ class Batcher:
         access: The way to the store.
         applier: What applies pushes to the streams, and saves them.
         took: How long pushes take, from the queue to the answer.
-        companions: What runs beside the batches, from the start to the end.
+        companions: What runs at the same time as the batches, from the start to the end.
     """
 
     def __init__(self, streams: Streams, store: Store, *, resident: int = 200_000) -> None:

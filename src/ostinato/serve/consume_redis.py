@@ -26,7 +26,7 @@ SCHEMES: Final = ("redis", "rediss", "valkey", "valkeys")
 _MANY, _WAIT = 512, 1000
 #: An entry that a server took and did not acknowledge for so many milliseconds is given to another.
 _LOST = 30_000
-#: The seconds for a connection and for an answer, beside those that a server waits for events.
+#: The seconds for a connection and for an answer, besides those that a server waits for events.
 _PATIENCE = 5.0
 #: The seconds before events are tried again that the server had no room for, or whose store was gone.
 _PAUSE = 0.5

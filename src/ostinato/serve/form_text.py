@@ -113,7 +113,7 @@ class TextForm(StreamForm):
             if found is None:
                 return []
             spelling = found
-        # earlier releases wrote no mark, but a value that is no symbol is a number
+        # earlier releases wrote no mark, but a value that is not a symbol is a number
         if not (np.isfinite(values) & (values == np.rint(values)) & (values >= -1) & (values < 2**31)).all():
             return []
         # the end of a line is -1, and before that it was 10, which is a newline of characters and bytes

@@ -85,7 +85,7 @@ class Gate:
             await self._socket(scope, receive, send)
 
     async def _http(self, scope: Message, receive: Receive, send: Send) -> None:
-        # an id keeps its percent signs until the route reads it, so that a slash in it is no border
+        # an id keeps its percent signs until the route reads it, so that a slash in it is not a border
         scope["path"] = scope["raw_path"].decode("ascii", "replace")
         begun = False
 
@@ -188,7 +188,7 @@ class Gate:
             and scope["method"] in {"POST", "PUT"}
             and kind not in {b"application/json", b"application/octet-stream"}
         ):
-            raise RefusedError(415, "the body has another type than JSON", fix="send Content-Type: application/json")
+            raise RefusedError(415, "the body is not declared as JSON", fix="send Content-Type: application/json")
         if token is not None:
             token.spend(1)  # a request counts for one event, or for those that it brings; to read is work, too
         return b"".join(parts)

@@ -28,7 +28,7 @@ def check_id(unique_id: str, *, is_new: bool = True) -> str:
     try:
         size = len(unique_id.encode())
     except UnicodeEncodeError as error:
-        raise DataError("the id of the stream is no valid Unicode", fix="send UTF-8") from error
+        raise DataError("the id of the stream is not valid Unicode", fix="send UTF-8") from error
     if not 1 <= size <= LONGEST_ID:
         raise DataError(
             f"the id of the stream has {counted(size, 'byte')}, expected 1 to {LONGEST_ID}",

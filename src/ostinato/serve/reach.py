@@ -1,4 +1,4 @@
-"""The way to one stream for whatever is no push: the stream is brought into memory while no batch is on its way."""
+"""The way to one stream for whatever is not a push: the stream is brought into memory while no batch is on its way."""
 
 from __future__ import annotations
 

@@ -32,7 +32,7 @@ def decoded(kind: type[T], body: str | bytes, what: str = "body") -> T:
         what: What an error calls it.
 
     Raises:
-        DataError: It is no JSON, or not of the type.
+        DataError: It is not JSON, or not of the type.
     """
     decoder = _DECODERS.get(kind)
     if decoder is None:
@@ -79,7 +79,7 @@ def read_id(quoted: str, *, is_new: bool = True) -> str:
     try:
         return check_id(unquote_to_bytes(quoted).decode(), is_new=is_new)
     except UnicodeDecodeError as error:
-        raise DataError("the id of the stream is no UTF-8", fix="send UTF-8, percent-encoded") from error
+        raise DataError("the id of the stream is not UTF-8", fix="send UTF-8, percent-encoded") from error
 
 
 def check_query(query: str, names: Sequence[str], many: Sequence[str] = ()) -> None:
@@ -106,21 +106,21 @@ def whole_number(request: Request, name: str, default: int, low: int, high: int)
     """Return a whole number of the query.
 
     Raises:
-        DataError: It is no whole number between low and high.
+        DataError: It is not a whole number between low and high.
     """
     words = request.query_params.get(name)
     if words is None:
         return default
     if words.isascii() and words.isdigit() and len(words) < 20 and low <= int(words) <= high:
         return int(words)
-    raise DataError(f"{name}={words[:40]!r} is no whole number from {low} to {high}", fix="correct the query")
+    raise DataError(f"{name}={words[:40]!r} is not a whole number from {low} to {high}", fix="correct the query")
 
 
 def probabilities(request: Request) -> list[float]:
     """Return the probabilities p of the query.
 
     Raises:
-        DataError: One is no number between 0 and 1, or there are too many.
+        DataError: One is not a number between 0 and 1, or there are too many.
     """
     words = request.query_params.getlist("p")
     if len(words) > _MANY:

@@ -62,7 +62,7 @@ def json_response(answer: Any, status: int = 200, headers: dict[str, str] | None
 
 @final
 class Routes:
-    """What answers the requests that are no pushes.
+    """What answers the requests that are not pushes.
 
     Args:
         batcher: The way of pushes.

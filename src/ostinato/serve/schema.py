@@ -178,7 +178,7 @@ def numbers(row: Any) -> list[float | None]:
 
 
 def finite(array: Any) -> list[Any]:
-    """Return an array as lists for JSON, with null for what is no number."""
+    """Return an array as lists for JSON, with null for what is not a number."""
     rows: list[Any] = array.tolist()
     if np.isfinite(array).all():
         return rows

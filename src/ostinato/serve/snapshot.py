@@ -74,7 +74,7 @@ class Snapshot:
         """Return the snapshot of a record.
 
         Raises:
-            DataError: The bytes are no record, or one of a newer version.
+            DataError: The bytes are not a record, or one of a newer version.
         """
         if len(data) < _HEAD.size or data[:4] not in {NUMBERS, TEXT, UNMARKED}:
             raise DataError("the record of the stream cannot be read", fix="update ostinato")

@@ -147,13 +147,13 @@ def check_address(url: str) -> None:
     """Check that an address of Redis can be taken apart. It may hold a password, so that no error shows it.
 
     Raises:
-        ConfigError: It cannot, because its port is no number up to 65,535, or its host is half an address of IPv6.
+        ConfigError: It cannot, because its port is not a number up to 65,535, or its host is half an address of IPv6.
     """
     try:
         urlsplit(url).port  # noqa: B018 - computed when it is asked for
     except ValueError as error:
         raise ConfigError(
-            "the address of the store or of the events has a port or a host that is none",
+            "the address of the store or of the events has an invalid host or port",
             fix="write it as redis://:password@127.0.0.1:6379/0",
         ) from error
 

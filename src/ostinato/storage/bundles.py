@@ -37,7 +37,7 @@ def save_bundle(path: str | Path, tensors: dict[str, Tensor], document: dict[str
 
     whole = {"format_version": VERSION, "document": document}
     text = json.dumps(whole, sort_keys=True, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-    # a file name whose bytes are no text has lone surrogates, which these escapes of Python and JSON both write
+    # a file name whose bytes are not text has lone surrogates, which these escapes of Python and JSON both write
     text = text.encode(errors="backslashreplace").decode()
     # one entry of metadata: safetensors writes several in no fixed order, and equal models must give equal bytes
     body = pack({k: v.detach().contiguous().clone() for k, v in tensors.items()}, {FORMAT: text})

@@ -72,8 +72,8 @@ def fingerprint(
     """Return a hash of everything that the weights follow from, so that no other fit continues from a checkpoint.
 
     The steps of each part are in it, because another release may cut the same data in another way. So is the code that
-    computes the weights: its constants and the order of its steps are no options, and change between two commits of one
-    version.
+    computes the weights: its constants and the order of its steps are not options, and they may change between two
+    commits of one version.
 
     Args:
         data: The sequences of the fit.

@@ -150,7 +150,7 @@ def _precision(bf16: bool, names: tuple[str, ...]) -> list[str]:
     if not bf16:
         return []
     if not any(name in BACKBONES for name in names):
-        return ["precision bf16 has no use: no network is trained, and all else is computed on the CPU"]
+        return ["precision bf16 has no effect: no network is trained, and all else is computed on the CPU"]
     return ["products of the training were computed in bf16 where it ran on a card; all likelihoods are of float32"]
 
 

@@ -6,7 +6,7 @@ import hashlib
 from functools import cache
 from pathlib import Path
 
-#: What the weights follow from, beside the data and the options: folders and files of the package.
+#: What the weights follow from besides the data and the options: folders and files of the package.
 SOURCES = ("data", "emissions", "gradients", "layers", "ops", "training", "assemble.py", "model.py")
 
 

@@ -53,7 +53,7 @@ def smoothing_left_out(data: SequenceSet, season: int | None = None) -> str:
     if length <= LONGEST or int(observed_lengths(data).max(initial=0)) > SEASONAL:
         return ""
     return (
-        f"exponential smoothing was not tried: the season has {counted(length, 'step')}, and its longest has "
+        f"exponential smoothing was not tried: the season has {counted(length, 'step')}, and it takes at most "
         f"{counted(LONGEST, 'step')}"
     )
 

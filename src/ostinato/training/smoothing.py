@@ -110,7 +110,7 @@ def season_of(data: SequenceSet, season: int | None) -> tuple[int, str]:
         )
     m, why = season_length(data, season)
     if m > LONGEST:
-        longest = f"the longest of exponential smoothing has {counted(LONGEST, 'step')}"
+        longest = f"exponential smoothing takes at most {counted(LONGEST, 'step')}"
         return 0, f"the season of {counted(m, 'step')} {why} is left out: {longest}"
     return (m if m > 1 else 0), ""
 

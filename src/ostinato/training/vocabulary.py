@@ -37,7 +37,7 @@ def in_vocabulary(
         held_out: The held-out share, or a pattern of ids. Pieces are learned from the training part.
 
     Raises:
-        ConfigError: The data are no text.
+        ConfigError: The data are not text.
     """
     if vocabulary is None:
         return data, ()

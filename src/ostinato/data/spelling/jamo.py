@@ -34,7 +34,7 @@ class Jamo(Spelling):
 
     @property
     def possible(self) -> int:
-        """The characters that are no Hangul syllables."""
+        """The characters that are not Hangul syllables."""
         return super().possible - (_LAST - _FIRST + 1)
 
     def points(self, text: str) -> Points:

@@ -153,7 +153,7 @@ class LiveCounts(Live):
         self.last = last
         self._step.hold(state)
         self.state, (self._logs,) = self._step.state, self._step.logs
-        self._known = self._logs[1:]  # the unknown symbol, 0, is no character
+        self._known = self._logs[1:]  # the unknown symbol, 0, is not a character
 
     def take(self, values: Any) -> tuple[float, list[float]] | None:
         """Return the surprisal and the likeliest symbol; None if values are not one character of the alphabet."""

@@ -36,7 +36,7 @@ class Few:
     def of(model: SequenceModel) -> Few | None:
         """Return the steps of a model; None if it has no such form."""
         if model.description.traits.log_returns:
-            return None  # a return needs the price before, which is no part of the state
+            return None  # a return needs the price before, which is not part of the state
         found = live(model, "")
         if not isinstance(found, LiveValues):
             return None

@@ -156,7 +156,7 @@ class Rows:
         quantiles = torch.zeros(len(p), *shape, dtype=torch.float64)
         state = tuple(s.clone() for s in state)
         done, width = 0, 1
-        # windows that double in width: a long sequence costs few calls, and a short one beside it few idle steps
+        # windows that double in width: a long sequence costs few calls, and a short one in its batch few idle steps
         while len(rows := np.flatnonzero(lengths > done)):
             left, at = np.minimum(lengths[rows] - done, width), torch.from_numpy(rows)
             steps = np.arange(left.max())[:, None]

@@ -43,7 +43,7 @@ class LiveSymbols(LiveCells):
         if self._embedding is not None:
             self._input[:] = self._embedding[self._before[0]]
         logits = self._params()[0]
-        top = int(logits[1:].argmax()) + 1  # the unknown symbol, 0, is no character
+        top = int(logits[1:].argmax()) + 1  # the unknown symbol, 0, is not a character
         high = float(logits[top])
         nats = high + math.log(float(np.exp(logits - high).sum(dtype=np.float64))) - float(logits[symbol])
         if symbol == self._end:

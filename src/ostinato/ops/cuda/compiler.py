@@ -1,4 +1,4 @@
-"""NVRTC, the compiler that torch's CUDA wheels bring: from the sources beside this file to a binary for one card."""
+"""NVRTC, the compiler that torch's CUDA wheels bring: from the sources in this folder to a binary for one card."""
 
 from __future__ import annotations
 
