@@ -257,8 +257,8 @@ NB_MODULE(_engine, m) {
     });
     m.def("force_grid", force_grid);
     m.def("use_openmp", [](Address parallel, Address rank, Address size, Address most, Address inside, bool watched) {
-        const auto asks = [](Address f) { return reinterpret_cast<int (*)()>(f); };
-        use_openmp({reinterpret_cast<decltype(OpenMp::parallel)>(parallel), asks(rank), asks(size), asks(most), asks(inside), watched});
+        const auto query = [](Address f) { return reinterpret_cast<int (*)()>(f); };
+        use_openmp({reinterpret_cast<decltype(OpenMp::parallel)>(parallel), query(rank), query(size), query(most), query(inside), watched});
     }, nb::arg("parallel"), nb::arg("rank"), nb::arg("size"), nb::arg("most"), nb::arg("inside"), nb::arg("watched"));
     m.def("has_openmp", [](int count) { return openmp_with(count) != nullptr; });
     m.def("peak", [](Index loops) { return set_in_use().peak(loops); });

@@ -369,8 +369,8 @@ struct Counts {
         }
     }
 
-    // Returns the log probability that the symbol was asserted with.
-    double asserted(int64_t symbol) {
+    // Returns the log probability that was predicted for the symbol.
+    double log_prob(int64_t symbol) {
         double nats = 0;
         seen_group = -1;
         Seen s;
@@ -385,7 +385,7 @@ struct Counts {
     void learn(int64_t symbol) {
         const float steps = float(row.path[12]) / kCooling, fallen = kFirst / (1.0f + steps);
         const float rate = fallen > kLater ? fallen : kLater;
-        seen_group = -1;  // of what was looked at to assert
+        seen_group = -1;  // what was looked at for the prediction counts no more
         if (tree.begins) widen(symbol);
         Seen s;
         for (int i = tree.start[symbol]; i < tree.start[symbol + 1]; ++i) {
@@ -471,7 +471,7 @@ void counts_unroll(const Tree& tree, int64_t slots, const Row& row, const Steps&
         const int64_t symbol = steps.x[t * steps.stride];
         const bool real = symbol >= 0 && symbol < tree.symbols;
         const bool known = real && row.path[11];
-        if (steps.nats) steps.nats[t * steps.stride] = known ? counts.asserted(symbol) : 0.0;
+        if (steps.nats) steps.nats[t * steps.stride] = known ? counts.log_prob(symbol) : 0.0;
         if (known && row.rate[0] != 0.0f) counts.learn(symbol);
         counts.push(symbol);
         if (row.given) {

@@ -35,7 +35,7 @@ struct Tree {
 struct Row {
     float* rate;         // (2): whether it learns; the least rate at which a decision forgets
     int64_t* path;       // (16): the last 8 symbols + 1, the word so far, two words before, whether the next symbol was
-                         // asserted, the steps learned; (26) in the second form, which goes on with the 8 symbols before
+                         // predicted, the steps learned; (26) in the second form, which goes on with the 8 symbols before
                          // those, the character so far, three before it, and the symbols of the word so far
     float* given;        // (V - 1): the log odds of the network for the next symbol; null without one
     uint32_t* slots;     // (S, 8)
@@ -53,7 +53,7 @@ struct Steps {
     const int64_t* x;        // the symbol before each step: V at a start
     const float* network;    // (T, ., V): log probabilities of the network, or null
     float* out;              // (T, ., V): the log probabilities of the next symbols, or null
-    double* nats;            // (T, .): the log probability that the symbol before had been asserted with, or null
+    double* nats;            // (T, .): the log probability that was predicted for the symbol before, or null
 };
 
 void counts_unroll(const Tree& tree, int64_t slots, const Row& row, const Steps& steps);

@@ -153,23 +153,23 @@ class Pass {
     }
 
     bool changed() const { return nb::cast<Index>(y.attr(*torch().version)) != 0; }
-    bool knows(nb::tuple tensors) const {
+    bool same_tensors(nb::tuple tensors) const {
         for (int i = 0; i < layer.count; ++i)
             if (!look_at(tensors[i]).same(layer.tensors[i])) return false;
         return true;
     }
-    bool fits(nb::tuple tensors) const {
+    bool same_forms(nb::tuple tensors) const {
         for (int i = 0; i < layer.count; ++i)
             if (!look_at(tensors[i]).same_form(layer.tensors[i])) return false;
         return true;
     }
 
-    // Returns the gradients of the tensors, and None for the argument after them. Returns None if a form is another one, the
-    // saved numbers have been used or y was changed; and, if `asks`, unless the thread and the gradients are plain and the tensors lie
-    // where they lay when they passed the gate. Python checks the others.
-    nb::object backward(nb::tuple tensors, nb::tuple arrived, nb::tuple needed, bool asks) {
+    // Returns the gradients of the tensors, and None for the argument after them. Returns None if a tensor has another form,
+    // the saved numbers have been used or y was changed. If `checks`, also returns None unless the thread and the gradients
+    // are plain and the tensors are those that passed the gate in forward; without it, Python has checked that.
+    nb::object backward(nb::tuple tensors, nb::tuple arrived, nb::tuple needed, bool checks) {
         if (!saved_[0] || changed()) return nb::none();
-        if (asks) {
+        if (checks) {
             if ((*torch().grad)().ptr() != Py_False || !plain_thread(false)) return nb::none();
             for (nb::handle each : arrived)
                 if (!plain(each)) return nb::none();
@@ -178,7 +178,7 @@ class Pass {
         nb::object held[most + 3];
         for (int i = 0; i < layer.count; ++i) {
             t[i] = look_at(tensors[i]);
-            if (asks ? !t[i].same(layer.tensors[i]) : !t[i].same_form(layer.tensors[i])) return nb::none();
+            if (checks ? !t[i].same(layer.tensors[i]) : !t[i].same_form(layer.tensors[i])) return nb::none();
             plain[i] = t[i].contiguous() ? t[i] : straightened(tensors[i], held[i]);
         }
         return layer.kind == Seen::float32 ? gradients<float>(tensors, t, plain, held + most, arrived, needed)
@@ -235,8 +235,8 @@ class Pass {
     std::optional<Buffer> saved_[2];
 };
 
-// Every look at a tensor of torch needs the names of torch.
-void know_torch() {
+// Raises unless use_torch was called: every look at a tensor needs the names that it looks up.
+void require_torch() {
     if (!torch().grad)
         throw std::runtime_error("the engine does not know torch yet: call use_torch, as ostinato.ops.engine.layer does at import");
 }
@@ -244,7 +244,7 @@ void know_torch() {
 // Runs a layer of the form (cell, (lengths, base, column), (reverse of each direction)).
 // Returns y, h_n, c_n and the pass, which is None unless numbers are saved; or None if the kernels cannot take a tensor.
 nb::object forward(nb::tuple form, nb::tuple tensors, int threads, bool save) {
-    know_torch();
+    require_torch();
     const std::string cell = nb::cast<std::string>(form[0]);
     const nb::tuple layout = nb::cast<nb::tuple>(form[1]), reverse = nb::cast<nb::tuple>(form[2]);
     Seen names[3], t[most];
@@ -273,7 +273,7 @@ nb::object forward(nb::tuple form, nb::tuple tensors, int threads, bool save) {
 
 // Returns 0 unless kernels may take the addresses of these tensors, 2 if autograd must see the call, else 1.
 int gate(nb::tuple tensors, nb::tuple layout) {
-    know_torch();
+    require_torch();
     bool saves = false;
     if ((*torch().grad)().ptr() == Py_True)
         for (nb::handle t : tensors)
@@ -326,8 +326,8 @@ void bind_layer(nb::module_& m) {
     m.def("layer_forward", forward);
     nb::class_<Pass>(m, "Pass")
         .def_prop_ro("form", [](const Pass& p) { return p.form; })
-        .def("knows", &Pass::knows)
-        .def("fits", &Pass::fits)
+        .def("same_tensors", &Pass::same_tensors)
+        .def("same_forms", &Pass::same_forms)
         .def("backward", &Pass::backward);
 }
 

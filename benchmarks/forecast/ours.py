@@ -12,8 +12,8 @@ from forecast.cases import Case
 from forecast.files import Said
 from ostinato.data.read import read
 from ostinato.data.sequences import SequenceSet
+from ostinato.dispatch.fit import fit
 from ostinato.fits.budget import Budget
-from ostinato.fitting import fit
 from ostinato.inference.forecast import forecast
 
 

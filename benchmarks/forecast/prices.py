@@ -18,9 +18,9 @@ import polars as pl
 from scipy import stats
 
 from ostinato.data.read import read
+from ostinato.dispatch.fit import fit
 from ostinato.evaluation.calibration import calibrate
 from ostinato.fits.budget import Budget
-from ostinato.fitting import fit
 from ostinato.inference.score import score
 from ostinato.model import SequenceModel
 from ostinato.shapes import Array

@@ -23,8 +23,8 @@ from ostinato.data.read import read
 from ostinato.direct.model import DirectModel
 from ostinato.direct.windows import channels
 from ostinato.direct_fit.fit import fit_direct
+from ostinato.dispatch.fit import fit
 from ostinato.fits.budget import Budget
-from ostinato.fitting import fit
 from ostinato.inference.forecast import forecast
 from ostinato.shapes import Array
 

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from ostinato.diagnosis.result import Diagnosis as Diagnosis
     from ostinato.direct.model import DirectModel as DirectModel
     from ostinato.direct_fit.options import DirectOptions as DirectOptions
+    from ostinato.dispatch.fit import fit as fit
+    from ostinato.dispatch.forecast import forecast as forecast
     from ostinato.errors import ConfigError as ConfigError
     from ostinato.errors import DataError as DataError
     from ostinato.errors import LostError as LostError
@@ -45,9 +47,7 @@ if TYPE_CHECKING:
     from ostinato.fits.budget import Budget as Budget
     from ostinato.fits.progress import TrainingProgress as TrainingProgress
     from ostinato.fits.result import Fit as Fit
-    from ostinato.fitting import fit as fit
     from ostinato.forecasting.table import Forecast as Forecast
-    from ostinato.forecasts import forecast as forecast
     from ostinato.gradients.methods import AdaptiveBPTT as AdaptiveBPTT
     from ostinato.gradients.methods import CheckpointedBPTT as CheckpointedBPTT
     from ostinato.gradients.methods import FullBPTT as FullBPTT
@@ -125,10 +125,10 @@ _HOMES = {
     "describe_model": "inference.describe",
     "diagnose": "diagnosis.diagnose",
     "export_onnx": "export.build",
-    "fit": "fitting",
+    "fit": "dispatch.fit",
     "fit_ar": "layers.autoregression",
     "fit_classifier": "classification.fit",
-    "forecast": "forecasts",
+    "forecast": "dispatch.forecast",
     "load_classifier": "classification.model",
     "load_model": "model_file",
     "read": "data.read",

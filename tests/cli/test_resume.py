@@ -16,9 +16,9 @@ import pytest
 import torch
 
 from ostinato.data.sequences import SequenceSet
+from ostinato.dispatch.fit import fit
 from ostinato.errors import ConfigError
 from ostinato.fits.budget import Budget
-from ostinato.fitting import fit
 from ostinato.storage import load_bundle
 from zoo import rungs
 

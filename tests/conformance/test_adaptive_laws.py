@@ -185,7 +185,7 @@ def test_it_learns_what_repeats(implementation: str) -> None:
 @every
 @network
 @learning
-def test_what_is_settled_is_what_was_asserted(implementation: str, network: bool, learns: bool) -> None:
+def test_what_is_settled_is_what_was_predicted(implementation: str, network: bool, learns: bool) -> None:
     r = counts(implementation, network=network)
     x = inputs(r, rows=1)
     h, expected = r.unroll(x, start(r, 1, learns=learns))
@@ -193,6 +193,6 @@ def test_what_is_settled_is_what_was_asserted(implementation: str, network: bool
     symbols = x[..., 0].long()
     nats = r.settle_(symbols, state, x[..., 1:] if network else None)
     real = symbols[1:, 0] < V
-    asserted = h[:-1, 0].gather(1, symbols[1:].clamp(max=V - 1))[:, 0]
-    torch.testing.assert_close(nats[1:, 0][real].float(), asserted[real], rtol=1e-5, atol=1e-5)
+    predicted = h[:-1, 0].gather(1, symbols[1:].clamp(max=V - 1))[:, 0]
+    torch.testing.assert_close(nats[1:, 0][real].float(), predicted[real], rtol=1e-5, atol=1e-5)
     same(state, expected)

@@ -12,8 +12,8 @@ from ostinato.data.batching import aligned, pieces, whole
 from ostinato.data.encoding import fit_encoding
 from ostinato.data.sequences import SequenceSet
 from ostinato.data.split import split
+from ostinato.dispatch.fit import fit
 from ostinato.fits.budget import Budget
-from ostinato.fitting import fit
 from ostinato.kinds import Kind
 from ostinato.model import SequenceModel
 from ostinato.training.build import build

@@ -11,8 +11,8 @@ import polars as pl
 import pytest
 
 from ostinato.data.read import read
+from ostinato.dispatch.fit import fit
 from ostinato.errors import DataError
-from ostinato.fitting import fit
 from ostinato.inference.forecast import forecast
 from ostinato.model_file import load_model, save_model
 

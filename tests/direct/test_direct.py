@@ -14,11 +14,11 @@ import pytest
 import ostinato
 from ostinato.data.read import read
 from ostinato.data.sequences import SequenceSet
+from ostinato.dispatch.fit import fit as fit_any
 from ostinato.emissions.quantiles import MEDIAN
 from ostinato.errors import ConfigError, DataError
 from ostinato.fits.budget import Budget
 from ostinato.fits.result import Fit
-from ostinato.fitting import fit as fit_any
 from ostinato.inference.forecast import forecast
 from ostinato.model_file import load_model, save_model
 from ostinato.shapes import Array

@@ -12,13 +12,13 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from ostinato.data.sequences import SequenceSet
+from ostinato.dispatch.fit import fit
 from ostinato.emissions.conditional import Conditional
 from ostinato.emissions.coupling import Coupling, StepCoupling
 from ostinato.emissions.emission import Support
 from ostinato.emissions.logistic_mixture import LogisticMixture
 from ostinato.emissions.normal import Normal
 from ostinato.fits.budget import Budget
-from ostinato.fitting import fit
 from ostinato.inference.sample import sample
 from ostinato.inference.score import score
 from ostinato.model import SequenceModel

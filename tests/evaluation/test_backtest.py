@@ -15,6 +15,7 @@ import pytest
 
 from ostinato.data.read import read
 from ostinato.data.sequences import SequenceSet
+from ostinato.dispatch.fit import fit
 from ostinato.emissions.quantiles import pinball
 from ostinato.errors import ConfigError, DataError
 from ostinato.evaluation import auto, metrics
@@ -22,7 +23,6 @@ from ostinato.evaluation.backtest import Backtest, cross_validation
 from ostinato.evaluation.baselines import BASELINES
 from ostinato.evaluation.windows import LEAST, BacktestPlan
 from ostinato.fits.budget import Budget
-from ostinato.fitting import fit
 from ostinato.inference.ahead import steps_ahead
 from ostinato.inference.forecast import forecast
 from ostinato.inference.score import score

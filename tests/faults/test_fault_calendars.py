@@ -25,8 +25,8 @@ from ostinato.data.append import update
 from ostinato.data.read import read
 from ostinato.data.seasons import season_length
 from ostinato.data.sequences import SequenceSet
+from ostinato.dispatch.fit import fit
 from ostinato.errors import DataError
-from ostinato.fitting import fit
 from ostinato.inference.forecast import forecast
 
 AHEAD = 6

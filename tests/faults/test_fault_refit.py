@@ -15,9 +15,9 @@ from ostinato.data.alphabet import Alphabet
 from ostinato.data.read import read
 from ostinato.data.sequences import SequenceSet
 from ostinato.data.split import split
+from ostinato.dispatch.fit import fit
 from ostinato.evaluation.baselines import local_ar
 from ostinato.fits.budget import Budget
-from ostinato.fitting import fit
 from ostinato.inference.forecast import forecast
 from ostinato.layers.front import InnovationFront, SymbolFront
 from ostinato.model import SequenceModel

@@ -25,9 +25,9 @@ from rows import Row
 
 from ostinato.data.read import read
 from ostinato.data.sequences import SequenceSet
+from ostinato.dispatch.fit import fit
 from ostinato.errors import DataError
 from ostinato.evaluation.backtest import cross_validation
-from ostinato.fitting import fit
 from ostinato.inference.forecast import forecast
 from ostinato.inference.score import score
 from ostinato.model_file import load_model, save_model

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from ostinato.dispatch.fit import fit
 from ostinato.fits.budget import Budget
-from ostinato.fitting import fit
 from ostinato.inference.describe import describe_model
 from ostinato.layers.build import BARE
 from zoo import PAIRS, fitted, made, rungs

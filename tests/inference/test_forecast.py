@@ -13,9 +13,9 @@ from statsmodels.tsa.ar_model import AutoReg
 
 from ostinato.data.read import read
 from ostinato.data.sequences import SequenceSet
+from ostinato.dispatch.fit import fit
 from ostinato.emissions.emission import Support
 from ostinato.errors import ConfigError, ModelFileError
-from ostinato.fitting import fit
 from ostinato.inference.forecast import forecast
 from ostinato.inference.rollout import state_after
 from ostinato.model import SequenceModel

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from ostinato.data.read import read
-from ostinato.fitting import fit
+from ostinato.dispatch.fit import fit
 from ostinato.inference.score import score
 from ostinato.layers.volatility import Volatility, fit_volatility
 

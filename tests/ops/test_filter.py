@@ -104,7 +104,7 @@ def test_a_frozen_row_learns_nothing() -> None:
             assert (memory[1, 0, part] != before[1, 0, part]).any()
 
 
-def test_nothing_of_a_step_is_asserted_after_it_was_seen() -> None:
+def test_a_step_is_predicted_before_it_is_seen() -> None:
     f, x = form(2), values(2)
     other = x.copy()
     other[60:] += 5

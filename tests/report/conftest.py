@@ -9,9 +9,9 @@ import pytest
 
 from hostile import HOSTILE, KINDS
 from ostinato.data.sequences import SequenceSet
+from ostinato.dispatch.fit import fit
 from ostinato.fits.budget import Budget
 from ostinato.fits.result import Fit
-from ostinato.fitting import fit
 from ostinato.report.page import write_report
 
 

@@ -11,9 +11,9 @@ import torch
 from ostinato.data.batching import whole
 from ostinato.data.encoding import fit_encoding
 from ostinato.data.split import split
+from ostinato.dispatch.fit import fit
 from ostinato.fits.budget import Budget
 from ostinato.fits.result import Fit
-from ostinato.fitting import fit
 from ostinato.gradients.methods import CheckpointedBPTT, FullBPTT, Method
 from ostinato.training.build import build
 from ostinato.training.closed_form import closed_form

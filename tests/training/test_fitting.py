@@ -11,12 +11,12 @@ import pytest
 
 import ostinato
 from ostinato.direct_fit.options import ALIASES, DirectOptions
+from ostinato.dispatch.fit import fields_for, fit
 from ostinato.errors import ConfigError
 from ostinato.fits.budget import Budget
 from ostinato.fits.fields import DirectFields, LadderFields
 from ostinato.fits.progress import TrainingProgress
 from ostinato.fits.result import Fit
-from ostinato.fitting import fields_for, fit
 from ostinato.gradients.methods import CheckpointedBPTT
 from ostinato.inference.describe import verdict
 from ostinato.record import DirectRecord, DirectRung, LadderRecord, Rung

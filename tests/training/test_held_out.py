@@ -9,8 +9,8 @@ import pytest
 
 from ostinato.data.sequences import SequenceSet
 from ostinato.data.split import split
+from ostinato.dispatch.fit import fit
 from ostinato.fits.budget import Budget
-from ostinato.fitting import fit
 from ostinato.gradients.methods import TruncatedBPTT
 from ostinato.inference.score import score
 from ostinato.training.build import build

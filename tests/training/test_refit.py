@@ -15,10 +15,10 @@ from ostinato.data.read import read
 from ostinato.data.sequences import SequenceSet
 from ostinato.data.split import split
 from ostinato.diagnosis.diagnose import diagnose
+from ostinato.dispatch.fit import fit
 from ostinato.evaluation.backtest import cross_validation
 from ostinato.fits.budget import Budget
 from ostinato.fits.progress import TrainingProgress
-from ostinato.fitting import fit
 from ostinato.gradients.methods import FullBPTT, Method, TruncatedBPTT
 from ostinato.inference.score import score
 from ostinato.model import SequenceModel

@@ -11,9 +11,9 @@ import torch
 from ostinato.data.encoding import fit_encoding
 from ostinato.data.sequences import SequenceSet
 from ostinato.data.split import split
+from ostinato.dispatch.fit import fit
 from ostinato.fits.budget import Budget
 from ostinato.fits.progress import TrainingProgress
-from ostinato.fitting import fit
 from ostinato.gradients.methods import AdaptiveBPTT
 from ostinato.layers.rnn import RNN
 from ostinato.model import SequenceModel

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from ostinato.cli.fit_request import FitRequest
     from ostinato.cli.progress import LadderDisplay
     from ostinato.data.sequences import SequenceSet
+    from ostinato.dispatch.fit import FitFields
     from ostinato.fits.result import Fit
-    from ostinato.fitting import FitFields
     from ostinato.scale.cluster import Cluster
 
 
@@ -34,7 +34,7 @@ def run(request: FitRequest, *, as_json: bool = False) -> None:
     from ostinato.cli.render import answer
     from ostinato.data.database import without_password
     from ostinato.data.read import read
-    from ostinato.fitting import is_direct
+    from ostinato.dispatch.fit import is_direct
     from ostinato.inference.describe import verdict
     from ostinato.model_file import save_model
     from ostinato.training.workers import restarts, started
@@ -91,7 +91,7 @@ def _fit(request: FitRequest, sequences: SequenceSet, folder: Path | None, displ
         folder: The folder of the checkpoint; None for a direct fit, which has no checkpoint.
         display: The progress bar.
     """
-    from ostinato.fitting import fit
+    from ostinato.dispatch.fit import fit
 
     if folder is not None and request.search:
         return _search(request, request.search, sequences, folder, display)

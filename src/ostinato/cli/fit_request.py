@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 if TYPE_CHECKING:
+    from ostinato.dispatch.fit import FitFields
     from ostinato.fits.budget import Budget
-    from ostinato.fitting import FitFields
     from ostinato.scale.cluster import Cluster
     from ostinato.threads import Threads
 

@@ -109,7 +109,7 @@ class Method(Source):
     def forecast(self, given: ForecastOptions) -> Forecast:
         """Read the data, forecast them, and print the notes."""
         from ostinato.data.read import read
-        from ostinato.forecasts import forecast
+        from ostinato.dispatch.forecast import forecast
 
         source = self.given_data()
         screen.doing(f"reading {source}")

@@ -11,6 +11,7 @@ import numpy as np
 
 from ostinato.choices import unknown
 from ostinato.data.sequences import SequenceSet
+from ostinato.dispatch.fit import fields_for, fit
 from ostinato.errors import DataError
 from ostinato.evaluation.fitted import Fitted, Quantiles, fitted
 from ostinato.evaluation.forecasters import Baseline, Forecaster, baselines
@@ -18,7 +19,6 @@ from ostinato.evaluation.local import Local
 from ostinato.evaluation.summary import Tally, probabilities, resolution
 from ostinato.evaluation.windows import BacktestPlan
 from ostinato.fits.result import Fit
-from ostinato.fitting import fields_for, fit
 from ostinato.local.forecast import LOCAL, names_of_methods
 from ostinato.numbers import counted
 from ostinato.shapes import Array

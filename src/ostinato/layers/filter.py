@@ -19,7 +19,7 @@ from ostinato.shapes import State
 class AdaptiveFilter(Recurrence):
     """Filters that learn from every value after they have predicted it; see ``ops.filter.reference``.
 
-    The output h of a step is what the filters assert of the NEXT step, flat (..., D W): of each channel the location
+    The output h of a step is what the filters predict of the NEXT step, flat (..., D W): of each channel the location
     and scale of its innovation, the logits, means and log scales of M logistics of the standardised innovation, and
     the coefficients of the innovations of the channels before it.
 

@@ -165,11 +165,11 @@ class FilterFront(Front):
         return self.zero.new_zeros(batch, 3 * self.filters.form.channels), *self.filters.initial_state(batch)
 
     def pending(self, state: State) -> Ahead:
-        """Return what the filters assert of the next step."""
+        """Return what the filters predict of the next step."""
         return self._ahead(state[0][None], self.filters.pending(state[1:])[None]).last()
 
     def unroll(self, x: Tensor, state: State, lengths: Tensor | None = None) -> tuple[Ahead, State]:
-        """Return what the filters assert of every step, and the last state (see ``Front.unroll``)."""
+        """Return what the filters predict of every step, and the last state (see ``Front.unroll``)."""
         path, after = self.filters.path(x, state[1:], lengths)
         seen = ~torch.isnan(x)
         W = self.filters.form.width_out

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from ostinato.data.read import read
+from ostinato.dispatch.fit import fit as fit_here
 from ostinato.errors import LostError, OstinatoError
 from ostinato.fits.progress import TrainingProgress
 from ostinato.fits.result import DirectRung, Fit, Rung, fit_of
-from ostinato.fitting import fit as fit_here
 from ostinato.model_file import load_model, save_model
 from ostinato.scale.cluster import Cluster
 from ostinato.scale.progress import ProgressSender, progress_queue

@@ -42,7 +42,7 @@ class LiveSmoothing(LiveValues):
         super().__init__(model, [], location, scale, least, doubt)
         self._smoothing, self._single = smoothing, len(scale) == 1
         self._sigma = smoothing.log_sigma.double().exp().numpy()
-        self._asserted: list[list[float]] = self._constant.tolist()
+        self._params: list[list[float]] = self._constant.tolist()
 
     def hold(self, state: State, last: NDArray[Any] | None = None) -> None:
         """Continue from a copy of this state, and from the last prices (1, D)."""
@@ -66,7 +66,7 @@ class LiveSmoothing(LiveValues):
         ring = self._ring
         sd = (self._sigma * np.sqrt(ring.v)).tolist()
         loc = [float(ring.mu)] if self._single else ring.mu.tolist()
-        nats, expected, believed = self._judged(y, loc, sd, self._asserted)
+        nats, expected, believed = self._judged(y, loc, sd, self._params)
         # the models read their values in single precision, and the state is theirs to the last bit
         values = np.array(believed, dtype=np.float32)
         ring.step(values.item() if self._single else values.astype(np.float64))

@@ -64,10 +64,10 @@ class Pass:
     def form(self) -> Any:
         """The form of the layer."""
 
-    def knows(self, tensors: tuple[Tensor | None, ...]) -> bool:
-        """Return whether the tensors lie where those of the forward pass lay, in the same form."""
+    def same_tensors(self, tensors: tuple[Tensor | None, ...]) -> bool:
+        """Return whether the tensors are those of the forward pass: the same memory in the same form."""
 
-    def fits(self, tensors: tuple[Tensor | None, ...]) -> bool:
+    def same_forms(self, tensors: tuple[Tensor | None, ...]) -> bool:
         """Return whether the tensors have the shapes and types of those of the forward pass."""
 
     def backward(
@@ -75,7 +75,7 @@ class Pass:
         tensors: tuple[Tensor | None, ...],
         output_gradients: tuple[Tensor | None, ...],
         needed: tuple[bool, ...],
-        asks: bool,
+        checks: bool,
     ) -> tuple[Tensor | None, ...] | None:
         """Return the gradient of each tensor, and None for the form; None alone if this pass cannot give them.
 
@@ -83,7 +83,7 @@ class Pass:
             tensors: The tensors of the layer.
             output_gradients: The gradients of y, h_n and c_n, None for zero.
             needed: For each tensor whether its gradient is needed.
-            asks: Whether to return None too if the thread or the gradients are not plain, or a tensor lies elsewhere.
+            checks: Whether to return None too if the thread or the gradients are not plain, or a tensor was moved.
         """
 
 def layer_forward(

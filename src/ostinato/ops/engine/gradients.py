@@ -128,10 +128,10 @@ def _other_gradients(
     """Return the gradients of a layer where the first pass of the kernel alone does not give them."""
     form = made.form
     # forward has let the saved tensors through the gate; they pass it again only if their data were replaced since
-    how = way(output_gradients if made.knows(tensors) else (*tensors, *output_gradients))
+    how = way(output_gradients if made.same_tensors(tensors) else (*tensors, *output_gradients))
     if how is Way.REFERENCE or torch.is_grad_enabled():
         return _decomposed_gradients(form, tensors, output_gradients, needed)
-    if not made.fits(tensors):
+    if not made.same_forms(tensors):
         raise RuntimeError(
             "a tensor of a recurrence got data of another shape or type between its forward and its backward pass: "
             "replace the data of a parameter after the backward pass"

@@ -1,4 +1,4 @@
-"""``fit``: the one place that chooses between the ladder and the direct fit."""
+"""``fit``: the ladder of models, or a direct model. This is the one place that chooses."""
 
 from __future__ import annotations
 

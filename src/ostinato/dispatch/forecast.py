@@ -1,4 +1,4 @@
-"""``forecast``: the one place that chooses between a fitted model and the methods that need none."""
+"""``forecast``: from a fitted model, or by a method that needs none. This is the one place that chooses."""
 
 from __future__ import annotations
 
@@ -180,7 +180,7 @@ def _by_direct_model(data: Any, horizon: int | None, level: float | Sequence[flo
     # here, because the fit imports torch
     from ostinato.data.read import read
     from ostinato.data.sequences import SequenceSet
-    from ostinato.fitting import fit
+    from ostinato.dispatch.fit import fit
     from ostinato.inference.forecast import forecast as from_model
     from ostinato.local.forecast import check_forecastable, steps_and_notes
 

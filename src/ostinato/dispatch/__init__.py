@@ -1,0 +1,1 @@
+"""The verbs that choose between two ways: ``fit`` and ``forecast``."""
