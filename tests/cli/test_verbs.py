@@ -243,7 +243,7 @@ def test_diagnose_shows_and_writes_how_far_back(home: Path, say: Say) -> None:
         document = json.loads((home / "flow.json").read_text())
         assert f"verdict: {document['verdict']}" in out
         assert document["lags"] == list(range(1, len(document["lags"]) + 1))
-        assert all(f" {cut} " in out for cut in document["cuts"][-1:])
+        assert f" {document['cuts'][-1]} " in out
         assert f"{document['score']:.4f} nats a step" in out
         assert "effective memory" in out
 

@@ -93,7 +93,9 @@ class TestStopping:
         before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
         try:
             with stopping.unwinding():
+                assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
                 os.kill(os.getpid(), signal.SIGHUP)
+            assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
         finally:
             signal.signal(signal.SIGHUP, before)
 

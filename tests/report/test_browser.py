@@ -74,7 +74,9 @@ def test_a_page_is_shown(kind: str, width: int, scheme: str, pages: dict[str, Pa
     assert ratio >= 4.5, where
     dark = page.evaluate("getComputedStyle(document.body).backgroundColor") != "rgb(255, 255, 255)"
     assert dark == (scheme == "dark")
-    for figure in page.query_selector_all("figure"):
+    figures = page.query_selector_all("figure")
+    assert figures
+    for figure in figures:
         shown = [box for svg in figure.query_selector_all("svg") if (box := svg.bounding_box())]
         assert len(shown) == 1
         assert shown[0]["width"] > 250

@@ -87,5 +87,6 @@ def test_a_port_whose_connections_have_ended_is_free() -> None:
         port = other.getsockname()[1]
         with socket.create_connection(("127.0.0.1", port)):
             other.accept()[0].close()
-    for one in listening("127.0.0.1", port):
-        one.close()
+    (one,) = listening("127.0.0.1", port)
+    with one:
+        assert one.getsockname() == ("127.0.0.1", port)
