@@ -42,8 +42,8 @@ if TYPE_CHECKING:
     from ostinato.evaluation.backtest import Backtest as Backtest
     from ostinato.evaluation.backtest import cross_validation as backtest
     from ostinato.evaluation.backtest import cross_validation as cross_validation
-    from ostinato.export.build import Exported as Exported
-    from ostinato.export.build import export_onnx as export_onnx
+    from ostinato.export.verb import Exported as Exported
+    from ostinato.export.verb import export_onnx as export_onnx
     from ostinato.fits.budget import Budget as Budget
     from ostinato.fits.progress import TrainingProgress as TrainingProgress
     from ostinato.fits.result import Fit as Fit
@@ -94,7 +94,7 @@ _HOMES = {
     "DirectModel": "direct.model",
     "DirectOptions": "direct_fit.options",
     "DirectRung": "record",
-    "Exported": "export.build",
+    "Exported": "export.verb",
     "Fit": "fits.result",
     "Forecast": "forecasting.table",
     "FullBPTT": "gradients.methods",
@@ -124,7 +124,7 @@ _HOMES = {
     "decompress": "compression.verbs",
     "describe_model": "inference.describe",
     "diagnose": "diagnosis.diagnose",
-    "export_onnx": "export.build",
+    "export_onnx": "export.verb",
     "fit": "dispatch.fit",
     "fit_ar": "layers.autoregression",
     "fit_classifier": "classification.fit",

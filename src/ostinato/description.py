@@ -63,6 +63,19 @@ def record_facts(description: Description) -> tuple[str, str]:
     return fitted, f"seed {record.seed}; " + ", ".join(f"{k} {v}" for k, v in record.versions.items())
 
 
+def ladder_facts(description: Description) -> list[str]:
+    """Return how a model of the ladder was made and how good it was, one fact a line; empty without a record."""
+    record = description.ladder_record
+    if record.steps is None:
+        return []
+    fitted, seed = record_facts(description)
+    search = [search_fact(record.search)] if record.search else []
+    unit = "step" if description.traits.numeric else description.traits.judged
+    held_out = [f"held out, {rung.name}: {rung.held_out:.4f} nats a {unit}" for rung in record.table]
+    again = [f"{description.name} was {record.refitted}"] if record.refitted else []
+    return [fitted, *search, *held_out, *again, seed]
+
+
 def search_fact(trials: Sequence[Trial]) -> str:
     """Return what a hyperparameter search did, in words. Its trials are kept with the best first."""
     complete = sum(trial.state == "complete" for trial in trials)

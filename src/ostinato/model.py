@@ -13,17 +13,15 @@ from torch import Tensor, nn
 
 from ostinato.data.encoded import Encoding
 from ostinato.data.sequences import SequenceSet
-from ostinato.description import Description, origin_facts, record_facts, search_fact
+from ostinato.description import Description, ladder_facts, origin_facts
 from ostinato.emissions.conditional import Conditional
 from ostinato.emissions.coupling import Coupling, StepCoupling
 from ostinato.emissions.emission import Emission
 from ostinato.forecasting.inputs import check_possible
 from ostinato.layers.adaptive import AdaptiveMemory
-from ostinato.layers.ar import AR
-from ostinato.layers.filter import AdaptiveFilter
-from ostinato.layers.front import Ahead, FilterFront, Front, InnovationFront, SmoothingFront, SymbolFront
+from ostinato.layers.build import SMOOTHED
+from ostinato.layers.front import Ahead, Front
 from ostinato.layers.recurrence import Recurrence
-from ostinato.layers.smoothing import Smoothing
 from ostinato.numbers import counted
 from ostinato.shapes import State
 from ostinato.storage import save_described
@@ -355,7 +353,7 @@ class SequenceModel(nn.Module):
         d, shape = self.description, self.description.config["parts"]
         if d.name == "filter":
             return f"a model of {d.kind}: adaptive filters, which go on learning, without a backbone"
-        if isinstance(self.front, SmoothingFront):
+        if d.name in SMOOTHED:
             return f"a model of {d.kind}: {self._closed_form()}, without a backbone"
         if d.name == "ar":
             return f"a model of {d.kind}: the closed form alone, without a backbone"
@@ -376,15 +374,7 @@ class SequenceModel(nn.Module):
 
     def results(self) -> list[str]:
         """Return how the model was made and how good it was, one fact a line; empty without a record."""
-        record = self.description.ladder_record
-        if record.steps is None:
-            return []
-        fitted, seed = record_facts(self.description)
-        search = [search_fact(record.search)] if record.search else []
-        unit = "step" if self.description.traits.numeric else self.description.traits.judged
-        held_out = [f"held out, {rung.name}: {rung.held_out:.4f} nats a {unit}" for rung in record.table]
-        again = [f"{self.description.name} was {record.refitted}"] if record.refitted else []
-        return [fitted, *search, *held_out, *again, seed]
+        return ladder_facts(self.description)
 
     def save(self, path: str | Path) -> None:
         """Write the model to one file, which ``ostinato.load_model`` reads.
@@ -413,17 +403,5 @@ class SequenceModel(nn.Module):
 
     def _closed_form(self) -> str:
         """Return which closed form the emission is built on, in words."""
-        match self.front:
-            case InnovationFront(ar=AR(order=order, lags=lags, volatility=volatility)):
-                garch = "" if volatility is None else " with the variance of a GARCH(1,1)"
-                which = f"of order {order}" if len(lags) == order else f"on the lags {', '.join(map(str, lags))}"
-                return f"an autoregression {which}{garch}"
-            case SmoothingFront(smoothing=Smoothing(name=name, season=season)):
-                return f"exponential smoothing {name}" + f" of {counted(season, 'step')}" * (season > 0)
-            case FilterFront(filters=AdaptiveFilter(form=form)):
-                lengths = ", ".join(map(str, (*form.orders, *form.taps)))
-                return f"adaptive filters of the lengths {lengths}, which go on learning"
-            case SymbolFront(markov=markov) if markov is not None:
-                return f"a Markov chain of order {markov.order}"
-            case _:
-                return "none"
+        closed_form = self.front.closed_form
+        return "none" if closed_form is None else closed_form.describe()

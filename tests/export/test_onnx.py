@@ -22,8 +22,9 @@ from zoo import BACKBONES, KINDS, build, fitted, made
 pytest.importorskip("onnx", reason="onnx is not installed")
 pytest.importorskip("onnxruntime", reason="onnxruntime is not installed")
 
-from ostinato.export.build import StepGraph, export_onnx
 from ostinato.export.check import Runtime, drawn, worst_difference
+from ostinato.export.step_graph import StepGraph
+from ostinato.export.verb import export_onnx
 from ostinato.inference.stream import Stream
 
 #: One kind of data for each emission, and for each way in which values enter a model.

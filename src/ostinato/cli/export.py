@@ -34,7 +34,7 @@ def command(
     import hashlib
 
     from ostinato.cli.render import answer
-    from ostinato.export.build import export_onnx
+    from ostinato.export.verb import export_onnx
     from ostinato.model_file import load_model
 
     options.writable(onnx)

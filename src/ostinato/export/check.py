@@ -14,7 +14,7 @@ from ostinato.inference.stream import Stream
 from ostinato.model import SequenceModel
 
 if TYPE_CHECKING:
-    from ostinato.export.build import StepGraph
+    from ostinato.export.step_graph import StepGraph
 
 #: The greatest difference of an answer, as a share of 1 + its size.
 CLOSE = 1e-5

@@ -105,6 +105,13 @@ class AR(Recurrence):
         """Return the standard deviation of the next innovation, (..., D), after ``seen`` (...) steps."""
         return self.log_sigma.t()[self._row(seen)].exp()
 
+    def describe(self) -> str:
+        """Return what the closed form is, in words."""
+        which = f"of order {self.order}"
+        if len(self.lags) < self.order:
+            which = f"on the lags {', '.join(map(str, self.lags))}"
+        return f"an autoregression {which}" + " with the variance of a GARCH(1,1)" * (self.volatility is not None)
+
     def initial_state(self, batch: int) -> State:
         """Return the state before the first step: zeros for values (B, K, D) and seen (B,)."""
         return self.bias.new_zeros(batch, self.order, self.input_size), self.bias.new_zeros(batch)

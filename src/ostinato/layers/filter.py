@@ -42,6 +42,11 @@ class AdaptiveFilter(Recurrence):
         self.start: Tensor
         self.register_buffer("start", torch.from_numpy(fresh(form)))
 
+    def describe(self) -> str:
+        """Return what the closed form is, in words."""
+        lengths = ", ".join(map(str, (*self.form.orders, *self.form.taps)))
+        return f"adaptive filters of the lengths {lengths}, which go on learning"
+
     def initial_state(self, batch: int) -> State:
         """Return the rate (B, 1), which is 1, and the memory (B, D, N) before the first step."""
         return torch.ones(batch, 1), self.start.double().expand(batch, -1, -1)

@@ -59,6 +59,11 @@ class Front(nn.Module, ABC):
 
     @property
     @abstractmethod
+    def closed_form(self) -> AR | AdaptiveFilter | Smoothing | Markov | None:
+        """The recurrence that gives the closed-form prediction; None if there is none."""
+
+    @property
+    @abstractmethod
     def reach(self) -> int:
         """The number of steps before a step that its closed-form prediction needs; 0 without a closed form."""
 
@@ -101,6 +106,11 @@ class InnovationFront(Front):
         super().__init__()
         self.ar = ar
         self.features = 4 * ar.output_size
+
+    @property
+    def closed_form(self) -> AR:
+        """The autoregression."""
+        return self.ar
 
     @property
     def reach(self) -> int:
@@ -156,6 +166,11 @@ class FilterFront(Front):
         self.register_buffer("zero", torch.zeros(()), persistent=False)  # its dtype is that of the model
 
     @property
+    def closed_form(self) -> AdaptiveFilter:
+        """The adaptive filters."""
+        return self.filters
+
+    @property
     def reach(self) -> int:
         """The number of steps after which little is left of the state that a filter had."""
         return 4 * max(*self.filters.form.taps, *self.filters.form.orders)
@@ -208,6 +223,11 @@ class SmoothingFront(Front):
         self.register_buffer("zero", torch.zeros(()), persistent=False)  # its dtype is that of the model
 
     @property
+    def closed_form(self) -> Smoothing:
+        """The recurrence of exponential smoothing."""
+        return self.smoothing
+
+    @property
     def reach(self) -> int:
         """The steps of a history that is judged: a state forgets slowly, and a season is seen once in m steps."""
         return max(_SEASONS * self.smoothing.season, _STEPS)
@@ -248,6 +268,11 @@ class SymbolFront(Front):
         self.markov = markov
         # without an embedding and a chain a front has no weights, and a buffer alone says on which device it is
         self.register_buffer("place", torch.zeros(()), persistent=False)
+
+    @property
+    def closed_form(self) -> Markov | None:
+        """The Markov chain, or None."""
+        return self.markov
 
     @property
     def reach(self) -> int:

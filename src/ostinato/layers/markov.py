@@ -123,6 +123,10 @@ class Markov(Recurrence):
                 getattr(chain, name).copy_(torch.from_numpy(np.concatenate(arrays)))
         return chain
 
+    def describe(self) -> str:
+        """Return what the closed form is, in words."""
+        return f"a Markov chain of order {self.order}"
+
     def first(self) -> Tensor:
         """Return the log probabilities of the first symbol of a sequence, (V,)."""
         return self._ahead(self.initial_state(1)[0])[0]

@@ -20,6 +20,7 @@ import torch
 from torch import Tensor
 
 from ostinato.layers.recurrence import Recurrence
+from ostinato.numbers import counted
 from ostinato.ops.ets.ring import Ring
 from ostinato.shapes import Array, State
 
@@ -194,6 +195,10 @@ class Smoothing(Recurrence):
         out.spread.copy_(parameters.spread)
         out.log_sigma.copy_(sigma.log())
         return out
+
+    def describe(self) -> str:
+        """Return what the closed form is, in words."""
+        return f"exponential smoothing {self.name}" + f" of {counted(self.season, 'step')}" * (self.season > 0)
 
     def to_json(self) -> dict[str, object]:
         """Return the sizes, from which an empty recurrence is made."""

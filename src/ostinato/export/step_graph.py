@@ -1,170 +1,27 @@
-"""A fitted model as an ONNX graph of one step."""
+"""The graph of one step of a model, with its inputs, its outputs and its metadata."""
 
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 
 from ostinato._version import __version__
-from ostinato.arguments import levels as checked_levels
 from ostinato.data.alphabet import Alphabet
-from ostinato.data.amplitude import Amplitude
-from ostinato.data.extras import missing
-from ostinato.data.scaling import NOTHING, Scaling
 from ostinato.data.sequences import SequenceSet
 from ostinato.data.spelling import Pieces
 from ostinato.errors import ConfigError
 from ostinato.export.backbones import array, step
-from ostinato.export.emissions import Lattice
+from ostinato.export.distribution import StepDistribution
 from ostinato.export.fronts import observed, pending
-from ostinato.export.graph import Graph, Wire, lookup, maximum, where
-from ostinato.export.step import GraphStep
+from ostinato.export.graph import Graph, Wire, lookup, where
+from ostinato.export.numbers import Numbers
 from ostinato.model import SequenceModel
-from ostinato.model_file import Model, model_digest
 from ostinato.shapes import Array
-from ostinato.storage import atomic_write
 
 #: The version of the operators, which onnxruntime has had since 1.12.
 OPSET, IR = 17, 8
-
-
-@dataclass(frozen=True)
-class Exported:
-    """The result of ``export_onnx``.
-
-    Attributes:
-        path: The file.
-        states: The names of the inputs that carry the state, with their shapes for one series.
-        outputs: The names of the other outputs.
-        steps: The number of steps on which onnxruntime gave the answers of the model.
-        worst: The greatest difference of a surprisal, as a share of 1 + its size.
-        notes: What was left out and why, one sentence each.
-    """
-
-    path: Path
-    states: tuple[tuple[str, tuple[int, ...]], ...]
-    outputs: tuple[str, ...]
-    steps: int
-    worst: float
-    notes: tuple[str, ...]
-
-
-class _Numbers:
-    """The raw values of one series of numbers in the graph, and the way back."""
-
-    def __init__(self, model: SequenceModel, unique_id: str, spacing: float) -> None:
-        self.model, encoding, D = model, model.encoding, model.channels
-        self._encoding, self._returns = encoding, model.description.traits.log_returns
-        source, none = model.description.source, np.zeros(2, dtype=np.int64)
-        encoded = encoding.encode(
-            SequenceSet(
-                model.description.kind,
-                np.zeros((0, D)),
-                none,
-                (unique_id,),
-                tuple(source.get("channels", [f"y{d}" for d in range(D)])),
-                step=None if encoding.spacing is None else np.array([spacing]),
-                count=bool(source.get("count")),
-            )
-        )
-        self.support = Lattice(*(t[0].double().numpy() for t in (encoded.unit, encoded.low, encoded.high)))
-        self.spacing = spacing
-        match encoding:
-            case Scaling():
-                location, scale = encoding.per_id.get(unique_id, (encoding.location, encoding.scale))
-                self.location, self.scale = np.array(location), np.array(scale)
-                self.measure = np.zeros(D) if encoding.counts else -np.log(self.scale).astype(np.float32)
-            case Amplitude(scale=one):
-                self.location, self.scale, self.measure = np.zeros(D), np.full(D, one), np.zeros(D)
-
-    def encode(self, y: Wire, last: Wire | None) -> Wire:
-        """Return raw values y (B, D) in model space, float32."""
-        value = y if last is None else y.log() - last.log()
-        return ((value - self.location) / self.scale).cast(np.float32)
-
-    def decode(self, z: Wire, last: Wire | None, trailing: bool = False) -> Wire:
-        """Return values in model space, (B, D) or (B, D, Q), in the units of the data."""
-        location, scale, least = (
-            a[:, None] if trailing else a for a in (self.location, self.scale, self._encoding.least())
-        )
-        match self._encoding:
-            case Amplitude():
-                return (z * scale / self.spacing).round() * self.spacing
-            case _:
-                y = where(z.abs() <= NOTHING, 0.0, z) * scale + location
-        if last is not None:
-            return (last.expand() if trailing else last) * y.exp()
-        if np.isfinite(least).any():
-            y = maximum(y, least)
-        return y.round() if trailing and not self._encoding.continuous else y
-
-
-def export_onnx(
-    model: Model,
-    path: str | Path,
-    *,
-    level: float | list[float] | tuple[float, ...] = (80, 95),
-    unique_id: str = "stream",
-    step: float = 1.0,
-    digest: str = "",
-    check: int = 200,
-) -> Exported:
-    """Write one step of a model as an ONNX graph, and check it with onnxruntime before it takes the place of a file.
-
-    The graph takes raw values ``y`` (B, D), float64 with NaN where one is missing (for text the code points, int64),
-    the flags ``start`` (B,), which begin new sequences, and the state ``state_in_*``. It returns ``surprisal`` (B,) in
-    nats, ``expected`` (B, D), ``quantiles`` (B, D, Q) of the step before it was observed (for text ``log_prob``
-    (B, V)), and the state ``state_out_*``. Where ``start`` is set, the state that is given is not read: zeros will do.
-
-    Args:
-        model: A fitted SequenceModel.
-        path: The file to write.
-        level: The coverage of the intervals in percent; their ends and the median are the quantiles.
-        unique_id: The id of the series, if the model scales each series of a panel by its own values.
-        step: The spacing of the amplitudes of a sound.
-        digest: The SHA-256 of the model file, for the metadata; empty computes that of the weights.
-        check: The number of steps to check.
-
-    Raises:
-        ConfigError: onnx or onnxruntime is not installed, the model is a DirectModel, or a part of it has no graph.
-        ModelFileError: onnxruntime gives other answers than the model.
-        WriteError: The file cannot be written.
-    """
-    try:
-        import onnx  # noqa: F401
-        import onnxruntime  # noqa: F401
-    except ImportError as error:
-        raise missing("an ONNX graph", "onnx with onnxruntime", "onnx") from error
-    sequential = model.likelihood("export a step").eval()
-    if sequential.adaptive or sequential.filtered:
-        raise ConfigError(
-            f"a graph of {sequential.description.name} cannot go on learning as the model does",
-            fix="fit a model that does not, such as --model lstm or --model ar",
-        )
-    if sequential.constant.dtype != torch.float32:
-        raise ConfigError(
-            f"the weights have dtype {sequential.constant.dtype}, expected float32", fix="use model.float()"
-        )
-    probabilities = _probabilities(level)
-    build = StepGraph(sequential, unique_id, step, probabilities)
-    content = build.serialized(digest or model_digest(sequential))
-    from ostinato.export.check import worst_difference
-
-    worst = worst_difference(content, sequential, build, unique_id, step, check)
-    atomic_write(path, content)
-    names = tuple((f"state_in_{k}", tuple(s)) for k, s in enumerate(build.shapes))
-    return Exported(Path(path), names, tuple(build.outputs), check, worst, tuple(build.notes))
-
-
-def _probabilities(level: Any) -> Array:
-    """Return the probabilities of the quantiles: the ends of the intervals and the median, sorted."""
-    half = [one / 200 for one in checked_levels(level)]
-    return np.array(sorted({0.5, *(0.5 - h for h in half), *(0.5 + h for h in half)}))
 
 
 class StepGraph:
@@ -172,7 +29,7 @@ class StepGraph:
 
     def __init__(self, model: SequenceModel, unique_id: str, spacing: float, probabilities: Array) -> None:
         self.model, self.unique_id, self.probabilities, self.notes = model, unique_id, probabilities, list[str]()
-        self._numbers = None if isinstance(model.encoding, Alphabet) else _Numbers(model, unique_id, spacing)
+        self._numbers = None if isinstance(model.encoding, Alphabet) else Numbers(model, unique_id, spacing)
         self._returns = model.description.traits.log_returns
         self.outputs: dict[str, tuple[Wire, tuple[Any, ...]]] = {}
         self.graph = Graph()
@@ -228,7 +85,7 @@ class StepGraph:
         assert self._numbers is not None
         numbers, model, D = self._numbers, self.model, self.model.channels
         coupling = None if model.coupling is None else model.coupling.matrix().detach().double().numpy()
-        here = GraphStep(model.emission, params, loc, scale, numbers.support, coupling)
+        here = StepDistribution(model.emission, params, loc, scale, numbers.support, coupling)
         y = Wire(self.graph, "y", np.float64)
         x = numbers.encode(y, last)
         unseen = x.is_nan()

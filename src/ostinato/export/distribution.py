@@ -8,13 +8,15 @@ import numpy as np
 
 from ostinato.emissions.constraints import FARTHEST
 from ostinato.emissions.emission import Emission
-from ostinato.export.emissions import Lattice, Law, Located, NormalLaw, law
+from ostinato.export.emissions import law
 from ostinato.export.graph import Wire, clip, concat, maximum, where
+from ostinato.export.laws.law import Lattice, Law, Located
+from ostinato.export.laws.standard import NormalLaw
 from ostinato.shapes import Array
 
 
 @dataclass(frozen=True)
-class GraphStep:
+class StepDistribution:
     """The distribution of the values (B, D) of one step in model space, as ``Conditional``.
 
     Attributes:
