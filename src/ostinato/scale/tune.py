@@ -12,7 +12,7 @@ from ostinato.errors import ConfigError, NonFiniteLossError, OstinatoError
 from ostinato.fits.budget import Budget
 from ostinato.fits.result import Fit
 from ostinato.scale.cluster import Cluster
-from ostinato.training.search import Trial, attempt, chosen, claim, ranked, space
+from ostinato.training.search import SearchPlan, Trial, attempt, chosen, ranked, space
 
 
 def search(
@@ -50,11 +50,10 @@ def search(
         OstinatoError: No trial finished, because the worker of a trial died several times.
     """
     source, folder = Path(source).absolute(), Path(folder).absolute()
-    data, limits = read(source, **(reading or {})), budget or Budget()
-    trial_options = claim(
-        folder, data, trials, limits, " ray", held_out=held_out, seed=seed, refit=refit, threads=on.threads
-    )
-    arguments = {"source": str(source), "reading": reading or {}, "folder": str(folder), "how": trial_options}
+    data = read(source, **(reading or {}))
+    plan = SearchPlan(trials, budget or Budget(), held_out, seed, refit, on.threads, by=" ray")
+    plan.claim(folder, data)
+    arguments = {"source": str(source), "reading": reading or {}, "folder": str(folder), "how": plan.of_a_trial()}
     with on.joined():
         from ray import tune
         from ray.tune.schedulers import ASHAScheduler

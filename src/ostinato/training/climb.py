@@ -29,7 +29,7 @@ from ostinato.training.config import ADAPTIVE, FILTERED, LadderOptions
 from ostinato.training.epochs import judged_pieces
 from ostinato.training.material import Material
 from ostinato.training.objective import evaluate
-from ostinato.training.refit import more_data
+from ostinato.training.refit import Refit, more_data
 from ostinato.training.trainer import Trainer
 from ostinato.training.truncation import describe
 from ostinato.training.workers import WorkerGroup
@@ -76,6 +76,29 @@ class Ladder:
             if on_rung:
                 on_rung(rung)
             yield rung, model
+
+    def refit(self, kept: SequenceModel, budget: Budget, device: torch.device | str) -> tuple[SequenceModel, str]:
+        """Return the kept model fitted to all of the data, and how it was fitted, in words (see ``Refit``).
+
+        Args:
+            kept: The model that was kept, on the CPU.
+            budget: What is left of the budget.
+            device: Where a network is trained.
+        """
+        again = Refit(
+            self.material,
+            self.base,
+            self.options,
+            self.method,
+            self.keep,
+            self.workers,
+            self.on_progress,
+            self.bf16,
+        )
+        best, words = again(kept, budget, device)
+        # a note on the closed form of the known part that holds for that of all data too is given once
+        self.noted[:] = dict.fromkeys([*self.noted, *again.noted])
+        return best, words
 
     def _rung(self, name: str, budget: Budget, best: tuple[Rung, SequenceModel] | None) -> tuple[Rung, SequenceModel]:
         """Fit one model, or load it from the checkpoint folder if it is finished there.

@@ -25,6 +25,7 @@ from ostinato.gradients.methods import Method
 from ostinato.layers.ar import AR
 from ostinato.layers.build import BACKBONES
 from ostinato.layers.markov import Markov
+from ostinato.model import SequenceModel
 from ostinato.record import LadderRecord, Rung
 from ostinato.threads import Threads, engine_limit, in_threads
 from ostinato.training.checkpoint import Checkpoint, fingerprint
@@ -34,7 +35,6 @@ from ostinato.training.config import LadderOptions, defaults, method_for
 from ostinato.training.evidence import chosen, how_few
 from ostinato.training.material import Material, material_of
 from ostinato.training.objective import BLOCK
-from ostinato.training.refit import Refit
 from ostinato.training.rungs import names_of, smoothing_left_out
 from ostinato.training.vocabulary import in_vocabulary
 from ostinato.training.within import Within
@@ -118,22 +118,8 @@ def fit_ladder(  # noqa: PLR0913, PLR0914 - each argument is one that ostinato.f
     best = best.cpu()
     own, refitted = best.description.ladder_record, None
     if options.refit:
-        again = Refit(material, base, options, chosen_method, keep, workers, on_progress, bf16)
-        best, refitted = again(best, _left(limits, sum(rung.seconds for rung, _ in climbed)), refit_device)
-        # a note on the closed form of the known part that holds for that of all data too is given once
-        ladder.noted[:] = dict.fromkeys([*ladder.noted, *again.noted])
-    record = LadderRecord(
-        **run_facts(data, options, options.seed, cut.words(data)),
-        held_out=held_out,
-        threads=engine_limit(),
-        budget=asdict(limits),
-        refit=options.refit,
-        refitted=refitted,
-        method=repr(chosen_method),
-        table=tuple(rung for rung, _ in climbed),
-        curves={rung.name: curve for rung, m in climbed if (curve := m.description.ladder_record.curve) is not None},
-        fingerprint=mark,
-    )
+        best, refitted = ladder.refit(best, _left(limits, sum(rung.seconds for rung, _ in climbed)), refit_device)
+    record = _record(ladder, climbed, budget=limits, held_out=held_out, fingerprint=mark, refitted=refitted)
     best.description.record.update(record.to_json())
     said = [*data.notes, *spelled, *_support(material, options), *notes, *_covariates_left_out(data), cut.words(data)]
     said += [*ladder.noted, *ladder.placed, *_precision(bf16, names)]
@@ -143,6 +129,31 @@ def fit_ladder(  # noqa: PLR0913, PLR0914 - each argument is one that ostinato.f
         said += filter(None, [smoothing_left_out(data, options.season)])
     said += filter(None, (own.truncation, own.moved, never_improved(record, base), how_few(material)))
     return Fit(best.eval(), kept, record.table, (*said, *refit_notes(kept.name, refitted)))
+
+
+def _record(
+    ladder: Ladder,
+    climbed: list[tuple[Rung, SequenceModel]],
+    *,
+    budget: Budget,
+    held_out: float | str,
+    fingerprint: str,
+    refitted: str | None,
+) -> LadderRecord:
+    """Return the record of a fit, which the file of the model keeps."""
+    data, options = ladder.material.data, ladder.options
+    return LadderRecord(
+        **run_facts(data, options, options.seed, ladder.material.split.words(data)),
+        held_out=held_out,
+        threads=engine_limit(),
+        budget=asdict(budget),
+        refit=options.refit,
+        refitted=refitted,
+        method=repr(ladder.method),
+        table=tuple(rung for rung, _ in climbed),
+        curves={rung.name: curve for rung, m in climbed if (curve := m.description.ladder_record.curve) is not None},
+        fingerprint=fingerprint,
+    )
 
 
 def _precision(bf16: bool, names: tuple[str, ...]) -> list[str]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -34,6 +34,55 @@ from ostinato.training.ladder import fit_ladder
 
 if TYPE_CHECKING:
     import optuna
+
+
+@dataclass(frozen=True)
+class SearchPlan:
+    """What a search is: a folder with another plan is that of another search.
+
+    Attributes:
+        trials: The number of trials.
+        budget: The limits of the search. A trial gets its share of the seconds, and all of the steps.
+        held_out: The share of the data that is held out, or a pattern of ids.
+        seed: The seed of the sampler and of each fit.
+        refit: Whether each trial ends with a fit to all of the data.
+        threads: The number of threads that compute, or "auto" for the decision by the machine.
+        by: The name of the program that searches, if it is not this module.
+    """
+
+    trials: int
+    budget: Budget
+    held_out: float | str
+    seed: int
+    refit: bool
+    threads: Threads
+    by: str = ""
+
+    def claim(self, folder: Path, data: SequenceSet) -> None:
+        """Mark a folder as that of this search.
+
+        Args:
+            folder: The folder of the search.
+            data: The sequences to fit.
+
+        Raises:
+            ConfigError: The folder belongs to another search.
+        """
+        options = replace(defaults(data), refit=self.refit)
+        cut = split(data, self.held_out)
+        mark = fingerprint(data, cut, options, self.budget, self.held_out, None, self.threads)
+        Checkpoint(folder, f"{mark} {self.trials} {self.seed}{self.by}").claim()
+
+    def of_a_trial(self) -> dict[str, Any]:
+        """Return the arguments of ``fit_ladder`` that all trials share."""
+        share = replace(self.budget, seconds=self.budget.seconds and self.budget.seconds / self.trials)
+        return {
+            "budget": share,
+            "held_out": self.held_out,
+            "seed": self.seed,
+            "refit": self.refit,
+            "threads": self.threads,
+        }
 
 
 def space(trial: Any, data: SequenceSet) -> dict[str, Any]:
@@ -138,9 +187,9 @@ def search(  # noqa: PLR0913 - each argument is one that the command line passes
             "a search needs optuna, which is not installed", fix="run pip install 'ostinato[ray]'"
         ) from error
     trials = whole("trials", trials)
-    folder, limits = Path(folder), budget or Budget()
-    shared = claim(folder, data, trials, limits, held_out=held_out, seed=seed, refit=refit, threads=threads)
-    shared["precision"] = precision
+    folder, plan = Path(folder), SearchPlan(trials, budget or Budget(), held_out, seed, refit, threads)
+    plan.claim(folder, data)
+    shared = {**plan.of_a_trial(), "precision": precision}
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     study = _study(folder, seed)
 
@@ -178,42 +227,6 @@ def _objective(trial: optuna.Trial, data: SequenceSet, folder: Path, shared: dic
 
 def _file(folder: Path, number: int) -> Path:
     return folder / f"trial-{number:04d}.ost"
-
-
-def claim(
-    folder: Path,
-    data: SequenceSet,
-    trials: int,
-    limits: Budget,
-    by: str = "",
-    *,
-    held_out: float | str,
-    seed: int,
-    refit: bool,
-    threads: Threads,
-) -> dict[str, Any]:
-    """Mark a folder as that of this search, and return the arguments of each trial's fit.
-
-    Args:
-        folder: The folder of the search.
-        data: The sequences to fit.
-        trials: The number of trials.
-        limits: The budget of the search. A trial gets its share of the seconds, and all of the steps.
-        by: The name of the program that searches, if it is not this module.
-        held_out: The share of the data that is held out, or a pattern of ids.
-        seed: The seed of the search.
-        refit: Whether each trial ends with a fit to all of the data.
-        threads: The number of threads that compute, or "auto" for the decision by the machine.
-
-    Raises:
-        ConfigError: The folder belongs to another search.
-    """
-    options = replace(defaults(data), refit=refit)
-    cut = split(data, held_out)
-    mark = fingerprint(data, cut, options, limits, held_out, None, threads) + f" {trials} {seed}{by}"
-    Checkpoint(folder, mark).claim()
-    share = replace(limits, seconds=limits.seconds and limits.seconds / trials)
-    return {"budget": share, "held_out": held_out, "seed": seed, "refit": refit, "threads": threads}
 
 
 def ranked(rows: Iterable[Trial]) -> tuple[Trial, ...]:
