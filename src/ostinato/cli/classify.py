@@ -115,7 +115,7 @@ def fit(request: FitRequest, label: str, prior: str, *, as_json: bool) -> None:
 
     reading: dict[str, Any] = {k: v for k, v in request.reading.items() if v not in (None, (), False)}
     # what belongs to a direct model alone was refused above
-    fields: dict[str, Any] = {"seed": request.seed, **request.fields}
+    fields: dict[str, Any] = {"seed": request.seed, **request.options.given()}
     screen.doing(f"reading {request.data}")
     read = read_labelled(request.data, label, **reading)
 

@@ -10,6 +10,7 @@ import typer
 from ostinato.arguments import seconds
 from ostinato.cli import classify, fit_dispatch, options, panels, reading, unused
 from ostinato.cli.fit_request import FitRequest
+from ostinato.cli.model_options import ModelOptions
 from ostinato.cli.options import ADVANCED, BUDGET, CLUSTER, DATA, MODEL, OUTPUT
 from ostinato.errors import ConfigError
 
@@ -49,30 +50,8 @@ def command(
             rich_help_panel=MODEL,
         ),
     ] = None,
-    season: Annotated[
-        int | None,
-        typer.Option(
-            "--season",
-            "--season-length",
-            help="The number of steps in a season, with --each too. Default: from the frequency of the data.",
-            rich_help_panel=MODEL,
-        ),
-    ] = None,
-    networks: Annotated[
-        int | None,
-        typer.Option(
-            min=0,
-            help="The number of networks to average; 0 fits least squares without networks. Default: 3.",
-            rich_help_panel=ADVANCED,
-        ),
-    ] = None,
-    lookback: Annotated[
-        int | None,
-        typer.Option(
-            help="The number of past steps that a forecast uses, 2 or more. Default: chosen on held-out data.",
-            rich_help_panel=ADVANCED,
-        ),
-    ] = None,
+    *,
+    model_options: ModelOptions,
     budget: Annotated[
         str | None,
         typer.Option(
@@ -124,65 +103,7 @@ def command(
             rich_help_panel=ADVANCED,
         ),
     ] = None,
-    hidden: Annotated[
-        int | None,
-        typer.Option(
-            help="The number of hidden units in a layer. Default: 16 to 768, by the data and the budget; 96 for a "
-            "direct model.",
-            rich_help_panel=ADVANCED,
-        ),
-    ] = None,
-    depth: Annotated[
-        int | None, typer.Option(help="The number of layers. Default: 1.", rich_help_panel=ADVANCED)
-    ] = None,
-    dropout: Annotated[
-        float | None,
-        typer.Option(
-            help="The share of hidden values that training sets to 0, from 0 to below 1. Default: 0 to 0.4, by the "
-            "data; 0.1 for a direct model.",
-            rich_help_panel=ADVANCED,
-        ),
-    ] = None,
-    learning_rate: Annotated[
-        float | None,
-        typer.Option(
-            help="The largest learning rate of the optimiser. Default: 0.002 to 0.008, by the kind of data.",
-            rich_help_panel=ADVANCED,
-        ),
-    ] = None,
-    max_order: Annotated[
-        int | None,
-        typer.Option(
-            help="The farthest lag of the AR, or the largest order of the Markov chain of a text. Default: a quarter "
-            "of the longest series, at most 512.",
-            rich_help_panel=ADVANCED,
-        ),
-    ] = None,
-    emission: Annotated[
-        str | None,
-        typer.Option(
-            help="The distribution of a step: normal, student_t, negative_binomial, zero_inflated or "
-            "logistic_mixture. Default: by the data.",
-            rich_help_panel=ADVANCED,
-        ),
-    ] = None,
-    support: Annotated[
-        str | None,
-        typer.Option(
-            help="nonnegative if values below 0 have no probability, or real. Default: nonnegative for a series that "
-            "is never below 0 and comes near it.",
-            rich_help_panel=ADVANCED,
-        ),
-    ] = None,
     seed: options.Seed = 0,
-    vocabulary: Annotated[
-        str | None,
-        typer.Option(
-            help="What one symbol of a text is for the model: character, byte, jamo, bpe, or auto, which compares "
-            "them in bits per character. Default: that of --alphabet.",
-            rich_help_panel=options.READING,
-        ),
-    ] = None,
     label: Annotated[
         str | None,
         typer.Option(
@@ -198,7 +119,6 @@ def command(
             rich_help_panel=ADVANCED,
         ),
     ] = None,
-    *,
     clock: reading.Clock,
     columns: reading.Columns,
     covariates: reading.Covariates,
@@ -258,7 +178,7 @@ def command(
     count = options.threads(threads)
     if each:
         unused.refuse_in_parts(ctx, _USED_BY_EACH, "fit --each", "--each")
-        _fit_each(data, panels.Destination(output, on, workers, count), season, clock, columns)
+        _fit_each(data, panels.Destination(output, on, workers, count), model_options.season, clock, columns)
         return
     from ostinato.data.database import stem
 
@@ -271,20 +191,10 @@ def command(
         report=report,
         model=model,
         horizon=horizon,
-        season=season,
-        networks=networks,
-        lookback=lookback,
+        options=model_options,
         truncation_window=truncation_window,
         window=window,
         gradient_checkpoints=gradient_checkpoints,
-        hidden=hidden,
-        depth=depth,
-        dropout=dropout,
-        learning_rate=learning_rate,
-        max_order=max_order,
-        emission=emission,
-        support=support,
-        vocabulary=vocabulary,
         seed=seed,
         budget=None if budget is None and steps is None else options.limits(budget, steps),
         held_out=options.share(held_out),

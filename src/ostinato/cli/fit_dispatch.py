@@ -119,7 +119,7 @@ def _fit(request: FitRequest, sequences: SequenceSet, folder: Path | None, displ
 
 def _fields(request: FitRequest) -> FitFields:
     """Return the options of the model and its training as keywords of ``fit``."""
-    return {**request.fields, "seed": request.seed, "refit": request.refit}
+    return {**request.options.given(), "seed": request.seed, "refit": request.refit}
 
 
 def _fit_on_cluster(request: FitRequest, cluster: Cluster, folder: Path, display: LadderDisplay) -> Fit:

@@ -43,14 +43,15 @@ def _without_window(request: FitRequest, direct: bool) -> FitRequest:
     if request.window is None:
         return request
     name = "--lookback" if direct else "--truncation-window"
-    for other, value in (("--lookback", request.lookback), ("--truncation-window", request.truncation_window)):
+    for other, value in (("--lookback", request.options.lookback), ("--truncation-window", request.truncation_window)):
         if value is not None:
             raise ConfigError(
                 f"--window {request.window} and {other} {value} are both given; --window is the earlier name of {name}",
                 fix=f"give {name} alone",
             )
     if direct:
-        return replace(request, window=None, lookback=_steps(request.window, "--window", "a number of steps"))
+        lookback = _steps(request.window, "--window", "a number of steps")
+        return replace(request, window=None, options=replace(request.options, lookback=lookback))
     return replace(request, window=None, truncation_window=request.window)
 
 
@@ -75,13 +76,13 @@ def _check_direct(request: FitRequest) -> None:
 def _check_ladder(request: FitRequest) -> None:
     """Raise ConfigError for an option that only a direct fit uses."""
     only_direct = {
-        "--lookback": request.lookback is not None,
-        "--networks": request.networks is not None,
+        "--lookback": request.options.lookback is not None,
+        "--networks": request.options.networks is not None,
     }
     given = [name for name, is_given in only_direct.items() if is_given]
     if given:
         fix = f"remove {', '.join(given)}, or fit a direct model with --model direct --horizon STEPS"
-        if request.lookback is not None:
+        if request.options.lookback is not None:
             fix += "; the truncation window of BPTT is --truncation-window"
         raise ConfigError(f"a fit of {request.model} does not use {', '.join(given)}", fix=fix)
 
@@ -93,10 +94,10 @@ def _check_network(request: FitRequest) -> None:
     if request.model not in (*BARE, "counts"):
         return
     of_networks = {
-        "--hidden": request.hidden,
-        "--depth": request.depth,
-        "--dropout": request.dropout,
-        "--learning-rate": request.learning_rate,
+        "--hidden": request.options.hidden,
+        "--depth": request.options.depth,
+        "--dropout": request.options.dropout,
+        "--learning-rate": request.options.learning_rate,
         "--truncation-window": request.truncation_window,
         "--gradient-checkpoints": request.gradient_checkpoints,
     }
@@ -118,7 +119,7 @@ def _check_searched(request: FitRequest) -> None:
         "--checkpoint-every": request.checkpoint_every != CHECKPOINT_EVERY,
     }
     given = [name for name, is_given in chosen.items() if is_given]
-    given += [f"--{name.replace('_', '-')}" for name in request.fields]
+    given += [f"--{name.replace('_', '-')}" for name in request.options.given()]
     if given:
         raise ConfigError(
             f"a search chooses {', '.join(given)} itself", fix=f"remove {', '.join(given)}, or remove --search"
