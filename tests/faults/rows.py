@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,3 +30,8 @@ class Row:
     def __str__(self) -> str:
         """Return the name of the row in the list of tests."""
         return self.instance.replace(" ", "_")
+
+
+def rows_of(kinds: Mapping[str, Mapping[str, Callable[[], str]]], source: str) -> list[Row]:
+    """Return the rows of a table of checks by the kind of fault and the instance, which have one source."""
+    return [Row(kind, name, source, check) for kind, checks in kinds.items() for name, check in checks.items()]

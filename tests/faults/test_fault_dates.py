@@ -21,7 +21,7 @@ from babel.dates import format_date, get_day_names
 from dateutil import parser  # type: ignore[import-untyped]
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from rows import Row
+from rows import Row, rows_of
 from test_fault_spelled_clocks import refused, right
 
 import ostinato
@@ -157,8 +157,7 @@ KINDS: dict[str, dict[str, Callable[[], str]]] = {
         "H3": partial(refused, ["H1 2024", "H2 2024", "H3 2024"], "'H3 2024'", "line 4"),
     },
 }  # fmt: skip
-ROWS = [Row(kind, name, "dateutil, Babel, pandas, or an error", check) for kind, rows in KINDS.items()
-        for name, check in rows.items()]  # fmt: skip
+ROWS = rows_of(KINDS, "dateutil, Babel, pandas, or an error")
 
 
 @pytest.mark.parametrize("row", ROWS, ids=str)

@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
-from rows import Row
+from rows import Row, rows_of
 
 import ostinato
 from ostinato.data.read import read
@@ -373,11 +373,7 @@ KINDS: dict[str, dict[str, Callable[[], str]]] = {
     "numbers of series": {name: partial(numbered, name) for name in ("sensor", "meter_id", "Station No", "점포코드")},
     "rows that are alike": {"but for a word": alike},
 }  # fmt: skip
-ROWS = [
-    Row(kind, name, "pandas, datetime, or an error", check)
-    for kind, rows in KINDS.items()
-    for name, check in rows.items()
-]
+ROWS = rows_of(KINDS, "pandas, datetime, or an error")
 
 
 @pytest.mark.parametrize("row", ROWS, ids=str)

@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
-from rows import Row
+from rows import Row, rows_of
 
 import ostinato
 from ostinato.data.read import read
@@ -229,11 +229,7 @@ KINDS: dict[str, dict[str, Callable[[], str]]] = {
         for sign in (" ", "'", "\u202f", "\u00a0")
     },
 }  # fmt: skip
-ROWS = [
-    Row(kind, name, "pandas, polars, or an error", check)
-    for kind, rows in KINDS.items()
-    for name, check in rows.items()
-]
+ROWS = rows_of(KINDS, "pandas, polars, or an error")
 
 
 @pytest.mark.parametrize("row", ROWS, ids=str)

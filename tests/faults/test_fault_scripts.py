@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 import pytest
 from babel import Locale
-from rows import Row
+from rows import Row, rows_of
 
 from ostinato.data.read import read
 from ostinato.errors import DataError
@@ -82,7 +82,7 @@ KINDS: dict[str, dict[str, Callable[[], str]]] = {
         "dashes behind a currency": partial(refused, ["$ 1.5", "$ -", "$ 2.5"], "'$ -'", "write 0"),
     },
 }  # fmt: skip
-ROWS = [Row(kind, name, "Babel, or an error", check) for kind, rows in KINDS.items() for name, check in rows.items()]
+ROWS = rows_of(KINDS, "Babel, or an error")
 
 
 @pytest.mark.parametrize("row", ROWS, ids=str)

@@ -14,7 +14,7 @@ import pandas as pd
 import polars as pl
 import pytest
 from babel.dates import format_datetime
-from rows import Row
+from rows import Row, rows_of
 
 import ostinato
 from ostinato.data.read import read
@@ -190,9 +190,7 @@ KINDS: dict[str, dict[str, Callable[[], str]]] = {
     },
     "zones": {"objects": zones_in_pandas},
 }  # fmt: skip
-ROWS = [
-    Row(kind, name, "Babel, pandas, datetime", check) for kind, rows in KINDS.items() for name, check in rows.items()
-]
+ROWS = rows_of(KINDS, "Babel, pandas, datetime")
 
 
 @pytest.mark.parametrize("row", ROWS, ids=str)

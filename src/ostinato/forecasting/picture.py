@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ostinato.data.ahead import times_ahead, walls_of
-from ostinato.errors import ConfigError
+from ostinato.data.extras import missing
 from ostinato.numbers import counted, plain
 from ostinato.shapes import Array
 
@@ -79,9 +79,7 @@ def blank(width: float, height: float, **options: Any) -> Figure:
     try:
         from matplotlib.figure import Figure
     except ImportError as error:
-        raise ConfigError(
-            "a chart needs matplotlib, which is not installed", fix="pip install 'ostinato[plot]'"
-        ) from error
+        raise missing("a chart", "matplotlib", "plot") from error
     return Figure(figsize=(width, height), **options)
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ostinato.data.encoded import Encoded
+from ostinato.data.extras import missing
 from ostinato.data.future import with_future
 from ostinato.data.sequences import SequenceSet
 from ostinato.data.split import split
@@ -92,9 +93,7 @@ def render(model: Model, data: SequenceSet, seed: int) -> str:
         from jinja2 import Environment, FileSystemLoader, StrictUndefined
         from markupsafe import Markup
     except ImportError as error:
-        raise ConfigError(
-            "a report needs jinja2, which is not installed", fix="pip install 'ostinato[plot]'"
-        ) from error
+        raise missing("a report", "jinja2", "plot") from error
     page = Environment(
         loader=FileSystemLoader(Path(__file__).parent),
         autoescape=True,  # ids, texts and commands come from the user: they are text, never HTML

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from ostinato.arguments import whole
+from ostinato.data.extras import missing
 from ostinato.errors import ConfigError, LostError, OstinatoError
 from ostinato.scale.threads import Threaded, each_worker, environment
 from ostinato.threads import Threads
@@ -96,9 +97,7 @@ class Cluster:
         try:
             import ray
         except ImportError as error:
-            raise ConfigError(
-                "a run on a cluster needs ray, which is not installed", fix="run pip install 'ostinato[ray]'"
-            ) from error
+            raise missing("a run on a cluster", "ray", "ray") from error
         if ray.is_initialized():
             yield ray
             return

@@ -22,6 +22,7 @@ from ostinato.data import checks
 from ostinato.data.calendar import Calendar
 from ostinato.data.columns import Roles, find, kind_by_name
 from ostinato.data.detect import find_calendars
+from ostinato.data.extras import missing
 from ostinato.data.files import find as find_files
 from ostinato.data.ids import type_of
 from ostinato.data.join import usual_of
@@ -211,9 +212,7 @@ def _groups(file: str, key: str, roles: Roles) -> list[Group]:
         import pyarrow as pa
         import pyarrow.parquet as pq
     except ImportError as error:
-        raise ConfigError(
-            "a panel in parts needs pyarrow, which is not installed", fix="run pip install 'ostinato[ray]'"
-        ) from error
+        raise missing("a panel in parts", "pyarrow", "ray") from error
     survived(file.encode(), "Footer", file)
     try:
         footer = pq.read_metadata(file)

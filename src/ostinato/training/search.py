@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ostinato.arguments import whole
+from ostinato.data.extras import missing
 from ostinato.data.sequences import SequenceSet
 from ostinato.data.split import split
 from ostinato.device import Device, on_device
@@ -183,9 +184,7 @@ def search(  # noqa: PLR0913 - each argument is one that the command line passes
     try:
         import optuna
     except ImportError as error:
-        raise ConfigError(
-            "a search needs optuna, which is not installed", fix="run pip install 'ostinato[ray]'"
-        ) from error
+        raise missing("a search", "optuna", "ray") from error
     trials = whole("trials", trials)
     folder, plan = Path(folder), SearchPlan(trials, budget or Budget(), held_out, seed, refit, threads)
     plan.claim(folder, data)

@@ -45,9 +45,9 @@ def _cells(model: SequenceModel, unique_id: str, doubt: Doubt | None) -> Live | 
         return None
     match model.front, model.encoding.affine(unique_id):
         case InnovationFront(ar=ar), (location, scale) if emission.plain_density is not None:
-            return LiveNumbers(model, steps, ar, location, scale, model.encoding.least(), doubt)
+            return LiveNumbers(model, steps, ar, location, scale, doubt)
         case SmoothingFront(smoothing=smoothing), (location, scale) if emission.plain_density is not None:
-            return LiveSmoothing(model, smoothing, location, scale, model.encoding.least(), doubt)
+            return LiveSmoothing(model, smoothing, location, scale, doubt)
         case SymbolFront(markov=None) as front, None if emission.symbolic:
             return LiveSymbols(model, steps, front)
         case _:

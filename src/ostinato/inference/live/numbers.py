@@ -28,7 +28,6 @@ class LiveNumbers(LiveValues):
         ar: AR,
         location: Any,
         scale: Any,
-        least: Any,
         doubt: Doubt | None = None,
     ) -> None:
         """Build the step, without a state until ``hold`` is called.
@@ -39,10 +38,9 @@ class LiveNumbers(LiveValues):
             ar: The autoregression of the front.
             location: The location of the series, (D,).
             scale: The scale of the series, (D,).
-            least: The least value of each channel, (D,), or -inf.
             doubt: Which values the state does not believe; None if it believes every value.
         """
-        super().__init__(model, steps, location, scale, least, doubt)
+        super().__init__(model, steps, location, scale, doubt)
         self._lags = ar.lags
         self._weight = np.ascontiguousarray(array_of(ar.weight).transpose(1, 0, 2))  # (L + 1, D, L)
         self._bias, self._slope = array_of(ar.bias).T.tolist(), array_of(ar.slope).T.tolist()

@@ -26,7 +26,6 @@ class LiveSmoothing(LiveValues):
         smoothing: Smoothing,
         location: Any,
         scale: Any,
-        least: Any,
         doubt: Doubt | None = None,
     ) -> None:
         """Build the step, without a state until ``hold`` is called.
@@ -36,13 +35,12 @@ class LiveSmoothing(LiveValues):
             smoothing: The recurrence of the front.
             location: The location of the series, (D,).
             scale: The scale of the series, (D,).
-            least: The least value of each channel, (D,), or -inf.
             doubt: Which values the state does not believe; None if it believes every value.
         """
-        super().__init__(model, [], location, scale, least, doubt)
+        super().__init__(model, [], location, scale, doubt)
         self._smoothing, self._single = smoothing, len(scale) == 1
         self._sigma = smoothing.log_sigma.double().exp().numpy()
-        self._params: list[list[float]] = self._constant.tolist()
+        self._parameters: list[list[float]] = self._constant.tolist()
 
     def hold(self, state: State, last: NDArray[Any] | None = None) -> None:
         """Continue from a copy of this state, and from the last prices (1, D)."""
@@ -66,7 +64,7 @@ class LiveSmoothing(LiveValues):
         ring = self._ring
         sd = (self._sigma * np.sqrt(ring.v)).tolist()
         loc = [float(ring.mu)] if self._single else ring.mu.tolist()
-        nats, expected, believed = self._judged(y, loc, sd, self._params)
+        nats, expected, believed = self._judged(y, loc, sd, self._parameters)
         # the models read their values in single precision, and the state is theirs to the last bit
         values = np.array(believed, dtype=np.float32)
         ring.step(values.item() if self._single else values.astype(np.float64))

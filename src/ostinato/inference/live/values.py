@@ -26,7 +26,6 @@ class LiveValues(LiveCells):
         steps: list[LiveLayer],
         location: Any,
         scale: Any,
-        least: Any,
         doubt: Doubt | None = None,
     ) -> None:
         """Build the step, without a state until ``hold`` is called.
@@ -36,13 +35,12 @@ class LiveValues(LiveCells):
             steps: The layers of the backbone, the lowest first.
             location: The location of the series, (D,).
             scale: The scale of the series, (D,).
-            least: The least value of each channel, (D,), or -inf.
             doubt: Which values the state does not believe; None if it believes every value.
         """
         super().__init__(model, steps)
         self._encoding, self._most = model.encoding, model.encoding.most
         self._doubt = doubt
-        self._least: list[float] = np.broadcast_to(least, scale.shape).tolist()
+        self._least: list[float] = np.broadcast_to(model.encoding.least(), scale.shape).tolist()
         self._rescale(location, scale)
         tail = getattr(model.emission, "plain_tail", None)
         self._tail = tail if any(map(math.isfinite, self._least)) else None
