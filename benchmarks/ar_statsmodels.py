@@ -21,7 +21,8 @@ import polars as pl
 from public_data import SERIES, present
 from statsmodels.tsa.ar_model import AutoReg, ar_select_order
 
-from ostinato.layers.autoregression import ARFit, fit_ar
+from ostinato.layers.ar_fit import ARFit
+from ostinato.layers.autoregression import fit_ar
 from ostinato.shapes import Array
 
 

@@ -53,7 +53,7 @@ if TYPE_CHECKING:
     from ostinato.gradients.methods import FullBPTT as FullBPTT
     from ostinato.gradients.methods import TruncatedBPTT as TruncatedBPTT
     from ostinato.inference.alarm import AlarmThreshold as AlarmThreshold
-    from ostinato.inference.calibrated import alarm_rule as alarm_rule
+    from ostinato.inference.alarm_verb import alarm_rule as alarm_rule
     from ostinato.inference.describe import describe_model as describe_model
     from ostinato.inference.describe import describe_model as inspect_model
     from ostinato.inference.monitor import Monitor as Monitor
@@ -117,7 +117,7 @@ _HOMES = {
     "Trial": "record",
     "TruncatedBPTT": "gradients.methods",
     "WriteError": "errors",
-    "alarm_rule": "inference.calibrated",
+    "alarm_rule": "inference.alarm_verb",
     "classify": "classification.verb",
     "compress": "compression.verbs",
     "cross_validation": "evaluation.backtest",

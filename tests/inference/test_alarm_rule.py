@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 import ostinato
 from ostinato.errors import ConfigError, DataError, ModelFileError
 from ostinato.inference.alarm_rule import EVIDENCE, FixedRule, evidence_name
-from ostinato.inference.calibrated import CalibratedRule, alarm_rule
+from ostinato.inference.alarm_verb import alarm_rule
+from ostinato.inference.calibrated import CalibratedRule
 from ostinato.inference.evidence import Evidence, evidence_of
 from ostinato.inference.monitor import Monitor
 from ostinato.inference.stream import Stream

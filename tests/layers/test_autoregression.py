@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from statsmodels.tsa.ar_model import AutoReg, ar_select_order
 
 from ostinato.errors import ConfigError, DataError
-from ostinato.layers.autoregression import ARFit, fit_ar
+from ostinato.layers.ar_fit import ARFit
+from ostinato.layers.autoregression import fit_ar
 from ostinato.shapes import Array
 
 

@@ -170,7 +170,7 @@ def _loader(path: Path, alarm: float | None, reference: str | None) -> Callable[
         fitted = load_model(path)
         if alarm is None:
             return fitted, None
-        from ostinato.inference.calibrated import alarm_rule
+        from ostinato.inference.alarm_verb import alarm_rule
 
         record = fitted.description.ladder_record
         data = options.source(fitted, None) if reference is None else reference

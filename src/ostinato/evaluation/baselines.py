@@ -13,7 +13,8 @@ from typing import Protocol
 
 import numpy as np
 
-from ostinato.layers.autoregression import ARFit, fit_ar
+from ostinato.layers.ar_fit import ARFit
+from ostinato.layers.autoregression import fit_ar
 from ostinato.local.naive import drift, naive, naive2, seasonal_naive
 from ostinato.shapes import Array
 

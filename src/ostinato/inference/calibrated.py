@@ -11,21 +11,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from operator import gt
-from typing import Any, final
+from typing import final
 
 import numpy as np
 from scipy.special import ndtri
 
-from ostinato.arguments import share, whole
-from ostinato.data.sequences import SequenceSet
-from ostinato.errors import ConfigError, DataError
-from ostinato.inference.alarm import ENOUGH, LEAST, AlarmThreshold, alarm_threshold
+from ostinato.inference.alarm import ENOUGH, AlarmThreshold, alarm_threshold
 from ostinato.inference.alarm_memory import Memory, Scores
 from ostinato.inference.alarm_rule import AlarmRule, Alarms
-from ostinato.inference.evidence import Evidence, evidence_of
+from ostinato.inference.evidence import Evidence
 from ostinato.inference.rarity import Rarity, rate_interval, sum_slope
-from ostinato.inference.response import filters_of, level_response, matched
-from ostinato.model_file import Model
+from ostinato.inference.response import filters_of, matched
 from ostinato.numbers import counted
 from ostinato.shapes import Array
 
@@ -294,63 +290,3 @@ class CalibratedRule(AlarmRule):
         if further <= 1:
             return high
         return high + float(least * (further ** (1 / least) - 1) / np.log(10))
-
-
-def alarm_rule(
-    model: Model,
-    rate: float,
-    reference: SequenceSet | Any = None,
-    *,
-    held_out: float | str | None = None,
-    cool_down: int | None = None,
-) -> CalibratedRule:
-    """Return the rule that gives alarms at a rate on data that the model was not fitted to.
-
-    Args:
-        model: A fitted SequenceModel.
-        rate: The share of ordinary events that may give an alarm, such as 1e-3.
-        reference: Data that the model was not fitted to, a SequenceSet or anything that ``read`` takes. Of the data of
-            the fit itself only the held-out part is used, by the weights from before the refit.
-        held_out: The share of the reference at its end that is used; None is all of newer data, and the held-out part
-            of the data of the fit.
-        cool_down: The number of events after an alarm that give none, unless they are far rarer than it. None is 10, or
-            fewer if the rate leaves no room.
-
-    Raises:
-        ConfigError: The rate is not between 0 and 1, or the model is a DirectModel.
-        DataError: There is no reference, or it has fewer than 50 observed events.
-    """
-    sequential = model.likelihood("give alarms")
-    rate = share("alarm", rate)
-    usual = min(COOL_DOWN, int(0.1 / rate))
-    cool_down = usual if cool_down is None else whole("cool_down", cool_down, least=0)
-    if rate * (cool_down + 1) >= 1:
-        raise ConfigError(
-            f"an alarm at {rate:g} of events is impossible with {counted(cool_down, 'event')} of cool-down after each",
-            fix=f"ask for a rate below {1 / (cool_down + 1):.3g}",
-        )
-    if reference is None:
-        raise DataError(
-            "an alarm needs data that the model was not fitted to, got none",
-            fix="give them as the reference: the held-out part of the training data, or newer data",
-        )
-    evidence, weights, data, judge = evidence_of(sequential, reference, held_out)
-    events = sum(len(one.surprisal) for one in evidence)
-    if events < LEAST:
-        raise DataError(
-            f"{events} held-out values are too few for the threshold of an alarm, expected at least {LEAST}",
-            fix="give more data that the model was not fitted to as the reference",
-        )
-    numeric, response = sequential.description.traits.numeric, np.zeros(0)
-    if numeric:
-        spread = np.nanstd(np.concatenate([one.values - one.expected for one in evidence]), axis=0)
-        response = level_response(judge, data, spread) if (spread > 0).all() else response
-    return CalibratedRule(
-        evidence,
-        rate,
-        cool_down=cool_down,
-        warm=sequential.front.reach,
-        numeric=numeric,
-        weights=weights,
-        response=response,
-    )

@@ -16,7 +16,8 @@ from ostinato.errors import DataError
 from ostinato.forecasting.table import ends
 from ostinato.inference.alarm import AlarmThreshold
 from ostinato.inference.alarm_rule import Alarms, evidence_name
-from ostinato.inference.calibrated import CalibratedRule, alarm_rule
+from ostinato.inference.alarm_verb import alarm_rule
+from ostinato.inference.calibrated import CalibratedRule
 from ostinato.inference.clock import Clock
 from ostinato.inference.kept import Kept, load_states, save_states
 from ostinato.inference.stream import Seen, Stream

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ostinato.layers.autoregression import ARFit
+from ostinato.layers.ar_fit import ARFit
 from ostinato.layers.lagged import dense
 from ostinato.layers.recurrence import Recurrence
 from ostinato.layers.volatility import Volatility

@@ -8,7 +8,8 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from ostinato.layers.autoregression import ARFit, fit_ar, fit_ar_at
+from ostinato.layers.ar_fit import ARFit
+from ostinato.layers.autoregression import fit_ar, fit_ar_at
 from ostinato.layers.lag_search import useful_lags
 from ostinato.layers.lagged import Lagged, lagged
 from ostinato.numbers import counted
