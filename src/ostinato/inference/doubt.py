@@ -45,8 +45,8 @@ MOST = 400
 def doubtful(model: SequenceModel) -> int | None:
     """Return the number of values that an autoregression was fitted to, if they are few; None for every other model.
 
-    Of a model of several sequences, of prices, of a model with a network, and of one with another closed form it is
-    None too: a panel has more values, prices hardly depend on their past, and the others have no such coefficients.
+    Other models are those of several sequences, which have more values; those of prices, which hardly depend on their
+    past; and those with a network or another closed form, which do not have such coefficients.
     """
     front, record = model.front, model.description.record
     steps, one = int(record.get("steps") or 0), record.get("sequences") == 1

@@ -92,7 +92,7 @@ def sample(  # noqa: PLR0913 - each argument is an option of a draw, given by na
     choice = Choice.of(temperature, top_p, top_k, min_p, symbols=symbols)
     strings, encoding = stop_strings(stop, symbols=symbols), sequence_model.encoding
     start = _prompt(sequence_model, prompt)
-    told = None if on_text is None else _told(sequence_model, n_samples, prompt, strings, on_text)
+    told = None if on_text is None else _passing_on(sequence_model, n_samples, prompt, strings, on_text)
     on_symbols = None if told is None else told[0]
     writing = Writing(encoding, strings, on_symbols) if isinstance(encoding, Alphabet) else None
     generator = torch.Generator().manual_seed(checked_seed(seed))
@@ -152,16 +152,17 @@ def _in_precision(model: SequenceModel, precision: str) -> SequenceModel:
 _ROUNDED: WeakKeyDictionary[SequenceModel, tuple[tuple[tuple[int, int], ...], SequenceModel]] = WeakKeyDictionary()
 
 
-def _told(
+def _passing_on(
     model: SequenceModel,
     n_samples: int,
     prompt: str | SequenceSet | None,
     stop: tuple[str, ...],
     on_text: Callable[[str], None],
 ) -> tuple[Callable[[NDArray[np.int64]], None], Callable[[], None]]:
-    """Return what takes the symbols of each step of one text and hands its characters on, and what hands on the last.
+    """Pass the prompt of one text to on_text, and return the two functions that pass its characters on.
 
-    The prompt is handed on now.
+    Returns:
+        A function of the symbols of each step, and one to call at the end, for what is left.
 
     Raises:
         ConfigError: The values are numbers, or there is more than one text.
@@ -181,7 +182,7 @@ def _told(
     points, reader = alphabet.vocabulary(), alphabet.spelling.reader()
     tail, longest = "", max(map(len, stop), default=1)
 
-    def hand_on(piece: str) -> None:
+    def pass_on(piece: str) -> None:
         nonlocal tail
         if piece:
             on_text(until(tail + piece, stop)[len(tail) :])
@@ -189,10 +190,10 @@ def _told(
 
     def take(symbols: NDArray[np.int64]) -> None:
         point = points[int(symbols[0])]
-        hand_on(reader.feed(point) if point >= 0 else reader.close())
+        pass_on(reader.feed(point) if point >= 0 else reader.close())
 
     def close() -> None:
-        hand_on(reader.close())
+        pass_on(reader.close())
 
     return take, close
 

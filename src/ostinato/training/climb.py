@@ -37,22 +37,34 @@ from ostinato.training.workers import WorkerGroup
 
 @dataclass(frozen=True)
 class Ladder:
-    """The data and the options that all models of one fit share."""
+    """The data and the options that all models of one fit share.
+
+    Attributes:
+        material: The data of the fit.
+        base: The closed form that the models correct, except for those with filters or smoothing.
+        begun: When the fit of the closed form began, by ``time.monotonic``.
+        options: The options of the models.
+        method: How the error is sent back through time.
+        keep: The folder of the checkpoint, or None.
+        workers: The processes that train together.
+        on_progress: Called after every optimiser step.
+        bf16: Whether the products are computed in bfloat16.
+        mixes: Whether a mixture of the likeliest network and counts follows.
+        placed: Where each network was trained and why, if a card was considered.
+        noted: Notes of the models that were fitted.
+    """
 
     material: Material
     base: AR | Markov
-    begun: float  # when the fit of the closed form began, by time.monotonic
+    begun: float
     options: LadderOptions
     method: Method
     keep: Checkpoint | None
     workers: WorkerGroup
     on_progress: Callable[[TrainingProgress], None] | None
     bf16: bool
-    #: whether a mixture of the likeliest network and counts follows
     mixes: bool = False
-    #: where each network was trained and why, if a card was considered
     placed: list[str] = field(default_factory=list)
-    #: notes of the models that were fitted
     noted: list[str] = field(default_factory=list)
 
     def climb(
