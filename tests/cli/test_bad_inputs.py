@@ -26,7 +26,7 @@ def test_bad_input(bad: Bad, tmp_path: Path, models: Path) -> None:
     for words in bad.says:
         assert words in outcome.err
     assert "fix: " in outcome.err
-    if "--json" in bad.command.split():  # the error is one document too, beside its text
+    if "--json" in bad.command.split():  # the error is a document too, besides its text
         assert json.loads(outcome.out)["error"] in outcome.err
     else:
         assert outcome.out == ""

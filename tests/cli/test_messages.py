@@ -22,7 +22,7 @@ NOUNS = (
     "cells|channels|characters|columns|components|events|files|lags|layers|parts|rows|samples|sequences|steps|streams|"
     "symbols|trials|units|values|windows|workers"
 )
-#: Functions that count by rules of their own: a test of the sentence stands beside each.
+#: Functions that count by rules of their own: each has a test of its sentence.
 PLURAL_ALWAYS = {"step.py", "threads.py", "truncation.py", "progress.py", "result.py", "describe.py"}
 
 

@@ -131,7 +131,7 @@ def gaps(offset: Any, start: str, rows: int) -> str:
 
 
 def beside(offset: Any, start: str, rows: int) -> str:
-    """Read the series beside one of another calendar: each keeps its own."""
+    """Read the series together with one of another calendar: each keeps its own."""
     whole = grid(offset, start, rows)
     other = pd.date_range(
         "2020-01-01", periods=200 + AHEAD, freq="h" if whole[1] - whole[0] > pd.Timedelta("1D") else "D"
@@ -143,7 +143,7 @@ def beside(offset: Any, start: str, rows: int) -> str:
 
 
 def short(offset: Any, start: str, rows: int) -> str:
-    """Read three rows of the calendar beside two long series of it: the short one takes the calendar of the panel."""
+    """Read three rows of the calendar with two long series of it: the short one takes the calendar of the panel."""
     whole = grid(offset, start, rows)
     long = micros(whole[:rows])
     data = read(pl.concat([table(long, "b"), table(long[1:], "c"), table(long[-3:], "a")]))

@@ -54,7 +54,7 @@ COMMANDS = (
 
 
 def made(folder: Path) -> None:
-    """Write data, models and what stands beside them to a folder."""
+    """Write data, models and other files to a folder."""
     for name in ("s.csv", "folder/a.csv"):
         (folder / name).parent.mkdir(exist_ok=True)
         (folder / name).write_text(SERIES)

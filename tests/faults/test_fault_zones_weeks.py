@@ -1,4 +1,4 @@
-"""Times that do not belong together: with and without a zone, and weeks of ISO 8601 beside years of the calendar."""
+"""Times that do not belong together: with and without a zone, and weeks of ISO 8601 with years of the calendar."""
 
 from __future__ import annotations
 
