@@ -93,7 +93,7 @@ def _with_digits(column: pl.Series) -> int:
 
 
 def _may_be_dates(column: pl.Series) -> bool:
-    """Return whether a column holds words that are not numbers, or has a type of times."""
+    """Return whether a column holds words that are no numbers, or has a type of times."""
     return column.dtype in (pl.Date, pl.Datetime) or _are_words(column)
 
 
