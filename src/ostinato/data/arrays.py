@@ -98,7 +98,7 @@ def from_arrays(data: Any, kind: str | None) -> SequenceSet:
         One sequence for each array.
 
     Raises:
-        DataError: An array does not hold numbers or has more than two axes, or the arrays differ in D.
+        DataError: The values of an array are not numbers, it has more than two axes, or the arrays differ in D.
     """
     named, meta = _named(data)
     notes: dict[str, None] = {}
@@ -210,7 +210,9 @@ def _plain(data: Any, where: str) -> NDArray[Any]:
     try:
         x = np.asarray(data)
     except Exception as error:  # whatever the object raises when it is made an array
-        raise DataError("the array is not of numbers", where=where, fix="for text, use kind='text'") from error
+        raise DataError(
+            "the values of the array are not numbers", where=where, fix="for text, use kind='text'"
+        ) from error
     if x.dtype.names or x.dtype.kind == "V":
         raise DataError(
             f"the array has the type {x.dtype}", where=where, fix="give an array with named fields alone, not in a list"
@@ -226,7 +228,9 @@ def _from_tensor(data: Any, where: str) -> NDArray[Any]:
 
     x = data.detach()
     if x.is_complex():
-        raise DataError("the tensor is of complex numbers", where=where, fix="give real numbers: x.real, x.abs()")
+        raise DataError(
+            "the values of the tensor are complex numbers", where=where, fix="give real numbers: x.real, x.abs()"
+        )
     try:
         if x.layout != torch.strided:
             x = x.to_dense()
