@@ -222,8 +222,8 @@ def _set_aside(made: LocalForecast, names: list[str]) -> list[str]:
         notes.append(f"taken as missing: {count} of {len(far):,} series, far from all others: {some_of(far)}")
     if lone:
         notes.append(
-            f"{len(lone):,} series {_has(lone)} one value, which does not tell how values vary: intervals are a guess "
-            f"by the steps of other series, or without these by the size of the value: {some_of(lone)}"
+            f"{len(lone):,} series {_has(lone)} one value, which does not show how values vary: intervals follow from "
+            f"the steps of other series, or if there are none from the size of the value: {some_of(lone)}"
         )
     if equal:
         notes.append(
