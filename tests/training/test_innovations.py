@@ -10,7 +10,9 @@ from torch import Tensor
 import ostinato
 from ostinato.data.split import split
 from ostinato.layers.ar import AR
+from ostinato.layers.filter import AdaptiveFilter
 from ostinato.layers.front import Ahead, Front, InnovationFront, SmoothingFront
+from ostinato.layers.markov import Markov
 from ostinato.layers.smoothing import Smoothing
 from ostinato.shapes import State
 from ostinato.training.innovations import innovations
@@ -24,6 +26,10 @@ class Counted(Front):
     def __init__(self, front: Front) -> None:
         super().__init__()
         self.front, self.most, self.missing = front, 0, 0
+
+    @property
+    def closed_form(self) -> AR | AdaptiveFilter | Smoothing | Markov | None:
+        return self.front.closed_form
 
     @property
     def reach(self) -> int:
