@@ -2,8 +2,8 @@
 
 So are read: digits of other scripts, marks of direction, 24:00 as ISO 8601 has it, "10:00 p.m.", the words for morning
 and afternoon of Korean, Chinese and Japanese, "1/31/2024, 10:00 PM" of browsers, "22:00 Uhr", "22h30" and "22.30",
-offsets of whole hours as PostgreSQL writes them, a comma before the parts of a second, the times of logs of web servers,
-and stretches such as 2024-01-01/2024-01-07, which pandas writes for weeks.
+offsets of whole hours as PostgreSQL writes them, a comma before the parts of a second, the times in logs of web
+servers, and stretches such as 2024-01-01/2024-01-07, which pandas writes for weeks.
 """
 
 from __future__ import annotations

@@ -43,6 +43,9 @@ _keys = torch._C._dispatch_keys
 _included = torch._C._dispatch_tls_local_include_set
 _excluded = torch._C._dispatch_tls_is_dispatch_key_excluded
 _AUTOCAST = torch._C.DispatchKey.AutocastCPU
+#: Returns the hooks that see the tensors saved for a gradient, or None. An older torch, such as 2.7, cannot tell: there
+#: they may be set, so a call that saves is an operator, which they see.
+_hooks = getattr(torch._C._autograd, "_top_saved_tensors_default_hooks", lambda _: True)
 
 
 def _plain_states() -> tuple[list[Any], list[Any]]:
@@ -83,7 +86,7 @@ def way(tensors: Sequence[Tensor | None], *, saves: bool = False) -> Way:
         and _excluded(_AUTOCAST)
         and not torch._C._len_torch_function_stack()
         and forward_ad._current_level < 0
-        and not (saves and torch._C._autograd._top_saved_tensors_default_hooks(True))
+        and not (saves and _hooks(True))
     ):
         plain, keys = _PLAIN_KEYS, _keys
         for t in tensors:
