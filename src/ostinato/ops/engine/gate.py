@@ -20,6 +20,9 @@ from torch._subclasses.fake_tensor import FakeTensor
 from torch._subclasses.functional_tensor import FunctionalTensor
 from torch.autograd import forward_ad
 
+from ostinato.ops.dispatch_keys import included as _included
+from ostinato.ops.dispatch_keys import keys_of as _keys
+
 
 class Way(Enum):
     """How a call is computed.
@@ -39,8 +42,6 @@ class ApartError(RuntimeError):
     """The tensors of a call lie on different devices."""
 
 
-_keys = torch._C._dispatch_keys
-_included = torch._C._dispatch_tls_local_include_set
 _excluded = torch._C._dispatch_tls_is_dispatch_key_excluded
 _AUTOCAST = torch._C.DispatchKey.AutocastCPU
 #: Returns the hooks that see the tensors saved for a gradient, or None. An older torch, such as 2.7, cannot tell: there
