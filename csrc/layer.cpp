@@ -308,7 +308,11 @@ void use_torch(nb::object table, nb::object module, nb::object pooled, Index lar
     t.excluded = within(module, {"_C", "_dispatch_tls_is_dispatch_key_excluded"});
     t.autocast = within(module, {"_C", "DispatchKey", "AutocastCPU"});
     t.functions = within(module, {"_C", "_len_torch_function_stack"});
-    t.hooks = within(module, {"_C", "_autograd", "_top_saved_tensors_default_hooks"});
+    // an older torch, such as 2.7, does not tell of hooks for saved tensors: then Python decides, as without a table
+    const nb::object autograd = module.attr("_C").attr("_autograd");
+    const nb::object hooks = nb::getattr(autograd, "_top_saved_tensors_default_hooks", nb::none());
+    t.hooks = new nb::object(hooks);
+    if (hooks.is_none()) t.table = nullptr;
     for (int i = 0; i < 2; ++i) t.plain[i] = new nb::object(threads[i]);
     const auto name = [](const char* text) { return new nb::object(nb::steal(PyUnicode_InternFromString(text))); };
     t.is_neg = name("is_neg"), t.requires_grad = name("requires_grad");

@@ -122,6 +122,31 @@ def test_score_adds_up_and_writes_every_step(home: Path, say: Say) -> None:
     assert steps["surprisal"].sum() == pytest.approx(-scores.log_prob.sum())
 
 
+def test_score_says_when_a_step_was(home: Path, say: Say) -> None:
+    """By the time of the row that the step came from; in sound, by the samples of a second."""
+    rows = pl.read_csv(home / "series.csv")
+    model = home / "series.csv.ost"
+    say("score", model, home / "series.csv", "-o", home / "when.csv")
+    steps = pl.read_csv(home / "when.csv")
+    assert steps.columns == ["unique_id", "step", "surprisal", "ds"]
+    first = json.loads(say("score", model, home / "series.csv", "--top", "1", "--json"))["most_surprising"][0]
+    assert steps["ds"].to_list() == rows["ds"].to_list()
+    worst = int(np.argmax(steps["surprisal"].to_numpy()))
+    assert (first["step"], datetime.fromisoformat(first["when"])) == (
+        worst + 1,
+        datetime.fromisoformat(rows["ds"][worst]),
+    )
+    [sound] = json.loads(say("score", home / "sound.ost", home / "sound", "--top", "1", "--json"))["most_surprising"]
+    rate = soundfile.info(next((home / "sound").glob("*.wav"))).samplerate
+    assert float(sound["when"].removesuffix(" s")) == pytest.approx((sound["step"] - 1) / rate, abs=5e-5)
+    line = say("score", home / "sound.ost", home / "sound", "--top", "1").splitlines()[-1]
+    assert f"sample {sound['step']} ({sound['when']}): " in line
+    [text] = json.loads(say("score", home / "lines.txt.ost", home / "lines.txt", "--top", "1", "--json"))[
+        "most_surprising"
+    ]
+    assert text["when"] is None
+
+
 def test_score_keeps_outliers_out_of_the_state_as_in_python(home: Path, say: Say) -> None:
     rows = (home / "series.csv").read_text().splitlines()
     *keys, value = rows[20].split(",")

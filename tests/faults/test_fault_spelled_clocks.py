@@ -138,6 +138,8 @@ KINDS: dict[str, dict[str, Callable[[], str]]] = {
         "UTC+00:00": partial(right, HOURS.dt.strftime("%Y-%m-%d %H:%M UTC+00:00"), HOURS),
         "a comma": partial(right, HOURS.dt.strftime("%Y-%m-%d %H:%M:%S,250"), HOURS + pd.Timedelta("250ms")),
         "a camera": partial(right, HOURS.dt.strftime("%Y:%m:%d %H:%M:%S"), HOURS),
+        "a web server": partial(right, HOURS.dt.strftime("%d/%b/%Y:%H:%M:%S +0000"), HOURS),
+        "a web server, in brackets": partial(right, HOURS.dt.strftime("[%d/%b/%Y:%H:%M:%S +0000]"), HOURS),
         "hours alone": partial(right, HOURS.dt.strftime("%Y-%m-%d %H"), HOURS),
         **{form: partial(right, HOURS.dt.strftime(form), HOURS) for form in ("%Y_%m_%d %H:%M", "%Y%m%d_%H%M%S")},
         **{form: partial(right, HOURS.dt.strftime(form), HOURS) for form in ("%d.%m.%Y %H.%M", "%d/%m/%Y %H.%M.%S")},

@@ -77,6 +77,35 @@ def test_the_environment_forces_an_instruction_set(name: str) -> None:
     assert done.stdout.strip() == name
 
 
+OLDER_TORCH = """
+import torch
+
+del torch._C._autograd._top_saved_tensors_default_hooks  # as in torch 2.7
+from ostinato import nn
+
+seen = []
+for kind in ("RNN", "GRU", "LSTM"):
+    torch.manual_seed(0)
+    ours, theirs = (getattr(package, kind)(3, 5, dtype=torch.float64) for package in (nn, torch.nn))
+    theirs.load_state_dict(ours.state_dict())
+    x = torch.randn(7, 2, 3, dtype=torch.float64)
+    gradients = []
+    for layer in (ours, theirs):
+        with torch.autograd.graph.saved_tensors_hooks(lambda t: seen.append(layer is ours) or t, lambda t: t):
+            loss = layer(x)[0].square().sum()
+        gradients.append(torch.autograd.grad(loss, list(layer.parameters())))
+    for a, b in zip(*gradients, strict=True):
+        torch.testing.assert_close(a, b, rtol=1e-10, atol=1e-12)
+assert any(seen)
+"""
+
+
+@engine
+def test_a_torch_that_does_not_tell_of_hooks_trains_and_shows_them_what_is_saved() -> None:
+    done = subprocess.run([sys.executable, "-c", OLDER_TORCH], capture_output=True, text=True, check=False)
+    assert not done.returncode, done.stderr
+
+
 @engine
 def test_an_instruction_set_that_is_not_there_is_an_error() -> None:
     with pytest.raises(ConfigError, match="instruction set 'vax' is unknown"):

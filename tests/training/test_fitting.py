@@ -21,6 +21,7 @@ from ostinato.gradients.methods import CheckpointedBPTT
 from ostinato.inference.describe import verdict
 from ostinato.record import DirectRecord, DirectRung, LadderRecord, Rung
 from ostinato.training.config import Config, LadderOptions
+from ostinato.training.ladder import no_time_left
 from zoo import rungs
 
 WAVE = np.sin(np.arange(240) / 5) + 0.1 * np.random.default_rng(0).standard_normal(240)
@@ -129,6 +130,16 @@ def test_a_network_that_improved_gives_no_note() -> None:
     better = LadderRecord(table=(rung,), curves={"gru": [(0, 0.0, None, -2.0), (20, 1.0, 2.0, -1.0)]})
     assert not better.never_improved("gru")
     assert not better.never_improved("rnn")
+
+
+def test_a_budget_that_is_gone_before_the_networks_gives_a_note() -> None:
+    found = LadderRecord(table=tuple(Rung(name, -1.0, 12.5, 1, 9) for name in ("ar", "counts", "lstm", "mixture")))
+    assert no_time_left(found, 20.0) == (
+        "ar, counts took 25 s and the budget is 20 s, so no time was left to train lstm: give a larger budget"
+    )
+    for seconds in (None, 26.0):
+        assert not no_time_left(found, seconds)
+    assert not no_time_left(LadderRecord(table=found.table[:2]), 20.0)  # nothing was to be trained
 
 
 def test_a_record_is_loaded_unchanged(tmp_path: Path) -> None:

@@ -114,6 +114,8 @@ def _document(scores: Scores, places: list[ScoredStep]) -> dict[str, Any]:
         scores: The scores.
         places: The steps with the greatest surprisal.
     """
+    from ostinato.data.describe import when
+
     judged = scores.data.traits.judged
     return {
         "nats_per_step": scores.nats_per_step,
@@ -128,21 +130,24 @@ def _document(scores: Scores, places: list[ScoredStep]) -> dict[str, Any]:
             for key, nats, count in zip(scores.data.ids, scores.log_prob, scores.steps, strict=True)
         ],
         "most_surprising": [
-            {"unique_id": key, "step": step + 1, "value": scores.label(row, step), "surprisal": nats}
+            {"unique_id": key, "step": step + 1, "when": when(scores.data, row, step) or None}
+            | {"value": scores.label(row, step), "surprisal": nats}
             for key, step, nats, row in places
         ],
     }
 
 
 def _rows(scores: Scores) -> Iterator[bytes]:
-    """Yield the surprisal of every step as CSV, some steps at a time."""
+    """Yield the surprisal of every step as CSV, some steps at a time, with the time of the step if it has one."""
     import numpy as np
     import polars as pl
 
     from ostinato.data.corpus import blocks
     from ostinato.data.ids import id_column
+    from ostinato.data.time_form import TimeForm
 
-    yield b"unique_id,step,surprisal\n"
+    times, form = scores.data.times, scores.data.time_form or TimeForm()
+    yield f"unique_id,step,surprisal{'' if times is None else ',ds'}\n".encode()
     offsets, at = scores.offsets, 0
     for block in blocks(scores.surprisal):
         ends: NDArray[np.int64] = np.clip(offsets, at, at + len(block))
@@ -150,12 +155,16 @@ def _rows(scores: Scores) -> Iterator[bytes]:
         step = np.arange(at, at + len(block)) - np.repeat(offsets[:-1], lengths)
         ids = id_column(scores.data.ids, lengths, scores.data.meta)
         frame = pl.DataFrame({"unique_id": ids, "step": step + 1, "surprisal": block.astype(np.float64)})
+        if times is not None:
+            frame = frame.with_columns(ds=form.written(form.column(times[at : at + len(block)])))
         yield frame.write_csv(include_header=False).encode()
         at += len(block)
 
 
 def _say(scores: Scores, places: list[ScoredStep], model: SequenceModel) -> None:
     """Print the likelihood of the data, and the steps that surprise most."""
+    from ostinato.data.describe import when
+
     unit, judged = model.description.traits.unit, model.description.traits.judged
     bits = f"{scores.bits_per_unit:.4f} bits a {judged}"
     print(f"{scores.nats_per_unit:.4f} nats a {judged}, {bits}{_how(scores, model)}")
@@ -169,7 +178,9 @@ def _say(scores: Scores, places: list[ScoredStep], model: SequenceModel) -> None
     if places:
         print("most surprising:")
     for key, step, nats, row in places:
-        print(f"  {key}, {unit} {step + 1}: {scores.label(row, step)}, {nats:.2f} nats ({nats / math.log(2):.1f} bits)")
+        time = when(scores.data, row, step)
+        place = f"{key}, {unit} {step + 1}{time and f' ({time})'}"
+        print(f"  {place}: {scores.label(row, step)}, {nats:.2f} nats ({nats / math.log(2):.1f} bits)")
 
 
 def _how(scores: Scores, model: SequenceModel) -> str:

@@ -141,9 +141,9 @@ def _may_be_repeated(time: Any) -> bool:
         # of times in UTC that have a zone, both are the same instant, just before the clock goes back
         local.append(local[0].tz_localize("UTC").tz_convert(zone).tz_localize(None))
         for at in local:
-            try:
-                at.tz_localize(zone, ambiguous="raise", nonexistent="shift_forward")
-            except ValueError:
+            # pandas 2.2 raises an error of pytz for such an hour, so nothing is raised: its two readings are compared
+            first, second = (at.tz_localize(zone, ambiguous=a, nonexistent="shift_forward") for a in (True, False))
+            if first != second:
                 return True
     return False
 

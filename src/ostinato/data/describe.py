@@ -31,6 +31,20 @@ def describe(data: SequenceSet) -> list[str]:
     return [*lines, *(f"note: {note}" for note in data.notes)]
 
 
+def when(data: SequenceSet, row: int, step: int) -> str:
+    """Return when a step was, for a person: its time, or of sound its second; "" if neither is known.
+
+    Args:
+        data: The sequences.
+        row: The number of the sequence.
+        step: The number of the step, from 0. The end of a text, one step more, has no time.
+    """
+    if data.kind == "sound":
+        return f"{step / data.meta['sample_rate']:.4f} s" if data.meta.get("sample_rate") else ""
+    times = data.times_of(row)
+    return "" if times is None else (data.time_form or TimeForm()).words(times[step : step + 1])[0]
+
+
 def _describe_text(data: SequenceSet) -> list[str]:
     end = "each line is one sequence, and its end is an event" if data.terminated else "each file is one sequence"
     seen: set[int] = set()

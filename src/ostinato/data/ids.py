@@ -15,9 +15,11 @@ from ostinato.numbers import counted
 
 #: The name of each type of ids that needs no more than its name.
 _PLAIN: dict[str, Any] = {
+    "Categorical": pl.Categorical(),  # its own words for it differ between versions of polars
+} | {
     str(t): t
     for t in (
-        pl.String(), pl.Boolean(), pl.Date(), pl.Time(), pl.Binary(), pl.Categorical(), pl.Float32(), pl.Float64(),
+        pl.String(), pl.Boolean(), pl.Date(), pl.Time(), pl.Binary(), pl.Float32(), pl.Float64(),
         pl.Int8(), pl.Int16(), pl.Int32(), pl.Int64(), pl.Int128(), pl.UInt8(), pl.UInt16(), pl.UInt32(), pl.UInt64(),
     )
 }  # fmt: skip

@@ -101,10 +101,11 @@ def _undecodable(before: bytes, byte: int, where: str, around: bytes, ended: int
         column: The number of bytes of the line that came before them.
     """
     *lines, last = _BYTES_END.split(before)
+    excel = " (in Excel, as the file type 'CSV UTF-8')" if where.lower().endswith(".csv") else ""
     return DataError(
         f"the byte {byte:#04x} is not valid UTF-8",
         where=f"{where}, line {ended + len(lines) + 1}, byte {len(last) + (0 if lines else column) + 1}",
-        fix=f"save the file as UTF-8{_converted(around)}",
+        fix=f"save the file as UTF-8{excel}{_converted(around)}",
     )
 
 

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from ostinato.data.batching import Piece, aligned
 from ostinato.data.corpus import blocks, forget, scratch
+from ostinato.data.describe import when
 from ostinato.data.encoded import Encoded
 from ostinato.data.ids import restored
 from ostinato.data.sequences import SequenceSet
@@ -81,7 +82,8 @@ class Scores(Shown):
         unit = self.data.traits.judged
         what = f"{self.nats_per_unit:.4f} nats a {unit} over {self.units:,} {unit}s; the most surprising:"
         rows = [
-            {"unique_id": key, "step": step + 1, "value": self.label(row, step), "surprisal": nats}
+            {"unique_id": key, "step": step + 1, "when": when(self.data, row, step)}
+            | {"value": self.label(row, step), "surprisal": nats}
             for key, step, nats, row in self.most_surprising()
         ]
         return [what], pl.DataFrame(rows)

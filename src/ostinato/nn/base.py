@@ -277,7 +277,7 @@ class RecurrentNetwork(DropIn, nn.RNNBase):
 
 def _five(weights: list[Any], bias: bool, projection: int) -> tuple[Any, ...]:
     """Return w_ih, w_hh, b_ih, b_hh and w_hr of one cell, None for those that it does not have."""
-    w_ih, w_hh, *others = weights
-    w_hr = others.pop() if projection else None
-    b_ih, b_hh = others if bias else (None, None)
+    w_ih, w_hh = weights[:2]
+    b_ih, b_hh = weights[2:4] if bias else (None, None)
+    w_hr = weights[-1] if projection else None
     return w_ih, w_hh, b_ih, b_hh, w_hr

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import asdict
+from itertools import takewhile
 from pathlib import Path
 from typing import Any, Unpack
 
@@ -127,7 +128,8 @@ def fit_ladder(  # noqa: PLR0913, PLR0914 - each argument is one that ostinato.f
         said.append(material.within.note(len(data.values)))
     if model == "auto":
         said += filter(None, [smoothing_left_out(data, options.season)])
-    said += filter(None, (own.truncation, own.moved, never_improved(record, base), how_few(material)))
+    said += filter(None, (own.truncation, own.moved, no_time_left(record, limits.seconds)))
+    said += filter(None, (never_improved(record, base), how_few(material)))
     return Fit(best.eval(), kept, record.table, (*said, *refit_notes(kept.name, refitted)))
 
 
@@ -168,6 +170,24 @@ def _precision(bf16: bool, names: tuple[str, ...]) -> list[str]:
 def _left(limits: Budget, spent: float) -> Budget:
     """Return what a fit has left of its budget after some seconds."""
     return limits if limits.seconds is None else Budget(max(limits.seconds - spent, 1e-3), limits.steps)
+
+
+def no_time_left(record: LadderRecord, seconds: float | None) -> str:
+    """Return a note if what came before the networks, which no budget stops, took the whole budget; else "".
+
+    Args:
+        record: The record of the fit.
+        seconds: The seconds of its budget; None without a limit.
+    """
+    networks = [rung.name for rung in record.table if rung.name in BACKBONES]
+    before = list(takewhile(lambda rung: rung.name not in BACKBONES, record.table))
+    spent = sum(rung.seconds for rung in before)
+    if seconds is None or not networks or spent < seconds:
+        return ""
+    return (
+        f"{some_of([rung.name for rung in before])} took {spent:.3g} s and the budget is {seconds:g} s, so no time was "
+        f"left to train {some_of(networks)}: give a larger budget"
+    )
 
 
 def never_improved(record: LadderRecord, base: AR | Markov) -> str:

@@ -16,6 +16,7 @@ from torch.utils._device import DeviceContext
 from ostinato.ops.cuda.compiler import UnavailableError
 from ostinato.ops.cuda.contract import MOST, TYPES, Variant
 from ostinato.ops.cuda.recurrence import kernels
+from ostinato.ops.dispatch_keys import included, keys_of
 from ostinato.ops.variables import GPU_KERNELS, gpu_kernels
 
 #: The capabilities of the cards on which benchmarks/gpu.py was run, with the name of the generation.
@@ -125,7 +126,7 @@ def prepare(variant: Variant, device: int) -> None:
 def _plain(inference: bool) -> tuple[Any, Any]:
     """Return the dispatch keys of a plain tensor on a card, and those of a thread."""
     with torch.inference_mode(inference):
-        return torch._C._dispatch_keys(torch.empty(0, device="cuda")), torch._C._dispatch_tls_local_include_set()
+        return keys_of(torch.empty(0, device="cuda")), included()
 
 
 def common(tensors: Sequence[Tensor | None]) -> list[Tensor | None] | None:
@@ -139,13 +140,13 @@ def common(tensors: Sequence[Tensor | None]) -> list[Tensor | None] | None:
         return None
     device, dtype = first.device, effective(first.dtype)
     (outside, thread), (inside, other_thread) = _plain(inference=False), _plain(inference=True)
-    if torch._C._dispatch_tls_local_include_set() not in (thread, other_thread):
+    if included() not in (thread, other_thread):
         return None
     converts = torch.is_autocast_enabled("cuda")
     for t in tensors:
         if t is None:
             continue
-        if torch._C._dispatch_keys(t) not in (outside, inside) or t.device != device:
+        if keys_of(t) not in (outside, inside) or t.device != device:
             return None
         if not converts and t.dtype is not dtype:
             return None

@@ -20,6 +20,9 @@ from torch._subclasses.fake_tensor import FakeTensor
 from torch._subclasses.functional_tensor import FunctionalTensor
 from torch.autograd import forward_ad
 
+from ostinato.ops.dispatch_keys import included as _included
+from ostinato.ops.dispatch_keys import keys_of as _keys
+
 
 class Way(Enum):
     """How a call is computed.
@@ -39,10 +42,11 @@ class ApartError(RuntimeError):
     """The tensors of a call lie on different devices."""
 
 
-_keys = torch._C._dispatch_keys
-_included = torch._C._dispatch_tls_local_include_set
 _excluded = torch._C._dispatch_tls_is_dispatch_key_excluded
 _AUTOCAST = torch._C.DispatchKey.AutocastCPU
+#: Returns the hooks that see the tensors saved for a gradient, or None. An older torch, such as 2.7, cannot tell: there
+#: they may be set, so a call that saves is an operator, which they see.
+_hooks = getattr(torch._C._autograd, "_top_saved_tensors_default_hooks", lambda _: True)
 
 
 def _plain_states() -> tuple[list[Any], list[Any]]:
@@ -83,7 +87,7 @@ def way(tensors: Sequence[Tensor | None], *, saves: bool = False) -> Way:
         and _excluded(_AUTOCAST)
         and not torch._C._len_torch_function_stack()
         and forward_ad._current_level < 0
-        and not (saves and torch._C._autograd._top_saved_tensors_default_hooks(True))
+        and not (saves and _hooks(True))
     ):
         plain, keys = _PLAIN_KEYS, _keys
         for t in tensors:
