@@ -672,6 +672,44 @@ def test_a_model_of_few_values_is_in_doubt_behind_the_server_too() -> None:
     run(main)
 
 
+@pytest.mark.parametrize(
+    ("kind", "asked", "said"),
+    [
+        ("text", {"y": "a", "level": [95]}, "text has no quantiles, got level"),
+        ("text", {"events": [{"y": "a"}], "level": [80, 95], "top": 2}, "text has no quantiles, got level"),
+        ("text", {"y": "a", "next": [0.5]}, "text has no quantiles, got next"),
+        ("series", {"y": 1.0, "top": 2}, "numbers have no top symbols"),
+    ],
+)
+def test_a_question_that_the_model_cannot_answer_is_refused_and_hurts_no_other_push(
+    kind: str, asked: dict[str, Any], said: str
+) -> None:
+    y = "a" if kind == "text" else 1.0
+
+    async def main() -> None:
+        async with core(zoo.fitted(kind, "gru")) as batcher, client(batcher) as http:
+            pushes = [{"unique_id": "a", **asked}, {"unique_id": "b", "y": y}]
+            bad, good = (await http.post("/v1/events", json={"pushes": pushes})).json()["results"]
+            assert said in bad["error"]["what"]
+            assert good["seq"] == 1
+            refused = await http.post("/v1/streams/a/events", json=asked)
+            assert (refused.status_code, said in refused.text) == (422, True)
+            query = "p=0.5" if kind == "text" else "top=2"
+            assert (await http.get(f"/v1/streams/b/next?{query}")).status_code == 422
+
+    run(main)
+
+
+def test_a_stream_of_text_that_somebody_looks_at_takes_pushes() -> None:
+    async def main() -> None:
+        async with core(zoo.fitted("text", "gru")) as batcher, client(batcher) as http:
+            for seen in (1, 2):
+                assert (await http.post("/v1/streams/a/events", json={"y": "ab"})).json()["seq"] == seen
+                assert (await http.get("/v1/streams/a/history")).json()["seq"] == seen
+
+    run(main)
+
+
 def test_the_likeliest_characters_are_those_of_the_model() -> None:
     async def main() -> None:
         async with core(zoo.fitted("text", "gru")) as batcher, client(batcher) as http:

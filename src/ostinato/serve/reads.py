@@ -86,7 +86,9 @@ class Reads:
 
         Raises:
             MissingError: There is no such stream.
+            DataError: The model cannot answer what is asked.
         """
+        self._reach.streams.served.form.check(push)
 
         async def call() -> Next:
             return self._reach.streams.following(await self._reach.to(unique_id), push) or Next()
