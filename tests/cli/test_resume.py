@@ -15,6 +15,8 @@ import numpy as np
 import pytest
 import torch
 
+from ostinato.cli.checkpoint import checkpoint
+from ostinato.cli.main import main
 from ostinato.data.sequences import SequenceSet
 from ostinato.errors import ConfigError
 from ostinato.fits.budget import Budget
@@ -88,6 +90,36 @@ def test_killed_and_resumed_is_bitwise_never_killed(name: str, tmp_path: Path) -
     tables = [[r["held_out"] for r in d["description"]["record"]["table"]] for d in (said, says)]
     assert tables[0] == tables[1]
     assert not spot.exists()
+
+
+def test_a_model_file_that_another_fit_is_writing_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Two fits of one checkpoint folder would go on from each other's models; that of the first is not touched."""
+    output = tmp_path / "m.ost"
+    short_lines(tmp_path / "a.txt")
+    words = ["fit", str(tmp_path / "a.txt"), "--model", "ar", "-o", str(output)]
+    with checkpoint(output, resume=False) as folder:
+        (folder / "ar.ost").write_bytes(b"of the first")
+        for more in ([], ["--resume"]):
+            with pytest.raises(SystemExit) as stopped:
+                main([*words, *more])
+            assert stopped.value.code == 2
+            assert "another fit is writing this model file" in capsys.readouterr().err
+            assert (folder / "ar.ost").read_bytes() == b"of the first"
+    with pytest.raises(SystemExit) as ended:
+        main(words)
+    assert ended.value.code == 0
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["a.txt", "m.ost"]
+
+
+def test_the_lock_of_a_killed_fit_is_free(tmp_path: Path) -> None:
+    data, lock = tmp_path / "lines.txt", tmp_path / ".m.ost.lock"
+    short_lines(data)
+    kill_when(start(data, tmp_path / "m.ost"), lock.exists)
+    assert lock.exists()
+    finish(start(data, tmp_path / "m.ost", "--resume"))
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["lines.txt", "m.ost"]
 
 
 def test_a_checkpoint_of_another_run_is_refused(tmp_path: Path) -> None:

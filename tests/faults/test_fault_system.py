@@ -23,6 +23,7 @@ from ostinato.cli import stopping
 from ostinato.cli.main import main
 from ostinato.data.read import read
 from ostinato.errors import DataError, ModelFileError
+from ostinato.model_file import model_digest
 from ostinato.storage import atomic_write, load_bundle, save_bundle
 
 SERIES = "ds,y\n" + "".join(f"2024-01-{i + 1:02},{i % 7}.5\n" for i in range(30))
@@ -306,6 +307,25 @@ def test_a_size_that_the_weights_do_not_have_is_refused_without_building_it(
 def peak_kilobytes() -> int:
     """The most memory of this process so far."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+
+
+def test_weights_that_change_places_make_another_model(models: dict[str, Path], tmp_path: Path) -> None:
+    """Who signs such a file anew has made a model: no state, snapshot or compressed file of the first goes with it."""
+    tensors, document = load_bundle(models["gru"])
+    by_form: dict[Any, list[str]] = {}
+    for name, tensor in tensors.items():
+        if not name.startswith("before.") and tensor.is_floating_point() and tensor.numel() > 1:
+            by_form.setdefault(tuple(tensor.shape), []).append(name)
+    a, b = next(
+        names for names in by_form.values() if len(names) > 1 and not tensors[names[0]].equal(tensors[names[1]])
+    )[:2]
+    tensors[a], tensors[b] = tensors[b], tensors[a]
+    save_bundle(tmp_path / "m.ost", tensors, document)
+    first, other = (ostinato.load_model(path) for path in (models["gru"], tmp_path / "m.ost"))
+    assert model_digest(first) != model_digest(other)
+    ostinato.Monitor(first).save(tmp_path / "states", model_digest(first))
+    with pytest.raises(ModelFileError, match="another model"):
+        ostinato.Monitor(other).load(tmp_path / "states", model_digest(other))
 
 
 @pytest.mark.parametrize("name", ["gru", "direct", "ets"])
