@@ -90,6 +90,17 @@ class TestStopping:
                 stopping.check()
         stopping.check()
 
+    @pytest.mark.parametrize("number", stopping.SIGNALS)
+    def test_a_signal_while_words_are_parsed_ends_at_once(self, number: int) -> None:
+        """The parser would end with 130 and no word, whichever signal it was."""
+        lines = (
+            "import os, ostinato.cli.main as cli, ostinato.__main__ as start",
+            f"cli._Verbs.parse_args = lambda *given: os.kill(os.getpid(), {int(number)})",
+            "start.main()",
+        )
+        done = subprocess.run([sys.executable, "-c", "\n".join(lines), "doctor"], capture_output=True, check=False)
+        assert (done.returncode, done.stdout, done.stderr) == (-number, b"", b"")
+
     def test_an_ignored_signal_stays_ignored(self) -> None:
         before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
         try:
