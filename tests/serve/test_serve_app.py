@@ -41,6 +41,7 @@ from ostinato.serve.routes import ROUTES
 from ostinato.serve.snapshot import BLOCK
 from ostinato.serve.store import Change, Record, Store, StoreError
 from ostinato.serve.store_memory import MemoryStore
+from ostinato.serve.watch import Watch
 
 _BYTES = {"content-type": "application/octet-stream"}
 EVERY = [*((one.method, one.path) for one in ROUTES), ("GET", "/metrics"), ("GET", "/openapi.json")]
@@ -698,6 +699,41 @@ def test_a_question_that_the_model_cannot_answer_is_refused_and_hurts_no_other_p
             assert (await http.get(f"/v1/streams/b/next?{query}")).status_code == 422
 
     run(main)
+
+
+def test_a_stream_that_a_page_lists_has_the_intervals_of_its_past() -> None:
+    """Those that ``next`` gives before each event, so that the chart of a stream chosen later is whole."""
+
+    async def main() -> None:
+        async with core(zoo.fitted("series", "gru")) as batcher, client(batcher) as http:
+            for key in ("a", "b"):
+                await push(batcher, key, 50.0, 51.0)
+            assert [one["low"] for one in (await http.get("/v1/streams/a/history")).json()["events"]] == [None] * 2
+            await http.get("/v1/streams")
+            wanted = []
+            for y in (49.0, 53.0, None):
+                wanted.append((await http.get("/v1/streams/b/next?p=0.025&p=0.975")).json()["quantiles"])
+                await push(batcher, "b", y)
+            seen = (await http.get("/v1/streams/b/history")).json()["events"]
+            assert [one["seq"] for one in seen] == [1, 2, 3, 4, 5]
+            assert [one["y"] for one in seen] == [[50.0], [51.0], [49.0], [53.0], [None]]
+            assert [one["low"] for one in seen[:2]] == [None] * 2
+            for one, (low, high) in zip(seen[2:], wanted, strict=True):
+                assert (one["low"], one["high"]) == (pytest.approx(low, rel=1e-5), pytest.approx(high, rel=1e-5))
+            later = (await http.get("/v1/streams/b/history?after=3")).json()["events"]
+            assert later == seen[3:]
+
+    run(main)
+
+
+def test_a_list_keeps_intervals_of_few_streams_and_of_one_that_is_chosen() -> None:
+    watch = Watch()
+    names = [f"s{i:03}" for i in range(100)]
+    watch.glance(names)
+    assert [name in watch for name in names] == [True] * 64 + [False] * 36
+    watch.look("s099")
+    watch.glance(names)
+    assert ("s099" in watch, len(watch)) == (True, 64)
 
 
 def test_a_stream_of_text_that_somebody_looks_at_takes_pushes() -> None:

@@ -37,7 +37,7 @@ class Stepping:
         served: The model.
         arena: The rows of the streams.
         resident: The streams in memory.
-        watch: The latest events of those that somebody looks at.
+        watch: The latest events of some streams, with their intervals.
         counts: What is counted.
         late: The number of events or steps that may be missing while later ones wait for them.
         history: The number of events of each stream that are kept.
