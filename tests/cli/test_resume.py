@@ -113,6 +113,18 @@ def test_a_model_file_that_another_fit_is_writing_is_refused(
     assert sorted(p.name for p in tmp_path.iterdir()) == ["a.txt", "m.ost"]
 
 
+@pytest.mark.parametrize("size", [237, 255, 300])
+def test_a_name_that_leaves_no_room_for_the_checkpoint_is_refused_before_the_fit(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], size: int
+) -> None:
+    short_lines(tmp_path / "a.txt")
+    with pytest.raises(SystemExit) as stopped:
+        main(["fit", str(tmp_path / "a.txt"), "--model", "ar", "-o", str(tmp_path / ("x" * size))])
+    assert stopped.value.code == (2 if size <= 255 else 1)
+    assert "give a shorter name" in capsys.readouterr().err
+    assert [p.name for p in tmp_path.iterdir()] == ["a.txt"]
+
+
 def test_the_lock_of_a_killed_fit_is_free(tmp_path: Path) -> None:
     data, lock = tmp_path / "lines.txt", tmp_path / ".m.ost.lock"
     short_lines(data)
