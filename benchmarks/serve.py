@@ -420,9 +420,9 @@ def parts(folder: Path, model: Path, seconds: float, streams: int, rate: float =
         print(f"{name:<60}{figures}", flush=True)
 
 
-def memory(folder: Path, model: Path, streams: int) -> None:
-    """Print the memory of a server with many streams."""
-    server = Server(model, str(folder / "many"), 8302)
+def memory(folder: Path, model: Path, streams: int, resident: int) -> None:
+    """Print the memory of a server with many streams, of which so many may stay in memory."""
+    server = Server(model, str(folder / f"many-{resident}"), 8302, "--resident", str(resident))
     try:
         before = server.metric("process_resident_bytes")
 
@@ -439,6 +439,7 @@ def memory(folder: Path, model: Path, streams: int) -> None:
         each = (after - before) / streams
         state = server.metric("state_bytes")
         print(f"memory: {before / 1e6:.0f} MB empty, {after / 1e6:.0f} MB with {streams:,} streams", end="")
+        print(f", at most {resident:,} of them in memory", end="")
         print(f": {each:.0f} bytes a stream, of which {state:.0f} are its state")
     finally:
         server.stop()
@@ -585,7 +586,8 @@ def main() -> None:
         if "parts" in given.parts:
             parts(folder, model, given.seconds, given.streams)
         if "memory" in given.parts:
-            memory(folder, model, given.many)
+            for resident in (given.many, given.many // 10):
+                memory(folder, model, given.many, resident)
         if "hard" in given.parts:
             hard(folder, model)
         if "peers" in given.parts:

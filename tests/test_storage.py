@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import errno
+import hashlib
+import json
 import os
 from pathlib import Path
 
@@ -52,6 +54,26 @@ def test_any_flipped_bit_is_refused(good: Path, tmp_path_factory: pytest.TempPat
     bad.write_bytes(raw)
     with pytest.raises(ModelFileError):
         load_bundle(bad)
+
+
+def swapped(raw: bytes) -> bytes:
+    """Return a model file whose header gives two tensors of one type and shape each other's bytes; its length stays."""
+    size = int.from_bytes(raw[:8], "little")
+    header = json.loads(raw[8 : 8 + size])
+    header["x"]["data_offsets"], header["y"]["data_offsets"] = header["y"]["data_offsets"], header["x"]["data_offsets"]
+    text = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode()
+    return raw[:8] + text.ljust(size) + raw[8 + size :]
+
+
+def test_a_header_that_swaps_two_tensors_is_refused(tmp_path: Path) -> None:
+    """The digest covers the names and the places as well as the bytes, so only who signs anew can swap them."""
+    save_bundle(tmp_path / "m.ost", {"x": torch.ones(3), "y": torch.zeros(3)}, DOCUMENT)
+    raw = swapped((tmp_path / "m.ost").read_bytes())
+    (tmp_path / "m.ost").write_bytes(raw)
+    with pytest.raises(ModelFileError, match="altered"):
+        load_bundle(tmp_path / "m.ost")
+    (tmp_path / "m.ost").write_bytes(raw[:-32] + hashlib.sha256(raw[:-32]).digest())
+    assert torch.equal(load_bundle(tmp_path / "m.ost")[0]["x"], torch.zeros(3))  # so the swap itself was right
 
 
 @settings(deadline=None, max_examples=60)

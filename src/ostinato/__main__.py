@@ -8,16 +8,14 @@ import signal
 def main() -> None:
     """Run the command line.
 
-    While modules are loaded there is nothing to clean up. So a signal then ends the process at once, without the
-    traceback that Python would print through the module that was being read.
+    While modules are loaded and words are parsed there is nothing to clean up. So a signal then ends the process at
+    once, without the traceback that Python would print through the module that was being read, and without the silent
+    end that the parser would make of it. From the start of a command on, ``unwinding`` handles it.
     """
-    patient = signal.getsignal(signal.SIGINT) is signal.default_int_handler  # false in a job that ignores SIGINT
-    if patient:
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # not in a job that ignores SIGINT
         signal.signal(signal.SIGINT, signal.SIG_DFL)
     from ostinato.cli.main import main as run
 
-    if patient:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
     run()
 
 

@@ -15,6 +15,8 @@ import numpy as np
 import pytest
 import torch
 
+from ostinato.cli.checkpoint import checkpoint
+from ostinato.cli.main import main
 from ostinato.data.sequences import SequenceSet
 from ostinato.dispatch.fit import fit
 from ostinato.errors import ConfigError
@@ -88,6 +90,48 @@ def test_killed_and_resumed_is_bitwise_never_killed(name: str, tmp_path: Path) -
     tables = [[r["held_out"] for r in d["description"]["record"]["table"]] for d in (said, says)]
     assert tables[0] == tables[1]
     assert not spot.exists()
+
+
+def test_a_model_file_that_another_fit_is_writing_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Two fits of one checkpoint folder would go on from each other's models; that of the first is not touched."""
+    output = tmp_path / "m.ost"
+    short_lines(tmp_path / "a.txt")
+    words = ["fit", str(tmp_path / "a.txt"), "--model", "ar", "-o", str(output)]
+    with checkpoint(output, resume=False) as folder:
+        (folder / "ar.ost").write_bytes(b"of the first")
+        for more in ([], ["--resume"]):
+            with pytest.raises(SystemExit) as stopped:
+                main([*words, *more])
+            assert stopped.value.code == 2
+            assert "another fit is writing this model file" in capsys.readouterr().err
+            assert (folder / "ar.ost").read_bytes() == b"of the first"
+    with pytest.raises(SystemExit) as ended:
+        main(words)
+    assert ended.value.code == 0
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["a.txt", "m.ost"]
+
+
+@pytest.mark.parametrize("size", [237, 255, 300])
+def test_a_name_that_leaves_no_room_for_the_checkpoint_is_refused_before_the_fit(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], size: int
+) -> None:
+    short_lines(tmp_path / "a.txt")
+    with pytest.raises(SystemExit) as stopped:
+        main(["fit", str(tmp_path / "a.txt"), "--model", "ar", "-o", str(tmp_path / ("x" * size))])
+    assert stopped.value.code == (2 if size <= 255 else 1)
+    assert "give a shorter name" in capsys.readouterr().err
+    assert [p.name for p in tmp_path.iterdir()] == ["a.txt"]
+
+
+def test_the_lock_of_a_killed_fit_is_free(tmp_path: Path) -> None:
+    data, lock = tmp_path / "lines.txt", tmp_path / ".m.ost.lock"
+    short_lines(data)
+    kill_when(start(data, tmp_path / "m.ost"), lock.exists)
+    assert lock.exists()
+    finish(start(data, tmp_path / "m.ost", "--resume"))
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["lines.txt", "m.ost"]
 
 
 def test_a_checkpoint_of_another_run_is_refused(tmp_path: Path) -> None:

@@ -23,6 +23,7 @@ from ostinato.cli import stopping
 from ostinato.cli.main import main
 from ostinato.data.read import read
 from ostinato.errors import DataError, ModelFileError
+from ostinato.model_file import model_digest
 from ostinato.storage import atomic_write, load_bundle, save_bundle
 
 SERIES = "ds,y\n" + "".join(f"2024-01-{i + 1:02},{i % 7}.5\n" for i in range(30))
@@ -88,6 +89,17 @@ class TestStopping:
             with pytest.raises(stopping.Stopped):
                 stopping.check()
         stopping.check()
+
+    @pytest.mark.parametrize("number", stopping.SIGNALS)
+    def test_a_signal_while_words_are_parsed_ends_at_once(self, number: int) -> None:
+        """The parser would end with 130 and no word, whichever signal it was."""
+        lines = (
+            "import os, ostinato.cli.main as cli, ostinato.__main__ as start",
+            f"cli._Verbs.parse_args = lambda *given: os.kill(os.getpid(), {int(number)})",
+            "start.main()",
+        )
+        done = subprocess.run([sys.executable, "-c", "\n".join(lines), "doctor"], capture_output=True, check=False)
+        assert (done.returncode, done.stdout, done.stderr) == (-number, b"", b"")
 
     def test_an_ignored_signal_stays_ignored(self) -> None:
         before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
@@ -308,6 +320,25 @@ def test_a_size_that_the_weights_do_not_have_is_refused_without_building_it(
 def peak_kilobytes() -> int:
     """The most memory of this process so far."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+
+
+def test_weights_that_change_places_make_another_model(models: dict[str, Path], tmp_path: Path) -> None:
+    """Who signs such a file anew has made a model: no state, snapshot or compressed file of the first goes with it."""
+    tensors, document = load_bundle(models["gru"])
+    by_form: dict[Any, list[str]] = {}
+    for name, tensor in tensors.items():
+        if not name.startswith("before.") and tensor.is_floating_point() and tensor.numel() > 1:
+            by_form.setdefault(tuple(tensor.shape), []).append(name)
+    a, b = next(
+        names for names in by_form.values() if len(names) > 1 and not tensors[names[0]].equal(tensors[names[1]])
+    )[:2]
+    tensors[a], tensors[b] = tensors[b], tensors[a]
+    save_bundle(tmp_path / "m.ost", tensors, document)
+    first, other = (ostinato.load_model(path) for path in (models["gru"], tmp_path / "m.ost"))
+    assert model_digest(first) != model_digest(other)
+    ostinato.Monitor(first).save(tmp_path / "states", model_digest(first))
+    with pytest.raises(ModelFileError, match="another model"):
+        ostinato.Monitor(other).load(tmp_path / "states", model_digest(other))
 
 
 @pytest.mark.parametrize("name", ["gru", "direct", "ets"])

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import datetime
 import json
 import math
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -81,6 +82,41 @@ def test_a_push_and_its_answer(client: Client, recorder: type[Recorder]) -> None
     path = "/v1/streams/a%2Fb%20%EA%B0%80/events"
     assert recorder.came == [("POST", path, {"events": events, "next": [0.1, 0.9]}, "Bearer secret")]
     assert found == Pushed("a", 3, [Told(3, "applied", 1.5)], next=Next([[1.0], [2.0]]))
+
+
+def test_times_and_numbers_of_libraries_are_sent_as_text_and_numbers(client: Client, recorder: type[Recorder]) -> None:
+    times: list[Any] = [
+        datetime.datetime(2024, 1, 31, 13, tzinfo=datetime.UTC),
+        datetime.date(2024, 1, 31),
+        np.datetime64("2024-01-31T13:00"),
+        np.int64(5),
+        7,
+    ]
+    recorder.answers.append((200, _told(5), {}))
+    client.push("a", *[Event(1.0, ds, np.int64(i + 1)) for i, ds in enumerate(times)])  # type: ignore[arg-type]
+    sent = recorder.came[0][2]["events"]
+    assert [one["ds"] for one in sent] == ["2024-01-31T13:00:00+00:00", "2024-01-31", "2024-01-31T13:00", 5, 7]
+    assert [one["seq"] for one in sent] == [1, 2, 3, 4, 5]
+
+
+@pytest.mark.parametrize(
+    ("call", "said"),
+    [
+        (lambda client: client.push("", 1.0), "'' is not an id"),
+        (lambda client: client.push_many([Push("\ud800", [Event(1.0)])]), "is not an id"),
+        (lambda client: client.push_many([Push(5, [Event(1.0)])]), "5 is not an id"),  # type: ignore[arg-type]
+        (lambda client: client.streams(after="\ud800"), "is not an id"),
+        (lambda client: client.push("a", "\ud800"), "is not a value"),
+        (lambda client: client.push("a", 1.0, level=95), "level is 95, expected a list"),
+        (lambda client: client.push("a", 1.0, next=0.5), "next is 0.5, expected a list"),
+    ],
+)
+def test_what_cannot_be_sent_is_refused_here(
+    client: Client, recorder: type[Recorder], call: Callable[[Client], object], said: str
+) -> None:
+    with pytest.raises(DataError, match=said):
+        call(client)
+    assert recorder.came == []
 
 
 def test_a_batch_has_an_error_in_the_place_of_what_was_refused(client: Client, recorder: type[Recorder]) -> None:

@@ -41,6 +41,7 @@ from ostinato.serve.routes import ROUTES
 from ostinato.serve.snapshot import BLOCK
 from ostinato.serve.store import Change, Record, Store, StoreError
 from ostinato.serve.store_memory import MemoryStore
+from ostinato.serve.watch import Watch
 
 _BYTES = {"content-type": "application/octet-stream"}
 EVERY = [*((one.method, one.path) for one in ROUTES), ("GET", "/metrics"), ("GET", "/openapi.json")]
@@ -668,6 +669,79 @@ def test_a_model_of_few_values_is_in_doubt_behind_the_server_too() -> None:
                 assert said in (await http.post(f"{url}/forecast", json=asked)).json()["notes"][-1]
             refused = await http.post(f"{url}/forecast", json={**asked, "level": []})
             assert (refused.status_code, "level is empty" in refused.text) == (422, True)
+
+    run(main)
+
+
+@pytest.mark.parametrize(
+    ("kind", "asked", "said"),
+    [
+        ("text", {"y": "a", "level": [95]}, "text has no quantiles, got level"),
+        ("text", {"events": [{"y": "a"}], "level": [80, 95], "top": 2}, "text has no quantiles, got level"),
+        ("text", {"y": "a", "next": [0.5]}, "text has no quantiles, got next"),
+        ("series", {"y": 1.0, "top": 2}, "numbers have no top symbols"),
+    ],
+)
+def test_a_question_that_the_model_cannot_answer_is_refused_and_hurts_no_other_push(
+    kind: str, asked: dict[str, Any], said: str
+) -> None:
+    y = "a" if kind == "text" else 1.0
+
+    async def main() -> None:
+        async with core(zoo.fitted(kind, "gru")) as batcher, client(batcher) as http:
+            pushes = [{"unique_id": "a", **asked}, {"unique_id": "b", "y": y}]
+            bad, good = (await http.post("/v1/events", json={"pushes": pushes})).json()["results"]
+            assert said in bad["error"]["what"]
+            assert good["seq"] == 1
+            refused = await http.post("/v1/streams/a/events", json=asked)
+            assert (refused.status_code, said in refused.text) == (422, True)
+            query = "p=0.5" if kind == "text" else "top=2"
+            assert (await http.get(f"/v1/streams/b/next?{query}")).status_code == 422
+
+    run(main)
+
+
+def test_a_stream_that_a_page_lists_has_the_intervals_of_its_past() -> None:
+    """Those that ``next`` gives before each event, so that the chart of a stream chosen later is whole."""
+
+    async def main() -> None:
+        async with core(zoo.fitted("series", "gru")) as batcher, client(batcher) as http:
+            for key in ("a", "b"):
+                await push(batcher, key, 50.0, 51.0)
+            assert [one["low"] for one in (await http.get("/v1/streams/a/history")).json()["events"]] == [None] * 2
+            await http.get("/v1/streams")
+            wanted = []
+            for y in (49.0, 53.0, None):
+                wanted.append((await http.get("/v1/streams/b/next?p=0.025&p=0.975")).json()["quantiles"])
+                await push(batcher, "b", y)
+            seen = (await http.get("/v1/streams/b/history")).json()["events"]
+            assert [one["seq"] for one in seen] == [1, 2, 3, 4, 5]
+            assert [one["y"] for one in seen] == [[50.0], [51.0], [49.0], [53.0], [None]]
+            assert [one["low"] for one in seen[:2]] == [None] * 2
+            for one, (low, high) in zip(seen[2:], wanted, strict=True):
+                assert (one["low"], one["high"]) == (pytest.approx(low, rel=1e-5), pytest.approx(high, rel=1e-5))
+            later = (await http.get("/v1/streams/b/history?after=3")).json()["events"]
+            assert later == seen[3:]
+
+    run(main)
+
+
+def test_a_list_keeps_intervals_of_few_streams_and_of_one_that_is_chosen() -> None:
+    watch = Watch()
+    names = [f"s{i:03}" for i in range(100)]
+    watch.glance(names)
+    assert [name in watch for name in names] == [True] * 64 + [False] * 36
+    watch.look("s099")
+    watch.glance(names)
+    assert ("s099" in watch, len(watch)) == (True, 64)
+
+
+def test_a_stream_of_text_that_somebody_looks_at_takes_pushes() -> None:
+    async def main() -> None:
+        async with core(zoo.fitted("text", "gru")) as batcher, client(batcher) as http:
+            for seen in (1, 2):
+                assert (await http.post("/v1/streams/a/events", json={"y": "ab"})).json()["seq"] == seen
+                assert (await http.get("/v1/streams/a/history")).json()["seq"] == seen
 
     run(main)
 

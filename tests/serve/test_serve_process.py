@@ -250,6 +250,11 @@ def test_a_client_that_sends_too_much_reads_why(server: Server, chunked: bool) -
     assert server.ask("GET", "/healthz")[0] == 200
 
 
+#: How many parts of the legends reach beyond the figure that they belong to.
+_LEAVES_ITS_FIGURE = """[...document.querySelectorAll('figcaption span')].filter((one) =>
+    one.getBoundingClientRect().right > one.closest('figure').getBoundingClientRect().right + 1).length"""
+
+
 @pytest.mark.skipif(not shutil.which("chromium"), reason="the page is tested in Chromium")
 def test_the_page_shows_streams_and_marks_an_alarm(model: Path, tmp_path: Path) -> None:
     browsers = pytest.importorskip("playwright.sync_api", reason="the page is tested with playwright")
@@ -266,6 +271,7 @@ def test_the_page_shows_streams_and_marks_an_alarm(model: Path, tmp_path: Path) 
                 page.goto(f"http://127.0.0.1:{server.port}/")
                 _watch(server, page, f"/v1/streams/{key.replace('/', '%2F')}/events", key)
                 assert page.evaluate("document.documentElement.scrollWidth") <= width
+                assert page.evaluate(_LEAVES_ITS_FIGURE) == 0
                 page.close()
             browser.close()
     finally:

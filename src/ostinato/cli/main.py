@@ -108,6 +108,8 @@ def _refused(error: OSError) -> int:
     fix = "check the path and its permissions"
     if error.errno == errno.ENOSPC:
         fix = "free space on the disk and run the command again"
+    elif error.errno == errno.ENAMETOOLONG:
+        fix = "give a shorter name"
     elif error.errno == errno.ENOENT and not error.filename and _homeless():
         where, fix = "the working directory, which was removed", "change to a folder that exists, or give whole paths"
     complain(OstinatoError(error.strerror or str(error), where=where, fix=fix))

@@ -94,7 +94,7 @@ class Client:
             DataError: A value, a time or an id cannot be sent.
             ServerError: The server refused the whole call.
         """
-        body = {"pushes": [{"unique_id": push.unique_id, **wire.written(push)} for push in pushes]}
+        body = {"pushes": [{"unique_id": wire.id_of(push.unique_id), **wire.written(push)} for push in pushes]}
 
         def read(found: Any) -> list[Pushed | ServerError]:
             return [wire.refused(one, 422) if "error" in one else wire.pushed(one) for one in found["results"]]
@@ -122,7 +122,7 @@ class Client:
             after: The id after which to begin.
             limit: The most streams to return.
         """
-        query = urlencode({"after": after, "limit": limit})
+        query = urlencode({"after": wire.id_of(after) if after else "", "limit": limit})
         return self._read(wire.part("streams"), "GET", f"/v1/streams?{query}")
 
     def info(self, unique_id: str) -> dict[str, Any]:

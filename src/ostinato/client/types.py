@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias
@@ -95,10 +96,13 @@ class Pushed:
 
 @dataclass(frozen=True)
 class Event:
-    """One event to push: its value, its time and its sequence number (the first event of a stream is 1)."""
+    """One event to push: its value, its time and its sequence number (the first event of a stream is 1).
+
+    A time may also be one of datetime, pandas or NumPy.
+    """
 
     y: Value
-    ds: str | int | None = None
+    ds: str | int | datetime.date | None = None
     seq: int | None = None
 
 

@@ -20,16 +20,34 @@ def path_of(unique_id: str) -> str:
     Raises:
         DataError: The id cannot be sent.
     """
+    return f"/v1/streams/{quote(id_of(unique_id), safe='')}"
+
+
+def id_of(unique_id: str) -> str:
+    """Return the id of a stream as it was given.
+
+    Raises:
+        DataError: It is no string, is empty, or cannot be sent.
+    """
+    if not isinstance(unique_id, str) or not unique_id or not _is_text(unique_id):
+        fix = "give a string of at least one character, without lone surrogates"
+        raise DataError(f"{unique_id!r} is not an id of a stream", fix=fix)
+    return unique_id
+
+
+def _is_text(value: str) -> bool:
+    """Return whether a string can be sent: one with half a pair of surrogates cannot."""
     try:
-        return f"/v1/streams/{quote(unique_id, safe='')}"
-    except (TypeError, UnicodeEncodeError) as error:
-        raise DataError(
-            f"{unique_id!r} is not an id of a stream", fix="give a string without lone surrogates"
-        ) from error
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _number(value: Any) -> Any:
     """Return a value for JSON: NaN is a missing value."""
+    if isinstance(value, str) and not _is_text(value):
+        raise DataError(f"{value[:40]!r} is not a value of a stream", fix="send text without lone surrogates")
     if isinstance(value, str) or value is None:
         return value
     if (isinstance(value, Sequence) and not isinstance(value, bytes)) or hasattr(value, "tolist"):
@@ -50,10 +68,34 @@ def written(push: Push) -> dict[str, Any]:
     events = []
     for event in push.events:
         one: dict[str, Any] = {"y": _number(event.y)}
-        one |= {} if event.ds is None else {"ds": event.ds}
-        events.append(one | ({} if event.seq is None else {"seq": event.seq}))
-    asked = {"level": list(push.level), "next": list(push.next), "top": push.top}
+        one |= {} if event.ds is None else {"ds": _time(event.ds)}
+        events.append(one | ({} if event.seq is None else {"seq": _whole(event.seq)}))
+    asked = {"level": _listed(push.level, "level"), "next": _listed(push.next, "next"), "top": push.top}
     return {"events": events} | {name: value for name, value in asked.items() if value}
+
+
+def _time(ds: Any) -> Any:
+    """Return a time for JSON: those of datetime and pandas in the form of ISO 8601, and those of NumPy."""
+    if hasattr(ds, "isoformat"):
+        return ds.isoformat()
+    return str(ds) if type(ds).__name__ == "datetime64" else ds if isinstance(ds, str) else _whole(ds)
+
+
+def _whole(number: Any) -> Any:
+    """Return a whole number of NumPy as one of Python; the server says what is wrong with anything else."""
+    return int(number) if hasattr(number, "__index__") and not isinstance(number, bool) else number
+
+
+def _listed(numbers: Any, name: str) -> list[Any]:
+    """Return numbers for JSON.
+
+    Raises:
+        DataError: They are no list.
+    """
+    try:
+        return list(numbers)
+    except TypeError as error:
+        raise DataError(f"{name} is {str(numbers)[:40]}, expected a list", fix=f"write {name}=[{numbers}]") from error
 
 
 def is_numbered(pushes: Sequence[Push]) -> bool:

@@ -11,6 +11,7 @@ import numpy as np
 from msgspec import UNSET
 from numpy.typing import NDArray
 
+from ostinato.errors import DataError
 from ostinato.inference.alarm_rule import Alarms
 from ostinato.inference.live.rows import Rows, Stepped
 from ostinato.serve.order import Placed
@@ -52,10 +53,24 @@ class StreamForm(ABC):
 
     symbols: bytes
     name: str
+    #: Whether a value has quantiles. A value that has none is a symbol.
+    has_quantiles: bool
 
     def __init__(self, rows: Rows) -> None:
         self._rows, self._model = rows, rows.model
         self.spelled = ""
+
+    def check(self, push: Push) -> None:
+        """Check that the model can answer what a push asks for besides the surprisal.
+
+        Raises:
+            DataError: It asks for quantiles of symbols, or for the likeliest of all numbers.
+        """
+        if self.has_quantiles and push.top:
+            raise DataError("numbers have no top symbols", fix="ask for quantiles of the next value with next")
+        if not self.has_quantiles and (push.level or push.next):
+            name = "level" if push.level else "next"
+            raise DataError(f"text has no quantiles, got {name}", fix="ask for the likeliest next characters with top")
 
     @abstractmethod
     def read(self, asked: Sequence[Asked]) -> list[Sequence[Any]]:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 class NumberForm(StreamForm):
     """Streams of numbers: an event is one step of all channels."""
 
-    symbols, name = NUMBERS, "numbers"
+    symbols, name, has_quantiles = NUMBERS, "numbers", True
 
     def read(self, asked: Sequence[Asked]) -> list[Sequence[Any]]:
         """Return the values of each push: floats, or lists of D floats."""

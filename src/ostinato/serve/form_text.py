@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 class TextForm(StreamForm):
     """Streams of text: an event is one or more characters, and its surprisal is that of all together."""
 
-    symbols, name = TEXT, "text"
+    symbols, name, has_quantiles = TEXT, "text", False
 
     def __init__(self, rows: Rows) -> None:
         super().__init__(rows)

@@ -38,6 +38,8 @@ class Reads:
     async def streams(self, after: str, limit: int) -> dict[str, Any]:
         """Return the ids of streams in order, with what is known of those in memory."""
         found = await self._reach.ask(self._reach.store.ids, after, limit)
+        streams = self._reach.streams
+        streams.watch.glance([key for key in found if key in streams.resident])
         return {
             "streams": [self._reach.facts(key) for key in found],
             "after": found[-1] if len(found) == limit else None,
@@ -58,35 +60,38 @@ class Reads:
         return found
 
     async def history(self, unique_id: str, after: int) -> dict[str, Any]:
-        """Return the events of a stream that are remembered, above a sequence number; it is watched from now on.
+        """Return the events of a stream that are remembered, above a sequence number; it is looked at from now on.
 
         Raises:
             MissingError: There is no such stream.
         """
         streams = self._reach.streams
-        ring, known = streams.watch.look(unique_id), streams.resident.get(unique_id)
-        if known is not None and after >= known.seq:
-            events: list[dict[str, Any]] = []
-        elif not ring or ring[0]["seq"] > after + 1:
+        watch, known = streams.watch, streams.resident.get(unique_id)
+        watch.look(unique_id)
+        older: list[dict[str, Any]] = []
+        if known is None or after < known.seq:
+            first = watch.first(unique_id)
+            if first is None or first > after + 1:
 
-            async def call() -> list[dict[str, Any]]:
-                return [told(one) for one in await self._events(await self._reach.to(unique_id))]
+                async def call() -> list[dict[str, Any]]:
+                    return [told(one) for one in await self._events(await self._reach.to(unique_id))]
 
-            older = await self._reach.alone(call)
-            first = ring[0]["seq"] if ring else float("inf")
-            events = [*(one for one in older if one["seq"] < first), *ring]
-        else:
-            events = list(ring)
+                older = await self._reach.alone(call)
+                first = watch.first(unique_id)  # events may have come meanwhile
+                older = [one for one in older if one["seq"] > after and (first is None or one["seq"] < first)]
+        events = [*older, *watch.since(unique_id, after)]
         held = streams.resident.get(unique_id)
         seq = events[-1]["seq"] if held is None and events else 0 if held is None else held.seq
-        return {"unique_id": unique_id, "seq": seq, "events": [one for one in events if one["seq"] > after][-1000:]}
+        return {"unique_id": unique_id, "seq": seq, "events": events[-1000:]}
 
     async def next(self, unique_id: str, push: Push) -> Next:
         """Return the distribution of the next event.
 
         Raises:
             MissingError: There is no such stream.
+            DataError: The model cannot answer what is asked.
         """
+        self._reach.streams.served.form.check(push)
 
         async def call() -> Next:
             return self._reach.streams.following(await self._reach.to(unique_id), push) or Next()

@@ -38,7 +38,7 @@ class Remember:
     Args:
         served: The model.
         arena: The rows of the streams.
-        watch: The latest events of those that somebody looks at.
+        watch: The latest events of some streams, with their intervals.
         counts: What is counted.
         history: The number of events of each stream that are kept.
     """

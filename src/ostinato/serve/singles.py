@@ -31,7 +31,7 @@ class Singles:
         served: The model.
         arena: The rows of the streams.
         resident: The streams in memory.
-        watch: The latest events of those that somebody looks at.
+        watch: The latest events of some streams, with their intervals.
         advance: What steps the model.
         remember: What keeps the histories.
     """

@@ -37,7 +37,7 @@ class Stepping:
         served: The model.
         arena: The rows of the streams.
         resident: The streams in memory.
-        watch: The latest events of those that somebody looks at.
+        watch: The latest events of some streams, with their intervals.
         counts: What is counted.
         late: The number of events or steps that may be missing while later ones wait for them.
         history: The number of events of each stream that are kept.
@@ -104,6 +104,7 @@ class Stepping:
         given = [Given(e.seq, e.ds, y, i) for i, (e, y) in enumerate(zip(events, rows, strict=True))]
         order = held.order.copy()
         try:
+            self._form.check(push)
             taken = order.take(given, self._late, self._clock)
             levels = ends("", tuple(push.level)) if push.level else {}
         except OstinatoError as error:
@@ -134,8 +135,9 @@ class Stepping:
             work = works[one.unique_id] = Work(held)
         work.placed += one.placed
         work.owners += [one] * len(one.placed)
-        if levels or one.unique_id in self._watch:
-            work.p = tuple(sorted({*work.p, *levels, *(BAND if one.unique_id in self._watch else ())}))
+        band = BAND if self._form.has_quantiles and one.unique_id in self._watch else ()
+        if levels or band:
+            work.p = tuple(sorted({*work.p, *levels, *band}))
 
     def _tell(self, works: Sequence[Work], batch: Batch, alarms: Alarms, p: tuple[float, ...]) -> None:
         """Answer those who pushed the events of a batch."""

@@ -45,7 +45,7 @@ class Streams:
         served: The model as it is used now.
         arena: The rows of the streams.
         resident: The streams that are in memory.
-        watch: The latest events of those that somebody looks at.
+        watch: The latest events of some streams, with their intervals.
         counts: What all models since the start have seen.
     """
 

@@ -1,10 +1,12 @@
-"""The latest events of the streams that somebody looks at, with the interval that was predicted for each."""
+"""The latest events of streams with the interval predicted for each, which the history itself does not keep."""
 
 from __future__ import annotations
 
 import time
 from collections import deque
-from typing import Any, final
+from collections.abc import Iterable
+from itertools import takewhile
+from typing import Any, TypeAlias, final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,33 +17,53 @@ from ostinato.shapes import Array
 BAND = (0.025, 0.975)
 #: Nobody looks any more after so many seconds; so many events of a stream are kept, of so many streams.
 _AWAY, _KEPT, _STREAMS = 15.0, 1000, 64
+#: An event of the history, and the ends of its interval as the bytes of (2, D) floats.
+_Seen: TypeAlias = tuple[Any, bytes]
 
 
 @final
 class Watch:
-    """Rings of the latest events by stream, for as long as somebody asks for them."""
+    """Rings of the latest events by stream, for as long as somebody looks at it, or at a list that names it.
+
+    The interval of an event takes several times as long as the event, so it is found for these streams alone.
+    """
 
     def __init__(self) -> None:
-        self._rings: dict[str, deque[dict[str, Any]]] = {}
+        self._rings: dict[str, deque[_Seen]] = {}
         self._asked: dict[str, float] = {}
 
     def __len__(self) -> int:
-        """The number of streams that somebody looks at."""
-        return len(self._asked)
+        """The number of streams whose events are kept."""
+        return len(self._rings)
 
     def __contains__(self, unique_id: str) -> bool:
-        """Whether somebody looks at a stream."""
-        return unique_id in self._asked
+        """Whether the events of a stream are kept."""
+        return unique_id in self._rings
 
-    def look(self, unique_id: str) -> deque[dict[str, Any]]:
-        """Return the latest events of a stream, which are kept from now on."""
-        now = time.monotonic()
-        self._asked[unique_id] = now
-        for key in [key for key, asked in self._asked.items() if now - asked > _AWAY]:
-            self.drop(key)
+    def look(self, unique_id: str) -> None:
+        """Keep the events of a stream from now on, because somebody looks at it."""
+        self._forget_unseen()
+        self._ask(unique_id)
         while len(self._asked) > _STREAMS:
             self.drop(min(self._asked, key=self._asked.__getitem__))
-        return self._rings.setdefault(unique_id, deque(maxlen=_KEPT))
+
+    def glance(self, ids: Iterable[str]) -> None:
+        """Keep the events of streams that somebody sees in a list, and may look at next, as far as there is room."""
+        self._forget_unseen()
+        for key in ids:
+            if key in self._asked or len(self._asked) < _STREAMS:
+                self._ask(key)
+
+    def first(self, unique_id: str) -> int | None:
+        """Return the number of the first event of a stream that is kept; None if there is none."""
+        ring = self._rings.get(unique_id)
+        return int(ring[0][0]["seq"]) if ring else None
+
+    def since(self, unique_id: str, after: int) -> list[dict[str, Any]]:
+        """Return the events of a stream that are kept, above a sequence number, for JSON."""
+        late = takewhile(lambda seen: seen[0]["seq"] > after, reversed(self._rings.get(unique_id, ())))
+        found = [told(one, *np.frombuffer(band).reshape(2, -1)) for one, band in late]
+        return found[::-1]
 
     def drop(self, unique_id: str) -> None:
         """Forget the events of a stream."""
@@ -60,9 +82,19 @@ class Watch:
         ring = self._rings.get(unique_id)
         if ring is None:
             return
-        low, high = (quantiles[p.index(q)] if q in p else np.full(seen["y"].shape, np.nan) for q in BAND)
-        for i, one in enumerate(seen):
-            ring.append(told(one, low[i], high[i]))
+        ends = [quantiles[p.index(q)] if q in p else np.full(seen["y"].shape, np.nan) for q in BAND]
+        band = np.stack(ends, axis=1).astype(np.float64, copy=False)[-_KEPT:]
+        ring.extend((one.copy(), ends.tobytes()) for one, ends in zip(seen[-_KEPT:], band, strict=True))
+
+    def _ask(self, unique_id: str) -> None:
+        self._asked[unique_id] = time.monotonic()
+        self._rings.setdefault(unique_id, deque(maxlen=_KEPT))
+
+    def _forget_unseen(self) -> None:
+        """Forget the streams that nobody has looked at for a while."""
+        now = time.monotonic()
+        for key in [key for key, asked in self._asked.items() if now - asked > _AWAY]:
+            self.drop(key)
 
 
 def told(one: Any, low: Any = None, high: Any = None) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Files: their atomic writing, the container of models and checkpoints, and what killed writers leave behind."""
+"""Files: their atomic writing, their locks, the container of models and checkpoints, and what killed writers leave."""
 
 from ostinato.storage.bundles import VERSION as VERSION
 from ostinato.storage.bundles import is_bundle as is_bundle
