@@ -49,6 +49,8 @@ numbers = st.integers(0, (1 << 62) - 1)
 @settings(max_examples=200, deadline=None)
 @given(st.lists(st.tuples(st.text(), st.lists(numbers | st.binary(max_size=9), max_size=5)), min_size=1, max_size=5))
 @example([("a\0b.wav", [0]), ("a\0c.wav", [0]), ("\x7f09\uac00\uffff9", [(1 << 62) - 1, 1])])
+@example([("\udcff.txt", [3, 4]), ("", [3, 4])])
+@example([])
 @example([("7", [1]), ("8", [1]), ("9" * 30, [1]), ("009", [2]), ("010", [2]), ("", []), ("a", [b""])])
 def test_facts_come_back(files: list[tuple[str, list[Any]]]) -> None:
     given_files = [[name, *left] for name, left in files]

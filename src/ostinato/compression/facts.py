@@ -43,13 +43,11 @@ class Facts:
 
         Args:
             given: A list for each file: its name, and what is left of it; None to decode.
-
-        Raises:
-            ValueError: A name that was decoded is not in UTF-8.
         """
         count = self._number("files", None if given is None else len(given), 1)
         # a lone file may have no name
-        has = self._number("named", None if given is None else int(count > 1 or bool(given[0][0])), int(count > 1))
+        named = None if given is None else int(any(name for name, *_ in given))
+        has = self._number("named", named, int(count > 1))
         names, files = Names(self._coder), []
         for i in range(count):
             name, *left = (None,) if given is None else given[i]

@@ -48,7 +48,7 @@ class Chooser(Protocol):
 
 
 class Names:
-    """Names that are coded one after the other.
+    """Names that are coded one after the other, of files whose names are not in UTF-8 too.
 
     Args:
         coder: An encoder or a decoder.
@@ -64,11 +64,11 @@ class Names:
 
     def name(self, value: str | None) -> str:
         """Code a name and return it; the decoder is given None."""
-        parts = None if value is None else _PARTS.findall(value.encode())
+        parts = None if value is None else _PARTS.findall(value.encode(errors="surrogateescape"))
         found: list[bytes] = []
         while (part := self._part(found, None if parts is None else parts[len(found) :])) is not None:
             found.append(part)
-        return b"".join(found).decode()
+        return b"".join(found).decode(errors="surrogateescape")
 
     def _part(self, before: list[bytes], left: list[bytes] | None) -> bytes | None:
         """Code the part after some, or the end of the name (None)."""

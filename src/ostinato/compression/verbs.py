@@ -14,7 +14,6 @@ from ostinato.compression.facts import Facts
 from ostinato.compression.lanes import Values, drive_of
 from ostinato.compression.originals import Raw, originals_of
 from ostinato.compression.portable import check
-from ostinato.compression.refusals import damaged
 from ostinato.data.corpus import forget
 from ostinato.errors import DataError
 from ostinato.model import SequenceModel
@@ -116,10 +115,7 @@ def restored(model: Model, container: Raw, where: str) -> dict[str, Iterator[byt
     check()
     originals, drive = originals_of(sequence_model), drive_of(sequence_model)
     coder = Decoder(held.coded, where)
-    try:
-        told = Facts(coder, originals.usual).files(None) if held.files is None else held.files
-    except ValueError as error:
-        raise damaged(where) from error
+    told = Facts(coder, originals.usual).files(None) if held.files is None else held.files
     shapes = [originals.shape(left) for _, *left in told]
     lengths, extra = ([n for shape in shapes for n in shape[i]] for i in range(2))
     sequences = drive.run(coder, None, lengths, extra)
