@@ -90,7 +90,7 @@ class Container:
                 where=where,
                 fix="give a file that ostinato compress wrote",
             )
-        if view[1] & ~_VERSIONED & ~_SEVERAL != VERSION << 3:
+        if view[1] >> 3 & 15 != VERSION:
             raise newer(view[1] >> 3 & 15, where)
         body = view[: max(0, len(view) - CHECK)]
         digest = hashlib.blake2b(body, digest_size=CHECK, key=model).digest()

@@ -104,7 +104,7 @@ class Names:
 
     def _weights(self, before: bytes) -> Array:
         """Return numbers that are proportional to the probabilities of the next byte of a part, (257,)."""
-        p = _PLAIN / _PLAIN.sum()
+        p: Array = _PLAIN / _PLAIN.sum()
         for order in range(_ORDERS + 1):
             seen = self._spelled.get(_context(before, order))
             if seen is not None:
