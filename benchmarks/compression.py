@@ -80,7 +80,7 @@ def refused(model: object, whole: bytes, count: int) -> int:
     for i in range(count):
         at = int(rng.integers(len(whole)))
         flipped = whole[:at] + bytes([whole[at] ^ (1 << int(rng.integers(8)))]) + whole[at + 1 :]
-        version = whole[:2] + bytes([3 + i % 120]) + whole[3:]
+        version = whole[:1] + bytes([0x80 | (4 + i % 12) << 3]) + whole[2:]
         damaged = (whole[:at], flipped, whole + bytes([at % 256]), version)[i % 4]
         try:
             decompress(model, damaged)  # type: ignore[arg-type]

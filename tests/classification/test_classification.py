@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -14,12 +15,15 @@ from scipy.special import logsumexp
 from scipy.stats import binomtest
 
 import ostinato
+from ostinato.classification import fit as fit_module
 from ostinato.classification.head import Head
 from ostinato.classification.judgement import judge, wilson
 from ostinato.classification.labels import read_labelled, read_labelled_like
 from ostinato.classification.model import checked_prior, posterior
 from ostinato.data.sequences import SequenceSet
 from ostinato.errors import ConfigError, DataError, ModelFileError
+from ostinato.fits.budget import Budget
+from ostinato.training.text_network import network_for
 from ostinato.training.vocabulary import in_vocabulary
 
 
@@ -92,6 +96,32 @@ def test_texts_are_classified(tmp_path: Path, vocabulary: str | None) -> None:
     assert answer.named == [row["good"] for row in rows]
     again = ostinato.classify(fit.classifier, str(path))  # classifying teaches the counts nothing
     np.testing.assert_array_equal(again.log_prob, answer.log_prob)
+
+
+class AskedError(Exception):
+    """Ends a fit where its class models are made."""
+
+
+def test_a_network_of_text_follows_the_budget_that_is_given(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is that of one training on the largest class; a longer budget passes over the text more often."""
+    texts = [f"{word}{i % 7} {word} " * (2 + (word == "b")) for i in range(24) for word in "ab"]
+    data, labels, asked = ostinato.read(texts, kind="text"), [t[0] for t in texts], list[Any]()
+
+    def keep(*arguments: Any) -> None:
+        asked.append(arguments)
+        raise AskedError
+
+    monkeypatch.setattr(fit_module, "ClassModels", keep)
+    symbols = int(sum(n for n, label in zip(data.lengths, labels, strict=True) if label == "b"))
+    for budget in (Budget(None, 1), Budget(None, 100), Budget(0.6), Budget(60.0)):
+        with pytest.raises(AskedError):
+            ostinato.fit_classifier(data, labels, model="lstm", budget=budget)
+        *_, options, share, _ = asked[-1]
+        # two classes, each trained on all sequences and without each of five folds
+        assert share.seconds == (budget.seconds and pytest.approx(budget.seconds / (2 * 6)))
+        wanted = network_for(symbols, share, short=True)
+        assert (options.hidden, options.dropout) == (wanted.hidden, wanted.dropout)
+    assert asked[0][4].dropout < asked[1][4].dropout
 
 
 def test_no_held_out_text_reaches_the_vocabulary(monkeypatch: pytest.MonkeyPatch) -> None:

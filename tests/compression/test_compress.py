@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 import ostinato
-from ostinato.compression import coder, facts, lanes
+from ostinato.compression import coder, lanes
 from ostinato.compression import originals as source
 from ostinato.compression.coder import Encoder
 from ostinato.compression.lanes import drive_of
@@ -73,7 +73,7 @@ def test_an_adaptive_model_restores_the_files_in_the_size_that_score_reports(kin
     model, text = learner(kind), "a moth sat on the dog\n" * 40
     expected = -score(model, text_set(text)).log_prob[0] / np.log(2) / 8
     packed = compress(model, {"a": text.encode()})
-    assert len(packed) <= expected * 1.003 + 24
+    assert len(packed) <= expected * 1.003 + 15
     assert decompress(model, packed) == {"a": text.encode()}
     # it learned while it was coded, and left the model as it was
     assert compress(model, {"a": text.encode()}) == packed
@@ -150,7 +150,7 @@ def test_samples_in_wider_containers_come_back_to_the_bit() -> None:
 def test_the_size_is_what_score_reports() -> None:
     text = TEXT[:400] + "the log sat on the cat"
     expected = -score(learner("ar"), text_set(text)).log_prob[0] / np.log(2) / 8
-    assert len(compress(learner("ar"), {"": text.encode()})) <= expected * 1.003 + 22
+    assert len(compress(learner("ar"), {"": text.encode()})) <= expected * 1.003 + 12
     samples = wave(16, 1, 400, 7)
     data = SequenceSet(
         "sound",
@@ -163,7 +163,7 @@ def test_the_size_is_what_score_reports() -> None:
     )
     model = sound_model()
     expected = -score(model, data).log_prob[0] / np.log(2) / 8
-    assert len(compress(model, {"": wav(samples, 16)})) <= expected * 1.003 + 22
+    assert len(compress(model, {"": wav(samples, 16)})) <= expected * 1.003 + 12
 
 
 kinds = pytest.mark.parametrize("kind", ["ar", "counts", "mixture"])
@@ -195,7 +195,7 @@ def test_another_model_and_another_version_are_refused(kind: str) -> None:
     with pytest.raises(ModelFileError, match="another model"):
         decompress(other, compressed(kind))
     with pytest.raises(DataError, match="version"):
-        decompress(learner(kind), compressed(kind)[:2] + b"\7" + compressed(kind)[3:])
+        decompress(learner(kind), compressed(kind)[:1] + b"\xb8" + compressed(kind)[2:])
 
 
 def test_a_model_of_series_and_a_file_of_another_kind_are_refused() -> None:
@@ -259,11 +259,3 @@ def test_a_large_text_is_coded_from_disk_in_segments(
     packed = b"".join(held.parts())
     assert b"".join(restored(learner(kind), packed, "a")[""]) == text.encode()
     assert packed == compress(learner(kind), {"": text.encode()})
-
-
-@given(st.recursive(st.integers(0, 1 << 40) | st.text() | st.binary(), st.lists, max_leaves=8), st.data())
-def test_facts_say_where_they_end(value: object, data: st.DataObject) -> None:
-    whole = facts.written(value)
-    assert facts.read(whole + b"more") == (value, len(whole))
-    with pytest.raises(ValueError, match="cut short"):
-        facts.read(whole[: data.draw(st.integers(0, len(whole) - 1))])

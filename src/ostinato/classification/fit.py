@@ -85,7 +85,8 @@ def fit_classifier(  # noqa: PLR0913, PLR0914 - each argument is a choice of its
         model: The model of each class: "ar", a backbone such as "gru", or for text "counts". "auto" is "counts" for
             text and "ar" otherwise.
         prior: P(class): "counts", "uniform", or weights by the name of the class.
-        budget: The seconds of all trainings together. A network of each class has an equal share.
+        budget: The seconds of all trainings together: one of each class, and one without each part of the sequences
+            that is left out for the head. Each network has an equal share, and that of a text is as wide as it allows.
         held_out: The share of the sequences of each class that judges.
         options: The options of the models.
         threads: The number of threads that compute, or "auto".
@@ -109,13 +110,19 @@ def fit_classifier(  # noqa: PLR0913, PLR0914 - each argument is a choice of its
     counts = np.bincount(y, minlength=len(classes)).astype(np.float64)
     _check(classes, counts)
     train, test = _parts(y, held_out)
-    data, suited, said_of_it = _spelled(data, train, options, suited, fields)
+    data, said_of_it = _spelled(data, train, suited)
     notes += said_of_it
     name = _model_of(model, data)
-    class_models = ClassModels(data, y, classes, name, suited, _share(limits, len(classes)), on_class)
+    folds, cross_fitted = _folds(y[train]), None
+    trainings = 1 if folds is None else 1 + len(np.unique(folds))
+    share = _share(limits, len(classes) * trainings)
+    if options is None and data.kind == "text":
+        # the network of a class follows the symbols of the largest class and the time that one training has
+        largest = data.take(np.flatnonzero(y == np.bincount(y, weights=data.lengths).argmax()))
+        suited = with_fields(defaults(largest, share), fields, "a fit of a classifier")
+    class_models = ClassModels(data, y, classes, name, suited, share, on_class)
     encoding = class_models.encoding(train)
     p = checked_prior(prior, classes, counts)
-    folds, cross_fitted = _folds(y[train]), None
     if folds is not None:
         class_models, cross_fitted, chosen = class_models.best(
             train, folds, encoding, p, orders if name == "ar" else ()
@@ -197,25 +204,17 @@ def _labelled(
     return data.take(kept), classes, np.array([classes.index(name) for name in names], dtype=np.int64), notes
 
 
-def _share(limits: Budget, classes: int) -> Budget:
-    """Return the part of a budget that one of the classes has."""
-    return limits if limits.seconds is None else replace(limits, seconds=limits.seconds / classes)
+def _share(limits: Budget, trainings: int) -> Budget:
+    """Return the part of a budget that one of the trainings has."""
+    return limits if limits.seconds is None else replace(limits, seconds=limits.seconds / trainings)
 
 
-def _spelled(
-    data: SequenceSet,
-    train: NDArray[np.int64],
-    options: LadderOptions | None,
-    suited: LadderOptions,
-    fields: LadderFields,
-) -> tuple[SequenceSet, LadderOptions, tuple[str, ...]]:
-    """Return the data in the vocabulary of the options, the options that suit them there, and notes on the choice."""
+def _spelled(data: SequenceSet, train: NDArray[np.int64], suited: LadderOptions) -> tuple[SequenceSet, tuple[str, ...]]:
+    """Return the data in the vocabulary of the options, and notes on the choice."""
     if suited.vocabulary is None:
-        return data, suited, ()
+        return data, ()
     spelled, said = in_vocabulary(data.take(train), suited.vocabulary, 0.1)
-    data = in_spelling(data, spelled.meta)
-    # the network follows the number of symbols, which is another one in this vocabulary
-    return data, with_fields(options or defaults(data), fields, "a fit of a classifier"), said
+    return in_spelling(data, spelled.meta), said
 
 
 def _named(label: Any) -> str | None:

@@ -30,11 +30,13 @@ class Coded:
         segments: The bytes of each segment.
         digests: The digests of the blocks, of which the last covers the original bytes too.
         size: The bytes of a digest.
+        last: The bytes of the last digest; None for as many as the others.
     """
 
     segments: Sequence[bytes | memoryview]
     digests: list[int]
     size: int
+    last: int | None = None
 
 
 def library() -> Any:
@@ -140,6 +142,17 @@ class Encoder(Coder):
         self._coder.encode(value, self._uniform(size))
         return value
 
+    def choice(self, weights: Array, value: int | None) -> int:
+        """Code one of some choices and return it.
+
+        Args:
+            weights: Numbers that are proportional to the probabilities of the choices, (n,).
+            value: The choice.
+        """
+        assert value is not None
+        self._coder.encode(np.array([value], dtype=np.int32), self._family, weights[None])
+        return value
+
     def next_segment(self) -> None:
         """Keep what was coded, and begin a segment."""
         self._segments.append(_kept(shortest(self._coder)))
@@ -153,7 +166,7 @@ class Encoder(Coder):
         """
         self.finish(original)
         self.next_segment()
-        return Coded(self._segments, self.digests, 3)
+        return Coded(self._segments, self.digests, 4)
 
 
 def _kept(segment: bytes) -> bytes | memoryview:
@@ -198,7 +211,7 @@ class Decoder(Coder):
         self.next_segment()
         self._family = self.library.stream.model.Categorical(perfect=False)
         self._uniform = self.library.stream.model.Uniform
-        self._expected, self._mask, self._where = coded.digests, (1 << 8 * coded.size) - 1, where
+        self._held, self._where = coded, where
 
     def next_segment(self) -> None:
         """Begin a segment, if there is one: version 1 has one for all symbols."""
@@ -221,6 +234,10 @@ class Decoder(Coder):
         """Return the next number from 0 to size - 1."""
         return int(self._coder.decode(self._uniform(size)))
 
+    def choice(self, weights: Array, value: int | None) -> int:
+        """Return the next choice; arguments are those of ``Encoder.choice``, without a value."""
+        return int(self._coder.decode(self._family, weights[None])[0])
+
     def ended(self, digest: int) -> None:
         """Check the digest of a block, and of the last one that the original bytes are restored.
 
@@ -228,7 +245,9 @@ class Decoder(Coder):
             DataError: The model gives other probabilities here than where the file was written.
         """
         super().ended(digest)
-        if self._expected[len(self.digests) - 1 : len(self.digests)] != [digest & self._mask]:
+        held, count = self._held, len(self.digests)
+        size = held.last if held.last is not None and count == len(held.digests) else held.size
+        if held.digests[count - 1 : count] != [digest & (1 << 8 * size) - 1]:
             raise DataError(
                 "the model computes different probabilities on this machine and on the machine that wrote the file",
                 where=self._where,

@@ -1,40 +1,38 @@
 """The container of a compressed file.
 
-magic (2) | version (1) | digest of the model (2) | facts, which may be deflated | what the coder wrote |
-digests of its blocks, 3 each | digest of all before it (3)
+head (2) | first byte of the digest of the model (1) | what the coder wrote: facts and symbols |
+digest of the probabilities and the original bytes (2) | digest of the model and of all before it (3)
 
-The digest of the last block covers the original bytes too. So damage, or a model that computes other numbers, goes
-unnoticed with a chance of 2^-24 before anything is decoded, and of 2^-48 after it. A file without a name is called as
-the container is. A model that goes on learning learns the sequences of all files in their order, and never anew.
+The second byte of the head holds the version, and whether there are several blocks. Then three things are added: after
+the model the number of blocks before the last, that of segments before the last, and the bytes of each of these; and
+after what the coder wrote the digests of these blocks (3 each).
 
-Version 1 had a longer head, facts in JSON, and digests of 4 and 8 bytes. It is read and not written.
+Damage, or another model, goes unnoticed with a chance of 2^-24 before anything is decoded, and of 2^-40 after it; a
+machine that computes other probabilities, with one of 2^-16. A file without a name is called as the container is. A
+model that goes on learning learns the sequences of all files in their order, and never anew.
 """
 
 from __future__ import annotations
 
 import hashlib
-import json
-import struct
-import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ostinato.compression import facts
+from ostinato.compression import earlier
 from ostinato.compression.coder import Coded
+from ostinato.compression.refusals import damaged, newer
 from ostinato.data.corpus import forget
-from ostinato.errors import DataError
+from ostinato.errors import DataError, ModelFileError
 
-MAGIC, VERSION = b"OZ", 2
-#: The bytes of the digest of a model, of a block, and of the container.
-MODEL, BLOCK, CHECK = 2, 3, 3
-_DEFLATED = 0x80
-#: What deflated facts may unpack to.
-_MOST_FACTS = 1 << 26
-_EARLIER, _EARLIER_HEAD = b"OSTZ", struct.Struct("<4sB8sI")
+VERSION = 3
+_MAGIC, _VERSIONED, _SEVERAL = b"O", 0x80, 1
+#: The bytes of the digest of a block, of that of the last one, and of the container.
+BLOCK, LAST, CHECK = 3, 2, 3
 
 
 @dataclass(frozen=True)
@@ -42,101 +40,111 @@ class Container:
     """What a compressed file holds.
 
     Attributes:
-        model: The first bytes of the digest of the model, 2 of them, or 8 in version 1.
-        files: What the files are and what the model does not see of them: a list for each.
+        model: The digest of the model, 8 bytes.
         coded: What the coder wrote.
+        files: What versions 1 and 2 say of the files: a list for each. The coder holds it since (None).
         original: The digest of the files' bytes in version 1; None if the digest of the last block covers them.
     """
 
     model: bytes
-    files: list[Any]
     coded: Coded
+    files: list[Any] | None = None
     original: bytes | None = None
 
     def parts(self) -> Iterator[bytes]:
         """Yield the container as bytes, in parts."""
+        *blocks, last = self.coded.digests
         *sizes, _ = map(len, self.coded.segments)
-        plain = facts.written([len(self.coded.digests), *sizes, *self.files])
-        deflater = zlib.compressobj(9, wbits=-15)
-        deflated = deflater.compress(plain) + deflater.flush()
-        packed = min((bytes([VERSION]), plain), (bytes([VERSION | _DEFLATED]), deflated), key=lambda p: len(p[1]))
-        digest = hashlib.blake2b(digest_size=CHECK)
-        head = MAGIC + packed[0] + self.model + packed[1]
-        blocks = b"".join(d.to_bytes(4, "little")[:BLOCK] for d in self.coded.digests)
-        for part in (head, *self.coded.segments, blocks):
+        head = _MAGIC + bytes([_VERSIONED | VERSION << 3 | (_SEVERAL if blocks else 0)]) + self.model[:1]
+        if blocks:
+            head += b"".join(map(_varint, (len(blocks), len(sizes), *sizes)))
+        digests = b"".join(_least(d, BLOCK) for d in blocks) + _least(last, LAST)
+        digest = hashlib.blake2b(digest_size=CHECK, key=self.model)
+        for part in (head, *self.coded.segments, digests):
             digest.update(part)
             yield bytes(part)
         yield digest.digest()
 
     @staticmethod
-    def from_bytes(raw: bytes | NDArray[np.uint8], where: str) -> Container:
+    def from_bytes(raw: bytes | NDArray[np.uint8], where: str, model: bytes) -> Container:
         """Return the container that bytes hold.
 
         Args:
             raw: The bytes of the file, or the mapped file.
             where: The name of the file, for an error.
+            model: The digest of the model that shall restore it, 8 bytes.
 
         Raises:
             DataError: The bytes are no container, one of a newer version, or a damaged one.
+            ModelFileError: Another model compressed the files.
         """
         view = memoryview(raw if isinstance(raw, bytes) else raw.data)
-        if bytes(view[:4]) == _EARLIER:
-            return _earlier(bytes(view), where)
-        if bytes(view[:2]) != MAGIC:
+        if bytes(view[:2]) == earlier.MAGIC_2 or bytes(view[:4]) == earlier.MAGIC_1:
+            named, files, coded, original = earlier.read(view, where)
+            if named != model[: len(named)]:
+                raise _other_model(named, where)
+            return Container(model, coded, files, original)
+        if bytes(view[:1]) != _MAGIC or len(view) < 2 or not view[1] & _VERSIONED:
             raise DataError(
                 "the file was not written by ostinato compress",
                 where=where,
                 fix="give a file that ostinato compress wrote",
             )
-        if len(view) > 2 and view[2] & ~_DEFLATED != VERSION:
-            raise _newer(view[2] & ~_DEFLATED, where)
-        body, at = view[:-CHECK], 3 + MODEL
-        digest = hashlib.blake2b(body, digest_size=CHECK).digest()
+        if view[1] >> 3 & 15 != VERSION:
+            raise newer(view[1] >> 3 & 15, where)
+        body = view[: max(0, len(view) - CHECK)]
+        digest = hashlib.blake2b(body, digest_size=CHECK, key=model).digest()
         forget(raw)
-        if len(body) <= at or digest != bytes(view[-CHECK:]):
-            raise _damaged(where)
-        try:
-            if view[2] & _DEFLATED:
-                inflater = zlib.decompressobj(wbits=-15)
-                (count, *rest), _ = facts.read(inflater.decompress(body[at:], _MOST_FACTS))
-                at = len(body) - len(inflater.unused_data)
-            else:
-                (count, *rest), at = facts.read(body, at)
-            sizes, files = [r for r in rest if isinstance(r, int)], [r for r in rest if isinstance(r, list)]
-            edges, end = np.cumsum([at, *sizes]).tolist(), len(body) - BLOCK * count
-        except (ValueError, TypeError, OverflowError, zlib.error) as error:
-            raise _damaged(where) from error
-        if edges[-1] > end:
-            raise _damaged(where)
-        segments = [body[a:z] for a, z in zip(edges, [*edges[1:], end], strict=True)]
-        found = [int.from_bytes(body[i : i + BLOCK], "little") for i in range(end, len(body), BLOCK)]
-        return Container(bytes(view[3:5]), files, Coded(segments, found, BLOCK))
+        if len(body) < 3 + LAST or digest != bytes(view[-CHECK:]):
+            raise _other_model(bytes(view[2:3]), where) if view[2:3] not in (b"", model[:1]) else damaged(where)
+        return Container(model, _coded(body, bool(view[1] & _SEVERAL), where))
 
 
-def _earlier(raw: bytes, where: str) -> Container:
-    """Return a container of version 1."""
-    if len(raw) > 4 and raw[4] != 1:
-        raise _newer(raw[4], where)
-    body, check = raw[:-8], raw[-8:]
-    if len(body) < _EARLIER_HEAD.size + 4 or hashlib.blake2b(body, digest_size=8).digest() != check:
-        raise _damaged(where)
-    _, _, model, size = _EARLIER_HEAD.unpack(body[: _EARLIER_HEAD.size])
-    packed, rest = body[_EARLIER_HEAD.size : _EARLIER_HEAD.size + size], body[_EARLIER_HEAD.size + size : -4]
-    plain = zlib.decompress(packed[1:]) if packed[:1] == b"\1" else packed[1:]
-    blocks, files = json.loads(plain)
-    digests = list(struct.unpack(f"<{blocks}I", rest[: 4 * blocks]))
-    words = rest[4 * blocks :]
-    turned = b"".join(words[i : i + 4][::-1] for i in range(0, len(words), 4))
-    return Container(model, [[name, *left] for name, left in files], Coded([turned], digests, 4), body[-4:])
+def _coded(body: memoryview, several: bool, where: str) -> Coded:
+    """Return what the coder wrote, from the bytes before the digest of the container."""
+    at, blocks, sizes = 3, 0, list[int]()
+    if several:
+        blocks, at = _number(body, at, where)
+        count, at = _number(body, at, where)
+        for _ in range(min(count, len(body))):
+            size, at = _number(body, at, where)
+            sizes.append(size)
+    end = len(body) - LAST - BLOCK * blocks
+    if at + sum(sizes) > end:
+        raise damaged(where)
+    edges = [at, *(at + np.cumsum(sizes, dtype=np.int64)).tolist(), end]
+    segments = [body[a:z] for a, z in pairwise(edges)]
+    digests = [int.from_bytes(body[i : i + BLOCK], "little") for i in range(end, len(body) - LAST, BLOCK)]
+    return Coded(segments, [*digests, int.from_bytes(body[-LAST:], "little")], BLOCK, LAST)
 
 
-def _newer(version: int, where: str) -> DataError:
-    return DataError(
-        f"the file has version {version}, expected {VERSION} or 1",
+def _least(digest: int, size: int) -> bytes:
+    """Return the last bytes of a digest."""
+    return digest.to_bytes(4, "little")[:size]
+
+
+def _varint(value: int) -> bytes:
+    """Return a number as bytes of 7 bits, the last ones first; the highest bit says that more follow."""
+    out = bytearray()
+    while value >= 0x80:
+        out.append(value & 0x7F | 0x80)
+        value >>= 7
+    return bytes([*out, value])
+
+
+def _number(raw: memoryview, at: int, where: str) -> tuple[int, int]:
+    """Return the number that begins at a place in some bytes, and the place after it."""
+    value, shift = 0, 0
+    while at < len(raw) and shift < 63:
+        value, at, shift = value | (raw[at] & 0x7F) << shift, at + 1, shift + 7
+        if raw[at - 1] < 0x80:
+            return value, at
+    raise damaged(where)
+
+
+def _other_model(digest: bytes, where: str) -> ModelFileError:
+    return ModelFileError(
+        f"the file was compressed by another model, whose digest begins with {digest.hex()}",
         where=where,
-        fix="use the version of ostinato that wrote the file, or another copy if it is damaged",
+        fix="give the model that compressed it",
     )
-
-
-def _damaged(where: str) -> DataError:
-    return DataError("the file was cut short or altered", where=where, fix="use another copy of it")

@@ -36,7 +36,13 @@ _KINDS = ("", "n", "w", "r")
 
 
 class Originals(ABC):
-    """How the files of one kind of model are taken apart and put together again."""
+    """How the files of one kind of model are taken apart and put together again.
+
+    Attributes:
+        usual: What is left of a usual file: numbers, and None for one that differs from file to file.
+    """
+
+    usual: list[int | None]
 
     @abstractmethod
     def apart(self, raw: Raw, where: str) -> tuple[list[Values], list[int], list[Any]]:
@@ -60,7 +66,7 @@ class TextOriginals(Originals):
     """Text, as one sequence or one for each line."""
 
     def __init__(self, alphabet: Alphabet) -> None:
-        self._alphabet = alphabet
+        self._alphabet, self.usual = alphabet, [None, 4 * _KINDS.index("n")]
 
     def apart(self, raw: Raw, where: str) -> tuple[list[Values], list[int], list[Any]]:
         """Return the sequences of a text. What is left: lines or length, the ends of lines, the byte order mark.
@@ -188,6 +194,7 @@ class SoundOriginals(Originals):
 
     def __init__(self, amplitude: Amplitude, channels: int, rate: int | None) -> None:
         self._bits, self._channels, self._rate = amplitude.bits, channels, rate
+        self.usual = [None, amplitude.bits // 8, 1]
 
     def apart(self, raw: Raw, where: str) -> tuple[list[Values], list[int], list[Any]]:
         """Return the samples of a WAV file. What is left: frames, bits, step, and the head and the tail of the file.

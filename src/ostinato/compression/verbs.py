@@ -10,11 +10,12 @@ from typing import Any
 
 from ostinato.compression.coder import Decoder, Encoder
 from ostinato.compression.container import Container
+from ostinato.compression.facts import Facts
 from ostinato.compression.lanes import Values, drive_of
 from ostinato.compression.originals import Raw, originals_of
 from ostinato.compression.portable import check
 from ostinato.data.corpus import forget
-from ostinato.errors import DataError, ModelFileError
+from ostinato.errors import DataError
 from ostinato.model import SequenceModel
 from ostinato.model_file import Model
 from ostinato.threads import Threads, in_threads
@@ -24,7 +25,7 @@ from ostinato.threads import Threads, in_threads
 def compress(model: Model, files: Mapping[str, bytes], *, threads: Threads = 1) -> bytes:
     """Compress files without loss by an arithmetic coder that a model drives.
 
-    The result takes the bits that ``score`` reports for the files, about 20 bytes, and their names. An adaptive model
+    The result takes the bits that ``score`` reports for the files, about 12 bytes, and their names. An adaptive model
     learns here too: it codes each value by its prediction of the value, and then learns the value. ``decompress`` needs
     the same model.
 
@@ -56,7 +57,7 @@ def compressed(model: Model, files: Mapping[str, Raw]) -> Container:
     given: list[Values] = []
     lengths: list[int] = []
     extra: list[int] = []
-    facts: list[Any] = []
+    told: list[Any] = []
     digest = hashlib.blake2b(digest_size=8)
     for name, raw in files.items():
         rows, beside, left = originals.apart(raw, name)
@@ -76,9 +77,10 @@ def compressed(model: Model, files: Mapping[str, Raw]) -> Container:
             )
         digest.update(at.to_bytes(8, "little"))
         given, lengths, extra = [*given, *rows], [*lengths, *map(len, rows)], [*extra, *beside]
-        facts.append([name, *left])
+        told.append([name, *left])
+    Facts(coder, originals.usual).files(told)
     drive.run(coder, given, lengths, extra)
-    return Container(digest_of_model(sequence_model)[:2], facts, coder.coded(digest.digest()))
+    return Container(digest_of_model(sequence_model), coder.coded(digest.digest()))
 
 
 @in_threads
@@ -109,21 +111,16 @@ def restored(model: Model, container: Raw, where: str) -> dict[str, Iterator[byt
         DataError: The container is damaged, or the model computes other probabilities on this machine.
     """
     sequence_model = model.likelihood("decompress")
-    held = Container.from_bytes(container, where)
-    if held.model != digest_of_model(sequence_model)[: len(held.model)]:
-        raise ModelFileError(
-            f"the file was compressed by another model, whose digest begins with {held.model.hex()}",
-            where=where,
-            fix="give the model that compressed it",
-        )
+    held = Container.from_bytes(container, where, digest_of_model(sequence_model))
     check()
     originals, drive = originals_of(sequence_model), drive_of(sequence_model)
     coder = Decoder(held.coded, where)
-    shapes = [originals.shape(left) for _, *left in held.files]
+    told = Facts(coder, originals.usual).files(None) if held.files is None else held.files
+    shapes = [originals.shape(left) for _, *left in told]
     lengths, extra = ([n for shape in shapes for n in shape[i]] for i in range(2))
     sequences = drive.run(coder, None, lengths, extra)
     own: list[tuple[str, list[Values], list[Any]]] = []
-    for (name, *left), (rows, _) in zip(held.files, shapes, strict=True):
+    for (name, *left), (rows, _) in zip(told, shapes, strict=True):
         own.append((name, sequences[: len(rows)], left))
         sequences = sequences[len(rows) :]
     digest, earlier = hashlib.blake2b(digest_size=8), b""

@@ -5,13 +5,14 @@ from __future__ import annotations
 import fnmatch
 import hashlib
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ostinato.arguments import share
+from ostinato.data.borders import Borders, Span
 from ostinato.data.corpus import blocks
 from ostinato.data.sequences import SequenceSet
 from ostinato.data.spelled import characters
@@ -50,13 +51,16 @@ class Split:
         blocks: The greatest number of blocks of the validation part in one sequence. They lie at equal distances, the
             last one at the end of the known part, and the training part is what is between them. With 1 the validation
             part is one stretch, at the end.
+        borders: Where characters begin in a vocabulary that spells them: a border within one is moved back. None if
+            every step may be one.
     """
 
     stops: NDArray[np.int64]
     by_time: bool
     blocks: int = 1
+    borders: Borders | None = None
 
-    def spans(self, part: Part, raw: NDArray[np.int64], lengths: NDArray[np.int64]) -> list[tuple[int, int, int]]:
+    def spans(self, part: Part, raw: NDArray[np.int64], lengths: NDArray[np.int64]) -> list[Span]:
         """Return the steps of a part as triples (sequence, first, stop), without empty ones.
 
         Args:
@@ -68,6 +72,10 @@ class Split:
         Returns:
             The number of the sequence, its first step in the part, and the step after its last one.
         """
+        spans = self._spans(part, raw, lengths)
+        return spans if self.borders is None else self.borders.moved(spans)
+
+    def _spans(self, part: Part, raw: NDArray[np.int64], lengths: NDArray[np.int64]) -> list[Span]:
         edges = np.where(self.stops >= raw[:, None], lengths[:, None], np.maximum(self.stops, 0))
         if self.blocks > 1 and part in ("train", "validation"):
             return [(b, *span) for b, (at, z) in enumerate(edges.tolist()) for span in self._spread(part, at, z)]
@@ -165,7 +173,7 @@ def split(data: SequenceSet, held_out: float | str = 0.1) -> Split:
                 fix=f"use a pattern that matches some, but not all, of the ids: {', '.join(data.ids[:3])}"
                 f"{' ...' if len(data.ids) > 3 else ''}; or a share such as 0.1",
             )
-        return _checked(data, Split(_whole(data, chosen, _draws(data)), by_time=False, blocks=blocks))
+        return _checked(data, Split(_whole(data, chosen, _draws(data)), False, blocks, Borders.of(data)))
     held_out = share("the held-out share", held_out)
     if _many_short(data):
         draws = _draws(data)
@@ -176,7 +184,7 @@ def split(data: SequenceSet, held_out: float | str = 0.1) -> Split:
     known = _less_its_end(seen, held_out)
     train = _less_its_end(known, _validation_share(int(known.sum())))
     counts = np.stack([np.where(known < seen, train, seen), known], axis=1)
-    return _checked(data, Split(_after(data, counts), by_time=True, blocks=blocks))
+    return _checked(data, Split(_after(data, counts), True, blocks, Borders.of(data)))
 
 
 def everything(cut: Split, data: SequenceSet) -> Split:
@@ -268,12 +276,12 @@ def _less_its_end(lengths: NDArray[np.int64], share: float) -> NDArray[np.int64]
 
 
 def _checked(data: SequenceSet, cut: Split) -> Split:
-    if not all(cut.spans(part, data.lengths, data.lengths) for part in PARTS):
-        total = int(data.lengths.sum())
-        raise DataError(
-            f"the data have {counted(total, data.traits.unit)}, too few for a training, a validation and "
-            f"a held-out part",
-            where=data.meta.get("source"),
-            fix=f"give a sequence of at least 3 {data.traits.unit}s",
-        )
-    return cut
+    for tried in (cut, replace(cut, borders=None)):  # a part of a very short text may be shorter than a character
+        if all(tried.spans(part, data.lengths, data.lengths) for part in PARTS):
+            return tried
+    total = int(data.lengths.sum())
+    raise DataError(
+        f"the data have {counted(total, data.traits.unit)}, too few for a training, a validation and a held-out part",
+        where=data.meta.get("source"),
+        fix=f"give a sequence of at least 3 {data.traits.unit}s",
+    )

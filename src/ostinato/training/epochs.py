@@ -7,11 +7,11 @@ from collections.abc import Callable, Iterator
 import numpy as np
 
 from ostinato.data.batching import WARM, Batch, Piece, aligned, apart, bucketed, pieces, whole
+from ostinato.data.borders import Span
 from ostinato.data.split import Part
 from ostinato.gradients.methods import AdaptiveBPTT, FullBPTT, Method
 from ostinato.training.config import SHORT, LadderOptions
 from ostinato.training.material import Material
-from ostinato.training.within import Span
 
 #: The greatest number of judged steps in a piece, and the fewest steps before them.
 LONGEST, LEAST_PAST = 2048, 256

@@ -9,6 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from ostinato.data.borders import Span
 from ostinato.data.encoded import Encoded, Encoding
 from ostinato.data.encoding import fit_encoding
 from ostinato.data.sequences import SequenceSet
@@ -38,7 +39,7 @@ class Material:
     split: Split
     within: Within | None = None
 
-    def spans(self, part: Part) -> list[tuple[int, int, int]]:
+    def spans(self, part: Part) -> list[Span]:
         """Return the spans of a part as (sequence, first, stop), in steps of model space, as far as they are looked at.
 
         Stretches of data on disk stand for their part.
@@ -46,7 +47,12 @@ class Material:
         spans = self.split.spans(part, self.data.lengths, self.encoded.lengths)
         if self.within is None or part == "known":
             return spans
-        return spread(spans, self.within.trained if part == "train" else self.within.judged)
+        return self._spread(spans, self.within.trained if part == "train" else self.within.judged)
+
+    def _spread(self, spans: list[Span], most: int) -> list[Span]:
+        """Return stretches of spans (see ``spread``), of which none ends within a character."""
+        borders, stretches = self.split.borders, spread(spans, most)
+        return stretches if borders is None else borders.moved(stretches)
 
     def joined(self, part: Part = "known", limit: int | None = None) -> tuple[Tensor, NDArray[np.int64], list[int]]:
         """Return the spans of a part joined: values (N, D), the offsets of the spans, and the sequence of each span.
@@ -57,7 +63,7 @@ class Material:
         """
         spans = self.spans(part)
         if limit is not None and self.within is not None:
-            spans = spread(spans, limit)
+            spans = self._spread(spans, limit)
         elif limit is not None and sum(z - a for _, a, z in spans) > limit:
             order, kept, total = np.random.default_rng(0).permutation(len(spans)), [], 0
             for i in order:

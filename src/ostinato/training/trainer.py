@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from ostinato.data.batching import Batch
+from ostinato.data.borders import Span
 from ostinato.fits.budget import Budget
 from ostinato.fits.progress import TrainingProgress
 from ostinato.gradients.methods import AdaptiveBPTT, FullBPTT, Method
@@ -27,7 +28,6 @@ from ostinato.training.replay import Step, fastest
 from ostinato.training.run import Run
 from ostinato.training.truncation import choose
 from ostinato.training.update import Knobs, Update
-from ostinato.training.within import Span
 from ostinato.training.workers import WorkerGroup
 
 #: A checkpoint is written so seldom that writing takes at most this share of the time; every 0 writes each step.

@@ -7,11 +7,9 @@ from typing import Final
 
 import numpy as np
 
+from ostinato.data.borders import Span
 from ostinato.fits.budget import Budget
 from ostinato.numbers import counted
-
-#: Sequence, first step, and the step after the last one.
-Span = tuple[int, int, int]
 
 #: The steps for each second of the budget, and the fewest and the most. The rates are those of two cores, so that the
 #: chain and the counts take a tenth of the budget each. They are constants, so that a fit follows from its budget.

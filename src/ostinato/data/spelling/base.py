@@ -67,6 +67,10 @@ class Spelling(ABC):
     def characters(self, points: NDArray[Any]) -> NDArray[np.int64]:
         """Return the number of characters that begin with each point, (N,); they add up to the length of the text."""
 
+    def begins(self, points: NDArray[Any]) -> NDArray[np.bool_]:
+        """Return whether a character begins where each point does, (N,)."""
+        return self.characters(points) > 0
+
     @abstractmethod
     def reader(self) -> Reader:
         """Return what turns points into text as they come."""

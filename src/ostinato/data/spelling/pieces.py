@@ -67,6 +67,10 @@ class Pieces(Spelling):
     def _begun(self) -> NDArray[np.int64]:
         return np.array([sum(byte & 0xC0 != 0x80 for byte in piece) for piece in self._content], dtype=np.int64)
 
+    @cached_property
+    def _first(self) -> NDArray[np.bool_]:
+        return np.array([not piece or piece[0] & 0xC0 != 0x80 for piece in self._content], dtype=bool)
+
     @property
     def always(self) -> Points:
         """All pieces."""
@@ -98,6 +102,10 @@ class Pieces(Spelling):
     def characters(self, points: NDArray[Any]) -> NDArray[np.int64]:
         """Return the number of characters that begin in each piece."""
         return self._begun[np.asarray(points, dtype=np.int64)]
+
+    def begins(self, points: NDArray[Any]) -> NDArray[np.bool_]:
+        """Return whether a piece begins with a character, and not with the end of one."""
+        return self._first[np.asarray(points, dtype=np.int64)]
 
     def reader(self) -> Reader:
         """Return what turns pieces into text."""

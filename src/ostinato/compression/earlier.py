@@ -1,0 +1,119 @@
+"""Containers of the versions before, which are read and not written.
+
+Version 1: magic (4) | version (1) | digest of the model (8) | size of the facts (4) | facts in JSON, which may be
+deflated | digests of blocks, 4 each | words of the coder | digest of the original bytes (4) | digest of all (8)
+
+Version 2: magic (2) | version (1) | digest of the model (2) | facts, which may be deflated | what the coder wrote |
+digests of blocks, 3 each | digest of all before it (3). Its facts say where they end, without marks between them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import struct
+import zlib
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from ostinato.compression.coder import Coded
+from ostinato.compression.refusals import damaged, newer
+
+MAGIC_1, MAGIC_2 = b"OSTZ", b"OZ"
+_HEAD_1 = struct.Struct("<4sB8sI")
+#: The bytes of the digest of a block, and of the container, in version 2.
+_BLOCK, _CHECK = 3, 3
+_DEFLATED = 0x80
+#: What deflated facts may unpack to.
+_MOST_FACTS = 1 << 26
+#: What a value of facts is, in the last two bits of its first number; the rest is the number itself, or a length.
+_NUMBER, _TEXT, _LIST, _BYTES = range(4)
+#: Lists in lists, more than any file has.
+_DEEPEST = 8
+
+
+#: The first bytes of the digest of the model; the name of each file and what is left of it; what the coder wrote; and
+#: the digest of the files' bytes in version 1, or None if the digest of the last block covers them.
+Held: TypeAlias = tuple[bytes, list[Any], Coded, bytes | None]
+
+
+def read(view: memoryview, where: str) -> Held:
+    """Return what a container of version 1 or 2 holds.
+
+    Args:
+        view: The bytes, which begin with MAGIC_1 or MAGIC_2.
+        where: The name of the file, for an error.
+
+    Raises:
+        DataError: It is damaged, or of a version that is not known.
+    """
+    return _version_1(bytes(view), where) if bytes(view[:4]) == MAGIC_1 else _version_2(view, where)
+
+
+def _version_1(raw: bytes, where: str) -> Held:
+    if len(raw) > 4 and raw[4] != 1:
+        raise newer(raw[4], where)
+    body, check = raw[:-8], raw[-8:]
+    if len(body) < _HEAD_1.size + 4 or hashlib.blake2b(body, digest_size=8).digest() != check:
+        raise damaged(where)
+    _, _, model, size = _HEAD_1.unpack(body[: _HEAD_1.size])
+    packed, rest = body[_HEAD_1.size : _HEAD_1.size + size], body[_HEAD_1.size + size : -4]
+    plain = zlib.decompress(packed[1:]) if packed[:1] == b"\1" else packed[1:]
+    blocks, files = json.loads(plain)
+    digests = list(struct.unpack(f"<{blocks}I", rest[: 4 * blocks]))
+    words = rest[4 * blocks :]
+    turned = b"".join(words[i : i + 4][::-1] for i in range(0, len(words), 4))
+    return model, [[name, *left] for name, left in files], Coded([turned], digests, 4), body[-4:]
+
+
+def _version_2(view: memoryview, where: str) -> Held:
+    if len(view) > 2 and view[2] & ~_DEFLATED != 2:
+        raise newer(view[2] & ~_DEFLATED, where)
+    body, at = view[:-_CHECK], 5
+    if len(body) <= at or hashlib.blake2b(body, digest_size=_CHECK).digest() != bytes(view[-_CHECK:]):
+        raise damaged(where)
+    try:
+        if view[2] & _DEFLATED:
+            inflater = zlib.decompressobj(wbits=-15)
+            (count, *rest), _ = facts(inflater.decompress(body[at:], _MOST_FACTS))
+            at = len(body) - len(inflater.unused_data)
+        else:
+            (count, *rest), at = facts(body, at)
+        sizes, files = [r for r in rest if isinstance(r, int)], [r for r in rest if isinstance(r, list)]
+        edges, end = np.cumsum([at, *sizes]).tolist(), len(body) - _BLOCK * count
+    except (ValueError, TypeError, OverflowError, zlib.error) as error:
+        raise damaged(where) from error
+    if edges[-1] > end:
+        raise damaged(where)
+    segments = [body[a:z] for a, z in zip(edges, [*edges[1:], end], strict=True)]
+    found = [int.from_bytes(body[i : i + _BLOCK], "little") for i in range(end, len(body), _BLOCK)]
+    return bytes(view[3:5]), files, Coded(segments, found, _BLOCK), None
+
+
+def facts(raw: bytes | memoryview, at: int = 0, depth: int = 0) -> tuple[Any, int]:
+    """Return the value that begins at a place in the facts of version 2, and the place after it.
+
+    Raises:
+        ValueError: The bytes end before the value does, or hold none.
+    """
+    head, shift = 0, 0
+    while True:
+        if at >= len(raw) or shift > 63 or depth > _DEEPEST:
+            raise ValueError("the facts are cut short")
+        head, at, shift = head | (raw[at] & 0x7F) << shift, at + 1, shift + 7
+        if raw[at - 1] < 0x80:
+            break
+    kind, size = head & 3, head >> 2
+    if kind == _NUMBER:
+        return size, at
+    if size > len(raw) - at:
+        raise ValueError("the facts are cut short")
+    if kind == _LIST:
+        values = []
+        for _ in range(size):
+            value, at = facts(raw, at, depth + 1)
+            values.append(value)
+        return values, at
+    part = bytes(raw[at : at + size])
+    return (part if kind == _BYTES else part.decode()), at + size

@@ -1,0 +1,19 @@
+"""The errors about a container that cannot be read."""
+
+from __future__ import annotations
+
+from ostinato.errors import DataError
+
+
+def newer(version: int, where: str) -> DataError:
+    """Return the error about a container of a version that is not known."""
+    return DataError(
+        f"the file has version {version}, expected 3, 2 or 1",
+        where=where,
+        fix="use the version of ostinato that wrote the file, or another copy if it is damaged",
+    )
+
+
+def damaged(where: str) -> DataError:
+    """Return the error about a container that is not as it was written."""
+    return DataError("the file was cut short or altered", where=where, fix="use another copy of it")

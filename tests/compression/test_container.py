@@ -1,0 +1,120 @@
+"""What a container holds beside the symbols takes few bytes and comes back; containers of versions before are read."""
+
+from __future__ import annotations
+
+import hashlib
+import lzma
+import zlib
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from ostinato import load_model
+from ostinato.compression.coder import Decoder, Encoder
+from ostinato.compression.facts import Facts
+from ostinato.compression.verbs import compress, decompress, digest_of_model
+from ostinato.errors import OstinatoError
+from ostinato.model_file import Model
+from ostinato.ops.engine.extension import ABSENT
+
+pytest.importorskip("constriction", reason="needs the extra compress")
+pytestmark = pytest.mark.skipif(bool(ABSENT), reason="the engine is not compiled")
+FIXTURES = Path(__file__).parent.parent / "fixtures"
+SPEAKERS = ["0_jackson_38", "1_nicolas_33", "4_theo_0", "7_jackson_20", "8_nicolas_45", "9_theo_2"]
+
+
+@pytest.fixture(scope="module")
+def counts(tmp_path_factory: pytest.TempPathFactory) -> Model:
+    """Return a model of text that a version before saved."""
+    path = tmp_path_factory.mktemp("model") / "counts.ost"
+    path.write_bytes(lzma.decompress((FIXTURES / "format2" / "text-counts.ost.xz").read_bytes()))
+    return load_model(path)
+
+
+def there_and_back(files: list[Any], usual: list[int | None]) -> tuple[list[Any], int]:
+    """Return facts that were coded and decoded, and the bytes that they take."""
+    encoder = Encoder()
+    assert Facts(encoder, usual).files(files) == files
+    coded = encoder.coded(b"")
+    return Facts(Decoder(coded, "a"), usual).files(None), len(coded.segments[0])
+
+
+numbers = st.integers(0, (1 << 62) - 1)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(st.tuples(st.text(), st.lists(numbers | st.binary(max_size=9), max_size=5)), min_size=1, max_size=5))
+@example([("a\0b.wav", [0]), ("a\0c.wav", [0]), ("\x7f09\uac00\uffff9", [(1 << 62) - 1, 1])])
+@example([("\udcff.txt", [3, 4]), ("", [3, 4])])
+@example([])
+@example([("7", [1]), ("8", [1]), ("9" * 30, [1]), ("009", [2]), ("010", [2]), ("", []), ("a", [b""])])
+def test_facts_come_back(files: list[tuple[str, list[Any]]]) -> None:
+    given_files = [[name, *left] for name, left in files]
+    assert there_and_back(given_files, [None, 4])[0] == given_files
+
+
+def test_facts_take_fewer_bytes_than_deflate_would_need() -> None:
+    """An outside comparison: raw deflate of the same names and numbers, each number in the bytes that it needs."""
+    several = [[f"{name}.wav", 2000 + 517 * i % 1900, 2, 1] for i, name in enumerate(SPEAKERS)]
+    counted = [[f"chapter{i}.txt", 40000 + 7919 * i % 9000, 4] for i in range(1, 31)]
+    for files, usual in ((several, [None, 2, 1]), (counted, [None, 4])):
+        plain = b"".join(name.encode() + b"\0" + size.to_bytes(2, "little") for name, size, *_ in files)
+        deflater = zlib.compressobj(9, wbits=-15)
+        deflated = len(deflater.compress(plain) + deflater.flush())
+        assert there_and_back(files, usual)[1] < 0.75 * deflated
+
+
+def test_a_lone_usual_file_takes_ten_bytes_beside_its_symbols(counts: Model) -> None:
+    assert len(compress(counts, {"": b""})) <= 10
+
+
+@pytest.mark.parametrize("name", ["one", "two"])
+def test_a_file_of_version_2_is_restored_and_its_damage_is_refused(counts: Model, name: str) -> None:
+    whole = (FIXTURES / "containers" / f"version2-{name}.osz").read_bytes()
+    text = (FIXTURES / "format2" / "sentences.txt").read_bytes()
+    two = {"first.txt": text[:300].replace(b"\n", b"\r\n", 1), "second.txt": text[300:500]}
+    assert decompress(counts, whole) == ({"": text[:700]} if name == "one" else two)
+    for at in range(0, len(whole), 5):
+        for damaged in (whole[:at], flipped(whole, at, at % 8)):
+            with pytest.raises(OstinatoError):
+                decompress(counts, damaged)
+
+
+@cache
+def markov() -> Model:
+    """Return a small model of text."""
+    return load_model(FIXTURES / "format2" / "text-markov.ost")
+
+
+def test_every_flipped_bit_cut_and_version_is_refused() -> None:
+    """Of a lone file and of two with names: all cuts, all flips of one bit, all other second bytes, bytes added."""
+    text = (FIXTURES / "format2" / "sentences.txt").read_bytes()
+    for files in ({"": text[:60]}, {"a.txt": text[:45], "b.txt": text[45:90]}):
+        whole = compress(markov(), files)
+        assert decompress(markov(), whole) == files
+        flips = [flipped(whole, at, bit) for at in range(len(whole)) for bit in range(8)]
+        versions = [whole[:1] + bytes([b]) + whole[2:] for b in range(256) if b != whole[1]]
+        longer = [whole + bytes([b]) for b in range(256)]
+        for damaged in [*flips, *versions, *longer, *(whole[:at] for at in range(len(whole)))]:
+            with pytest.raises(OstinatoError):
+                decompress(markov(), damaged)
+
+
+def flipped(whole: bytes, at: int, bit: int) -> bytes:
+    """Return bytes of which one bit is another."""
+    return whole[:at] + bytes([whole[at] ^ 1 << bit]) + whole[at + 1 :]
+
+
+def test_what_passes_the_digest_is_still_refused() -> None:
+    """The digest of the probabilities and the original bytes stands alone where that of the container is made anew."""
+    whole = compress(markov(), {"": b"the baker saw her brother last year.\n" * 3})
+    model = digest_of_model(markov().likelihood("test"))
+    for at in range(4, len(whole) - 3):
+        body = whole[:at] + bytes([whole[at] ^ 16]) + whole[at + 1 : -3]
+        damaged = body + hashlib.blake2b(body, digest_size=3, key=model).digest()
+        with pytest.raises(OstinatoError):
+            decompress(markov(), damaged)
