@@ -183,6 +183,8 @@ _UNCERTAIN = (
     ),
     (r"^(?:0?[1-9]|1[0-2])[./-]\d{1,2}$", _TWO_MEANINGS),
     (r"^(?P<m>[^\W\d_]{3,}\.?)$", "it names no year"),
+    (r"^(?P<m>[^\W\d_]{3,}\.?)\s+\d{1,2},?\s+\d{1,2}:\d\d", "it names no year"),
+    (r"^\d{1,2}\s+(?P<m>[^\W\d_]{3,}\.?),?\s+\d{1,2}:\d\d", "it names no year"),
 )
 
 
