@@ -32,7 +32,7 @@ def point_of(words: pl.Series) -> Point:
     """
     seen = words.drop_nulls()
     large = seen.str.contains(_OPEN)
-    if not large.any() or seen.str.extract_all(r"[.,]").explode().drop_nulls().n_unique() > 1:
+    if not large.any() or all(seen.str.contains(sign, literal=True).any() for sign in ".,"):
         return Point.AS_READ
     rest, separated = seen.filter(~large), seen.filter(large)
     if not rest.str.contains(rf"{_SMALL}|^0$").all():

@@ -70,7 +70,8 @@ class TextTable:
         for rows in (_SAMPLE, None):
             if names:
                 words = self._as_written(rows)
-                points = {c: point_of(words[c].str.strip_chars().replace(list(MISSING), None)) for c in names}
+                bare = {c: words[c].str.strip_chars() for c in names}
+                points = {c: point_of(one.set(one.is_in(list(MISSING)), None)) for c, one in bare.items()}
                 names = [c for c in names if points[c] is not Point.AS_READ]
         return {c: points[c] for c in names}
 
