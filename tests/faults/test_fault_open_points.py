@@ -139,3 +139,16 @@ def test_the_advice_on_an_encoding_is_right(tmp_path: Path, text: str, encoding:
     with pytest.raises(DataError) as caught:
         read(path)
     assert f"looks like {name}:" in (caught.value.fix or "")
+
+
+@pytest.mark.parametrize("first", [True, False])
+@pytest.mark.parametrize(
+    ("sure", "value"), [("1.200\n2.345\n900", 1234.0), ("1,5\n2,5\n3,5", 1234.0), ("0.5\n1.25\n2.5", 1.234)]
+)
+def test_what_one_file_leaves_open_the_others_decide(tmp_path: Path, sure: str, value: float, *, first: bool) -> None:
+    for name, cells_ in (("ab"[first], sure), ("ba"[first], "1.234\n2.345\n3.456")):
+        rows = "".join(f"{day};{cell}\n" for day, cell in zip(DAYS, cells_.split("\n"), strict=False))
+        (tmp_path / f"{name}.csv").write_text(f"ds;y\n{rows}", encoding="utf-8")
+    data = read(tmp_path)
+    assert dict(zip(data.ids, data, strict=True))["ba"[first]][0, 0] == value
+    assert not any("is open" in note for note in data.notes)

@@ -55,6 +55,7 @@ class Numerals:
         decimal: The decimal sign if the cells show one: "." or ","; None if they leave it open.
         reason: Why cells that look like numbers are not read, in words; empty if no cell looks so.
         notes: What was removed from the cells and how they were read, in words.
+        open: Whether some cells would be other numbers with the other decimal sign, and nothing decides.
     """
 
     values: pl.Series
@@ -62,6 +63,7 @@ class Numerals:
     decimal: str | None = None
     reason: str = ""
     notes: tuple[str, ...] = ()
+    open: bool = False
 
     @property
     def all(self) -> bool:
@@ -203,7 +205,8 @@ def _read(  # noqa: PLR0914 - each part of a number has a name
             f"the decimal sign is open, so {seen[at]!r} is read as {values[at]:,.15g} "
             f"(use --decimal if the decimal sign is a {other_sign})",
         )
-    return Numerals(values, bad, found, "; ".join(reasons) if looks else "", notes)
+    left_open = undecided and bool(open_cells.any())
+    return Numerals(values, bad, found, "; ".join(reasons) if looks else "", notes, left_open)
 
 
 def _notes(

@@ -48,8 +48,17 @@ def from_files(
     """
     raws = [as_utf8(contents(p)) for p in paths]
     stored.check([(raw, str(p), ending(p)) for raw, p in zip(raws, paths, strict=True)])
-    pairs = zip(raws, paths, strict=True)
-    tables = [parse(raw, str(p), id_col=id_col, words=words, decimal=decimal, sheet=sheet) for raw, p in pairs]
+
+    def one(raw: bytes, path: Path, sign: str | None = decimal) -> tuple[pl.DataFrame, Origin]:
+        return parse(raw, str(path), id_col=id_col, words=words, decimal=sign, sheet=sheet)
+
+    tables = [one(raw, p) for raw, p in zip(raws, paths, strict=True)]
+    signs = {origin.decimal for _, origin in tables}
+    if "?" in signs and len(found := signs - {"", "?"}) == 1:
+        # what one file leaves open, the others decide
+        sign = found.pop()
+        pairs = zip(raws, paths, tables, strict=True)
+        tables = [one(raw, p, sign) if table[1].decimal == "?" else table for raw, p, table in pairs]
     first = tables[0][0]
     for (frame, _), path in zip(tables, paths, strict=True):
         if set(frame.columns) != set(first.columns):

@@ -58,10 +58,18 @@ class TextTable:
         if Point.THOUSANDS in points.values() or (decimals and signs == {","}):
             # 1.234 in another column is more than a thousand
             frame, origin = self._parsed(comma=True)
-            found = self._numerals(frame, comma=True)
+            found, comma, points = self._numerals(frame, comma=True), True, {}
         else:
             origin = self._noting(points, frame, origin)
-        return tidied(frame, found, origin)
+        frame, origin = tidied(frame, found, origin)
+        sure = any(
+            t.is_float() and c not in points and c not in found
+            for c, t in zip(frame.columns, frame.dtypes, strict=True)
+        )
+        signs = {one.decimal for one in found.values()} - {None} | ({"," if comma else "."} if sure else set())
+        left_open = bool(points) or any(one.open for one in found.values())
+        sign = signs.pop() if len(signs) == 1 else "?" if left_open and not signs else ""
+        return frame, replace(origin, decimal=sign or "")
 
     def _points(self, frame: pl.DataFrame) -> dict[str, Point]:
         """Return what the points in columns of decimals are that may be between thousands."""
