@@ -144,6 +144,8 @@ KINDS: dict[str, dict[str, Callable[[], str]]] = {
         **{form: partial(back, DAYS.dt.strftime(form), DAYS) for form in ("%G-W%V-%u", "%GW%V%u")},
         **{f"{a}1{b}": partial(back, [f"{a}{t.month // 6 + 1}{b}{t.year}" for t in HALVES], HALVES, "half")
            for a, b in (("H", " "), ("H", "-"), ("", "H"))},
+        **{f"S1, {a}{b}": partial(back, [f"{a}{t.month // 6 + 1}{b}{t.year}" for t in HALVES], HALVES, "half")
+           for a, b in (("S", " "), ("S", "-"), ("", "S"))},
         "2024H1": partial(back, [f"{t.year}H{t.month // 6 + 1}" for t in HALVES], HALVES, "half"),
         "1H24": partial(back, [f"{t.month // 6 + 1}H{t:%y}" for t in HALVES], HALVES, "half"),
         **{form: partial(back, [form.replace("1", str(t.quarter)).replace("24", f"{t:%y}") for t in QUARTERS],

@@ -353,7 +353,6 @@ KINDS: dict[str, dict[str, Callable[[], str]]] = {
         ),
         "short dates": partial(aside, "x", SHORT, "no time"),
         "short dates, newest first": partial(refused, {"x": SHORT[::-1], "y": Y}, "another order", "--time-col none"),
-        "short dates by name": partial(refused, {"datum": SHORT, "y": Y}, "a year of two digits", "none if"),
     },
     "no time": {
         "words": partial(no_time, "period", ["A1", "B2", "C3"] * 20),

@@ -137,6 +137,10 @@ KINDS: dict[str, dict[str, Callable[[], str]]] = {
         "Java": partial(right, HOURS.dt.strftime("%Y-%m-%dT%H:%M+00:00[Etc/UTC]"), HOURS),
         "UTC+00:00": partial(right, HOURS.dt.strftime("%Y-%m-%d %H:%M UTC+00:00"), HOURS),
         "a comma": partial(right, HOURS.dt.strftime("%Y-%m-%d %H:%M:%S,250"), HOURS + pd.Timedelta("250ms")),
+        **{form: partial(right, HOURS.dt.strftime(form), HOURS + pd.Timedelta(hours=7 * ("-0700" in form)))
+           for form in ("%d/%b/%Y:%H:%M:%S -0700", "[%d/%b/%Y:%H:%M:%S -0700]", "%d/%b/%Y:%H:%M:%S")},
+        **{form: partial(refused, HOURS.dt.strftime(form), "it names no year")
+           for form in ("%b %d %H:%M:%S", "%b %e %H:%M:%S", "%d %b %H:%M")},
         "a camera": partial(right, HOURS.dt.strftime("%Y:%m:%d %H:%M:%S"), HOURS),
         "a web server": partial(right, HOURS.dt.strftime("%d/%b/%Y:%H:%M:%S +0000"), HOURS),
         "a web server, in brackets": partial(right, HOURS.dt.strftime("[%d/%b/%Y:%H:%M:%S +0000]"), HOURS),
@@ -200,11 +204,7 @@ def test_spelled(row: Row) -> None:
     assert row.check()
 
 
-def test_short_dates_are_refused() -> None:
-    """Whole numbers such as 240131 in a column of dates name no certain year."""
-    cells = [int(day.strftime("%y%m%d")) for day in DAYS]
-    with pytest.raises(DataError, match="a year of two digits"):
-        read(pl.DataFrame({"date": cells, "y": np.arange(30.0)}))
+def test_whole_numbers_in_a_row_are_steps() -> None:
     steps = read(pl.DataFrame({"ds": range(240_101, 240_131), "y": np.arange(30.0)}))
     assert steps.times is not None
     assert steps.times.dtype.kind == "i"

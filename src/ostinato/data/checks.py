@@ -14,6 +14,7 @@ from ostinato.data.cells import read_cells, type_in_words
 from ostinato.data.month_names import uncertain
 from ostinato.data.number import LARGEST
 from ostinato.data.origin import Origin
+from ostinato.data.short_dates import meanings
 from ostinato.data.stamps import odd_zone, read_times, unreadable
 from ostinato.data.telling import why_not
 from ostinato.data.time_form import Stamps
@@ -73,10 +74,13 @@ def times(column: pl.Series, origin: Origin, *, day_first: bool | None = None, z
         row = unreadable(column, day_first)
         cell = column[row]
         reason = uncertain(str(cell))
+        if (several := None if cell is None else meanings(str(cell))) is not None:
+            reason = f"a year of two digits has no certain meaning: it may be {several}, and the column leaves it open"
         zone_reason = odd_zone(column, row)
         told = None if cell is None else why_not(str(cell))
         because = next((f", because {one}" for one in (reason, zone_reason, told) if one), "")
         whole = "write the whole year: months as 2024-01, days as 2024-01-31 (in Excel, format the cells as yyyy-mm-dd)"
+        whole = f"say --day-first or --month-first, or {whole}" if several else whole
         usual = "write times as 2024-01-31 or 2024-01-31 13:00"
         usual = "write all times with their zone, or none" if zone_reason else usual
         raise DataError(

@@ -19,6 +19,7 @@ from ostinato.data.detect import description_length, find_calendars
 from ostinato.data.eras import note_on_years
 from ostinato.data.filled_ids import filled
 from ostinato.data.join import SeriesRows, in_order, join
+from ostinato.data.keys import check_second_key
 from ostinato.data.origin import Origin
 from ostinato.data.parts import JOINED, joined
 from ostinato.data.rows import differing, numerals_of, tidied, without_odd_rows
@@ -159,15 +160,27 @@ def _by_step(
         static = words_of(frame, part, columns.given.static, name, origin)
         when = None if times is None else times[part]
         rows.append(SeriesRows(name, values[part], when, part, known[part], past[part], static))
-    rows, order_notes = in_order(rows)
-    if roles.time is not None and sum(len(s.values) for s in rows) < len(frame):
-        odd = differing(frame, [c for c in (roles.id, roles.time, *roles.values) if c is not None])
-        order_notes += [f"these rows differ in other columns: {', '.join(map(repr, odd[:3]))}"] if odd else []
+    rows, order_notes = _ordered(frame, roles, rows, columns.given.all, origin)
     meta.update((name, list(names)) for name, names in asdict(columns.given).items() if names)
     if columns.categories:
         meta["categories"] = columns.categories
     form = stamps.form if stamps else None
     return join(rows, roles.values, kind, origin, meta, (*notes, *order_notes), columns.columns, form)
+
+
+def _ordered(
+    frame: pl.DataFrame, roles: Roles, rows: list[SeriesRows], covariates: Sequence[str], origin: Origin
+) -> tuple[list[SeriesRows], list[str]]:
+    """Return the series in the order of time, and notes. Rows of several series under one id are an error."""
+    found, notes = in_order(rows)
+    if roles.time is None or not any(one is not other for one, other in zip(found, rows, strict=True)):
+        return found, notes
+    if roles.id is not None:
+        check_second_key(frame, roles.id, roles.time, (*roles.values, *covariates), origin)
+    if sum(len(s.values) for s in found) < len(frame):
+        odd = differing(frame, [c for c in (roles.id, roles.time, *roles.values) if c is not None])
+        notes += [f"these rows differ in other columns: {', '.join(map(repr, odd[:3]))}"] if odd else []
+    return found, notes
 
 
 def _keys(

@@ -9,6 +9,7 @@ from itertools import combinations
 import polars as pl
 
 from ostinato.data.cells import number_of
+from ostinato.data.origin import Origin
 from ostinato.data.parts import clock
 from ostinato.errors import DataError
 
@@ -59,6 +60,31 @@ def key_of(frame: pl.DataFrame, columns: Sequence[str], time: str, where: str) -
                 fix=f"join {first!r} and {second!r} into one column, and name it with --id-col",
             )
     return None
+
+
+def check_second_key(frame: pl.DataFrame, id_col: str, time: str, used: Sequence[str], origin: Origin) -> None:
+    """Raise DataError if the rows of one series and time are several series, which another column of words tells apart.
+
+    Args:
+        frame: The table.
+        id_col: The column of ids.
+        time: The column of times.
+        used: The columns that are no ids.
+        origin: The origin of the rows.
+    """
+    if any(kind == pl.Object or kind.is_nested() for kind in frame.dtypes):
+        return
+    if len(frame) < _SERIES * frame.select(id_col, time).n_unique():
+        return
+    others = [c for c in frame.columns if c not in {id_col, time, *used} and _names(frame[c], len(frame))]
+    for c in others:
+        if _apart(frame, id_col, time, c):
+            raise DataError(
+                f"the rows of one id and time differ in {c!r}, and an id is one column",
+                where=origin.name,
+                fix=f"join {id_col!r} and {c!r} into one column, and name it with --id-col; or keep the rows of one "
+                f"{c!r} alone",
+            )
 
 
 def _names(column: pl.Series, rows: int) -> bool:

@@ -114,8 +114,15 @@ def _converted(raw: bytes) -> str:
     runs = _ABOVE_ASCII.findall(raw)
     # a Korean letter takes two bytes, and a letter with an accent one, between letters without
     alone = sum(len(run) == 1 for run in runs) > len(runs) / 10
+    alone = alone or not _is_korean(b"".join(run for run in runs if len(run) % 2 == 0))
     likely = next((name for name in ("cp949", "cp1252")[alone:] if runs and _decodes(raw, name)), None)
     return f"; it looks like {likely}: iconv -f {likely} -t utf-8 FILE > NEW" if likely else ""
+
+
+def _is_korean(raw: bytes) -> bool:
+    """Return whether most characters of bytes above ASCII are syllables of Korean, and not rare signs."""
+    text = raw.decode("cp949", errors="replace")
+    return 2 * sum("\uac00" <= sign <= "\ud7a3" for sign in text) > len(text)
 
 
 def _decodes(raw: bytes, encoding: str) -> bool:

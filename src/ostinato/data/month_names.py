@@ -176,13 +176,18 @@ _UNCERTAIN = (
     (r"^\d{1,2}([./-])\d{1,2}\1\d{2}(?!\d)", "a year of two digits has no certain meaning"),
     (r"^(?:Q[1-4]|[1-4]Q)[\s/'’-]*\d{2}$", "a year of two digits has no certain meaning"),
     (r"^(?P<m>[^\W\d_]{3,}\.?)\s*['’]\d{2}$", "a year of two digits has no certain meaning"),
-    (r"^\d{1,2}[\s.,/-]*(?P<m>[^\W\d_]{3,}\.?)[\s.,/'’-]*\d{2}(?!\d)", "a year of two digits has no certain meaning"),
+    (
+        r"^\d{1,2}[\s.,/-]*(?P<m>[^\W\d_]{3,}\.?)[\s.,/'’-]*\d{2}(?![\d:])",
+        "a year of two digits has no certain meaning",
+    ),
     (
         r"^(?P<m>[^\W\d_]{3,}\.?)[\s.,/-]*\d{1,2}$|^\d{1,2}[\s.,/-]*(?P<n>[^\W\d_]{3,}\.?)$",
         _TWO_MEANINGS,
     ),
     (r"^(?:0?[1-9]|1[0-2])[./-]\d{1,2}$", _TWO_MEANINGS),
     (r"^(?P<m>[^\W\d_]{3,}\.?)$", "it names no year"),
+    (r"^(?P<m>[^\W\d_]{3,}\.?)\s+\d{1,2},?\s+\d{1,2}:\d\d", "it names no year"),
+    (r"^\d{1,2}\s+(?P<m>[^\W\d_]{3,}\.?),?\s+\d{1,2}:\d\d", "it names no year"),
 )
 
 

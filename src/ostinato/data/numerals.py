@@ -8,6 +8,7 @@ import polars as pl
 
 from ostinato.data.dashes import without_dashes
 from ostinato.data.number import MISSING, SHEET_ERROR
+from ostinato.data.open_points import Point, point_of
 from ostinato.data.signs import plain_signs
 from ostinato.numbers import counted
 
@@ -20,7 +21,7 @@ _CURRENCY = (
 _SHAPE = (
     rf"^(?P<front>{_CURRENCY})?\s*(?P<open>\()?\s*(?P<first>[-+])?\s*(?P<before>{_CURRENCY}|%)?\s*(?P<second>[-+])?\s*"
     r"(?P<digits>\d[\d.,' ]*|[.,]\d+)(?P<exponent>[eE][-+]?\d+)?\s*"
-    rf"(?P<after>{_CURRENCY}|%|[KkMBT])?\s*(?P<last>[-+])?\s*(?P<close>\))?$"
+    rf"(?P<inner>[-+])?\s*(?P<shut>\))?\s*(?P<after>{_CURRENCY}|%|[KkMBT])?\s*(?P<last>[-+])?\s*(?P<close>\))?$"
 )
 #: The numbers that a letter after the digits stands for.
 _LETTERS = {"K": 1e3, "k": 1e3, "M": 1e6, "B": 1e9, "T": 1e12}
@@ -54,6 +55,7 @@ class Numerals:
         decimal: The decimal sign if the cells show one: "." or ","; None if they leave it open.
         reason: Why cells that look like numbers are not read, in words; empty if no cell looks so.
         notes: What was removed from the cells and how they were read, in words.
+        open: Whether some cells would be other numbers with the other decimal sign, and nothing decides.
     """
 
     values: pl.Series
@@ -61,6 +63,7 @@ class Numerals:
     decimal: str | None = None
     reason: str = ""
     notes: tuple[str, ...] = ()
+    open: bool = False
 
     @property
     def all(self) -> bool:
@@ -91,7 +94,8 @@ def as_numbers(column: pl.Series, decimal: str | None = None, usual: str | None 
     errors += dashes
     seen = seen.set(seen.is_in(list(MISSING)), None)
     plain = seen.cast(pl.Float64, strict=False)
-    if plain.null_count() == seen.null_count() and not (decimal == "," or usual == ","):
+    point = point_of(seen.head(_SAMPLE)) if decimal is None else Point.AS_READ
+    if plain.null_count() == seen.null_count() and point is Point.AS_READ and not (decimal == "," or usual == ","):
         return Numerals(plain, plain.is_null() & seen.is_not_null(), notes=errors)
     head = seen.drop_nulls().head(_SAMPLE)
     if len(head) and 2 * int(_matches(_normal(head)).sum()) < len(head):
@@ -143,15 +147,24 @@ def _read(  # noqa: PLR0914 - each part of a number has a name
     name: str, seen: pl.Series, plain: pl.Series, decimal: str | None, usual: str | None
 ) -> Numerals:
     parts = _normal(seen).str.extract_groups(_SHAPE).struct.unnest()
-    parts = parts.with_columns(pl.col("digits").str.strip_chars())
+    # a sign or a bracket at the end stands before or behind the unit
+    twice = (parts["inner"].is_not_null() & parts["last"].is_not_null()) | (
+        parts["shut"].is_not_null() & parts["close"].is_not_null()
+    )
+    parts = parts.with_columns(
+        pl.col("digits").str.strip_chars(), pl.coalesce("last", "inner"), pl.coalesce("close", "shut")
+    )
     digits = parts["digits"]
     dot, comma = (digits.str.contains(g).fill_null(value=False) for g in _GRAMMARS.values())
     only_dot, only_comma = int((dot & ~comma).sum()), int((comma & ~dot).sum())
     found = None if only_dot == only_comma == 0 else "." if only_dot >= only_comma else ","
+    point = point_of(digits) if found is None and decimal is None else Point.AS_READ
+    if point is Point.THOUSANDS:
+        found = "," if digits.str.contains(".", literal=True).any() else "."
     sign = found or decimal or usual or "."
     fits = dot if sign == "." else comma
     signs = sum(parts[c].is_not_null().cast(pl.Int8) for c in ("first", "second", "last", "open"))
-    ok = fits & (signs <= 1) & (parts["open"].is_null() == parts["close"].is_null())
+    ok = fits & ~twice & (signs <= 1) & (parts["open"].is_null() == parts["close"].is_null())
     symbols = parts.select(pl.coalesce("front", "before", "after")).to_series()
     symbols = symbols.set(symbols.is_in(list(_LETTERS)), None)
     kinds = symbols.filter(ok).drop_nulls().value_counts(sort=True)[symbols.name].to_list()
@@ -180,7 +193,11 @@ def _read(  # noqa: PLR0914 - each part of a number has a name
     notes = _notes(seen.filter(ok), parts.filter(ok), values.filter(ok), kinds, letters.filter(ok))
     open_cells = ok & digits.is_not_null() & parts["digits"].str.contains(_OPEN).fill_null(value=False)
     undecided = found is None and decimal is None  # neither the cells nor the caller say which sign it is
-    if undecided and open_cells.any() and not (plain.null_count() == seen.null_count() and sign == "."):
+    if (
+        undecided
+        and open_cells.any()
+        and not (plain.null_count() == seen.null_count() and sign == "." and point is not Point.DOUBTFUL)
+    ):
         at = int(open_cells.arg_max() or 0)
         other_sign = "comma" if sign == "." else "point"
         notes = (
@@ -188,7 +205,8 @@ def _read(  # noqa: PLR0914 - each part of a number has a name
             f"the decimal sign is open, so {seen[at]!r} is read as {values[at]:,.15g} "
             f"(use --decimal if the decimal sign is a {other_sign})",
         )
-    return Numerals(values, bad, found, "; ".join(reasons) if looks else "", notes)
+    left_open = undecided and bool(open_cells.any())
+    return Numerals(values, bad, found, "; ".join(reasons) if looks else "", notes, left_open)
 
 
 def _notes(

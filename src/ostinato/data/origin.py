@@ -36,6 +36,7 @@ class Origin:
         rows: The number that each row had before others were set aside, (N,); None if all rows are kept.
         notes: What was set aside or changed, in words.
         cells: The column and the words of each note on the cells of a column.
+        decimal: The decimal sign that the cells of one file show; "?" if they leave it open, "" without decimals.
     """
 
     name: str
@@ -43,6 +44,7 @@ class Origin:
     rows: NDArray[np.int64] | None = None
     notes: tuple[str, ...] = ()
     cells: tuple[tuple[str, str], ...] = ()
+    decimal: str = ""
 
     @staticmethod
     def frame(rows: int, name: str = "the frame") -> Origin:

@@ -19,8 +19,8 @@ _Y, _YY, _N = r"(?P<y>\d{4})", r"(?P<y>\d{2})", r"(?P<n>[1-4])"
 _ANY, _HALF, _GAP = r"(?P<y>\d{4}|\d{2})", r"(?P<n>[12])", r"[-:._ /]?"
 _KW, _WEEK = r"(?i:KW|CW|W|Wk|Week|Woche)\.?", r"(?P<n>\d{1,2})"
 _FY = r"(?i:FY)[ '’-]?"
-#: What a word counts, its form, and the pattern that writes it; T is the quarter of the Romance languages, and %B is
-#: the half.
+#: What a word counts, its form, and the pattern that writes it; T is the quarter of the Romance languages, S
+#: their half (semestre), and %B is the half.
 _PERIODS = (
     ("quarter", rf"^{_Y}(?P<g>[-:._ /]?[QTqt]){_N}$", "%Y${g}%q"),
     ("quarter", rf"^(?P<g>[QTqt]){_N}(?P<h>[-:._ /]?){_Y}$", "${g}%q${h}%Y"),
@@ -30,9 +30,9 @@ _PERIODS = (
     ("quarter", rf"^{_YY}(?P<g>[-:._ /]?[Qq]){_N}$", "%Y${g}%q"),
     ("quarter", rf"^(?P<g>[Qq]){_N}(?P<h>[-:._ /]?['’]?){_YY}$", "${g}%q${h}%Y"),
     ("quarter", rf"^{_N}(?P<g>[Qq][-:._ /]?['’]?){_YY}$", "%q${g}%Y"),
-    ("half", rf"^{_ANY}(?P<g>{_GAP}[Hh]){_HALF}$", "%Y${g}%B"),
-    ("half", rf"^(?P<g>[Hh]){_HALF}(?P<h>{_GAP}['’]?){_ANY}$", "${g}%B${h}%Y"),
-    ("half", rf"^{_HALF}(?P<g>[Hh]{_GAP}['’]?){_ANY}$", "%B${g}%Y"),
+    ("half", rf"^{_ANY}(?P<g>{_GAP}[HhSs]){_HALF}$", "%Y${g}%B"),
+    ("half", rf"^(?P<g>[HhSs]){_HALF}(?P<h>{_GAP}['’]?){_ANY}$", "${g}%B${h}%Y"),
+    ("half", rf"^{_HALF}(?P<g>[HhSs]{_GAP}['’]?){_ANY}$", "%B${g}%Y"),
     ("half", rf"^{_Y}(?P<g>년 ?){_HALF}(?P<h>반기)$", "%Y${g}%B${h}"),
     ("week", rf"^{_Y}(?P<g>[- ]?W)(?P<n>\d{{2}})$", "%G${g}%V"),
     ("week", rf"^(?P<g>{_KW} ?){_WEEK}(?P<h>,? |[-/.]){_Y}$", "${g}%V${h}%G"),

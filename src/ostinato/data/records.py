@@ -15,6 +15,7 @@ from typing import Any
 import polars as pl
 
 from ostinato.data import sheets
+from ostinato.data.columns import IDS
 from ostinato.data.json_words import json_words, loads
 from ostinato.data.layouts import layout_of
 from ostinato.data.lines import decode, lines_of, plain
@@ -159,9 +160,20 @@ def _of_records(records: list[tuple[int, dict[str, Any]]], where: str, notes: tu
     names = list(dict.fromkeys(name for _, record in records for name in record))
     if not names:
         raise DataError("the file holds no records with fields", where=where, fix="give a file that has data")
+    notes = (*notes, *_two_types(records, [name for name in names if name.lower() in IDS]))
     columns = [pl.Series(str(i), [n, *(_word(r.get(n)) for _, r in records)], pl.String) for i, n in enumerate(names)]
     lines = [records[0][0], *(line for line, _ in records)]
     return replace(Written.of(pl.DataFrame(columns), where, lines, notes), named=True)
+
+
+def _two_types(records: list[tuple[int, dict[str, Any]]], names: list[str]) -> Iterator[str]:
+    """Yield a note on each field of ids in which a number, true or false is the same word as a string."""
+    for name in names:
+        values = [record[name] for _, record in records if record.get(name) is not None]
+        words = {value for value in values if isinstance(value, str)}
+        both = next((value for value in values if not isinstance(value, str) and _word(value) in words), None)
+        if both is not None:
+            yield f"the field {name!r} holds {json.dumps(both)} and {json.dumps(_word(both))}, which are read as one id"
 
 
 def _word(value: Any) -> str | None:

@@ -2,8 +2,8 @@
 
 So are read: digits of other scripts, marks of direction, 24:00 as ISO 8601 has it, "10:00 p.m.", the words for morning
 and afternoon of Korean, Chinese and Japanese, "1/31/2024, 10:00 PM" of browsers, "22:00 Uhr", "22h30" and "22.30",
-offsets of whole hours as PostgreSQL writes them, a comma before the parts of a second, the times in logs of web
-servers, and stretches such as 2024-01-01/2024-01-07, which pandas writes for weeks.
+[10/Oct/2000:13:55:36 -0700] of web servers, offsets of whole hours as PostgreSQL writes them, a comma before the parts
+of a second, and stretches such as 2024-01-01/2024-01-07, which pandas writes for weeks.
 """
 
 from __future__ import annotations
@@ -38,7 +38,10 @@ _CHANGES = (
     (r"^(\d{4})[:_](\d\d)[:_](\d\d)($|[ T])", "${1}-${2}-${3}${4}"),  # cameras write 2024:01:31
     (r"^(\d{8})_(\d{6})$", "${1}T${2}"),
     # servers of the web write [10/Oct/2000:13:55:36 -0700], the Common Log Format
-    (r"^\[?(\d{1,2}/\pL{3}/\d{4}):(\d\d:\d\d(?::\d\d)?(?: [+-]\d{4})?)\]?$", "${1} ${2}"),
+    (
+        r"^\[?(\d{1,2})/(\pL{3})/(\d{4}):(\d\d:\d\d(?::\d\d)?)(?: ([+-]\d{4}))?\]?$",
+        "${1} ${2} ${3} ${4}${5}",
+    ),
     (r"\[[A-Za-z_+-]+(?:/[A-Za-z0-9_+-]+)*\]$", ""),  # Java writes the zone behind its offset
     (r"(\d)\s*\([\p{L} -]+\)$", "${1}"),  # browsers write the name of the zone behind its offset
     (r"\s*(?:UTC|GMT)([+-]\d\d:?\d\d)$", "${1}"),

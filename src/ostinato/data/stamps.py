@@ -142,7 +142,7 @@ def _typed(column: pl.Series, zone: str | None) -> Stamps:
 
 def _from_words(column: pl.Series, day_first: bool | None, zone: str | None, typed: bool) -> Stamps | None:
     """Return words as times; None if some cell is none, or leaves a doubt."""
-    for other in told(column, zone) if len(column) else ():
+    for other in told(column, zone, day_first) if len(column) else ():
         read = _from_words(other.words, day_first, zone, typed)
         if read is not None and (found := other.applied(read)) is not None:
             return found

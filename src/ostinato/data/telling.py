@@ -7,21 +7,27 @@ from collections.abc import Iterator
 
 import polars as pl
 
-from ostinato.data import net_dates, short_years, weekdays, zone_names
+from ostinato.data import net_dates, short_dates, short_years, weekdays, zone_names
 from ostinato.data.rewritten import Rewritten
 
 #: The spellings, each with the look of a first cell. Only a column that has it is read as a whole.
 _SPELLINGS = tuple((re.compile(one.LOOK), one.rewritten) for one in (net_dates, weekdays, zone_names, short_years))
 
 
-def told(column: pl.Series, zone: str | None) -> Iterator[Rewritten]:
+_SHORT = re.compile(short_dates.LOOK)
+
+
+def told(column: pl.Series, zone: str | None, day_first: bool | None) -> Iterator[Rewritten]:
     """Yield the readings of a column, (N,) words without nulls, by other words.
 
     Args:
         column: The words.
         zone: The zone of the times, if given.
+        day_first: Whether the day is in front of the month; None if that is not known.
     """
     first = column[0].strip()
+    if _SHORT.search(first) and (short := short_dates.rewritten(column, day_first)) is not None:
+        yield short
     for look, rewritten in _SPELLINGS:
         if look.search(first) and (found := rewritten(column, zone)) is not None:
             yield found
@@ -36,7 +42,9 @@ def unlike(words: pl.Series) -> pl.Series | None:
         has = words.str.contains(look.pattern).fill_null(value=False)
         if len(words) < 2 * int(has.sum()) < 2 * len(words) and rewritten(words.filter(has), None) is not None:
             return ~has
-    return None
+    short = words.str.contains(_SHORT.pattern).fill_null(value=False)
+    most = len(words) < 2 * int(short.sum()) < 2 * len(words)
+    return ~short if most and short_dates.rewritten(words.filter(short)) is not None else None
 
 
 def why_not(cell: str) -> str | None:

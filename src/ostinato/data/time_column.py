@@ -7,6 +7,7 @@ import re
 import numpy as np
 import polars as pl
 
+from ostinato.data import short_dates
 from ostinato.data.month_names import uncertain
 from ostinato.data.numerals import as_numbers
 from ostinato.data.stamps import odd_time, parse_times
@@ -93,8 +94,13 @@ def _with_digits(column: pl.Series) -> int:
 
 
 def _may_be_dates(column: pl.Series) -> bool:
-    """Return whether a column holds words that are no numbers, or has a type of times."""
-    return column.dtype in (pl.Date, pl.Datetime) or _are_words(column)
+    """Return whether a column holds words that are no numbers, or has a type of times.
+
+    Numbers of two digits, as in 1.10.12, are dates only if the name of their column says so: they may be versions.
+    """
+    if column.dtype in (pl.Date, pl.Datetime):
+        return True
+    return _are_words(column) and (says_when(column.name) or not short_dates.look(column.drop_nulls()[0]))
 
 
 def _whole_times(frame: pl.DataFrame, columns: list[str], id_col: str | None) -> str | None:

@@ -6,7 +6,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from ostinato.data.time_digits import are_short_dates, from_digits
+from ostinato.data.time_digits import are_short_dates, dates_of_digits, note_on_short_dates
 from ostinato.data.time_form import Stamps, TimeForm, micros
 from ostinato.data.time_names import says_date, says_month, says_quarter, says_stamp, says_time, says_week, says_year
 from ostinato.numbers import counted
@@ -48,8 +48,9 @@ def from_integers(column: pl.Series, dtype: pl.DataType, name: str, day_first: b
         if stamps is not None:
             return stamps
     dated = says_date(name) or says_stamp(name)
-    steps = None if says_date(name) and are_short_dates(whole) else Stamps(whole.astype(np.int64), TimeForm(dtype))
-    return (from_digits(whole, dtype, name, day_first) if dated else None) or steps
+    steps = Stamps(whole.astype(np.int64), TimeForm(dtype), note_on_short_dates(whole, name) if dated else ())
+    found = dates_of_digits(whole, dtype, name, day_first) if dated else None
+    return found or (None if says_date(name) and are_short_dates(whole) else steps)
 
 
 def _ends(whole: NDArray[np.int64], unit: int, most: int) -> bool:
