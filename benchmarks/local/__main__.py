@@ -4,7 +4,9 @@ Run python -m local from benchmarks/. The peers' forecasts are read from --peers
 method is fitted to a whole group at once, and with --alone to 50 series of each group one at a time. With
 --half, the table is over every second series of each group (tuned: the first, third and so on; other: the rest). The
 members of the combination and its constants were compared on all series of these groups, and the constants for a
-single series on the half called tuned. So only data beyond these groups show what the choices are worth.
+single series on the half called tuned. So only data beyond these groups show what the choices are worth. With --back K,
+the forecasts begin K horizons earlier and see only what was known then, without peers: whether the last window is like
+those before it.
 """
 
 from __future__ import annotations
@@ -44,18 +46,19 @@ def main() -> None:
     parser.add_argument("--methods", nargs="*", choices=list(METHODS), default=list(METHODS))
     parser.add_argument("--half", choices=("all", "tuned", "other"), default="all")
     parser.add_argument("--alone", action="store_true", help=f"{_ALONE} series of each group, one at a time")
+    parser.add_argument("--back", type=int, default=0, metavar="K", help="forecast K horizons before the answers")
     args = parser.parse_args()
     pl.Config.set_tbl_formatting("MARKDOWN").set_tbl_hide_column_data_types(True).set_tbl_hide_dataframe_shape(True)
     pl.Config.set_tbl_cols(-1).set_tbl_rows(-1).set_tbl_width_chars(180).set_float_precision(4)
     tables, lines = [], []
     for name in args.only:
-        group = groups.load(args.data, name)
+        group = groups.earlier(groups.load(args.data, name), args.back)
         order = np.arange(len(group.ids))
         rows = {"all": order >= 0, "tuned": order % 2 == 0, "other": order % 2 == 1}[args.half]
         if args.alone:
             drawn = np.random.default_rng(0).choice(np.flatnonzero(rows), min(_ALONE, int(rows.sum())), replace=False)
             rows = np.isin(order, drawn)
-        said = peers(args.peers, group)
+        said = {} if args.back else peers(args.peers, group)
         for method in args.methods:
             said[method] = alone(method, group, rows) if args.alone else whole(method, group)
         tables.append(table(group, said, rows).with_columns(group=pl.lit(name)))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -61,3 +61,25 @@ def load(folder: Path, name: str) -> Group:
     history = tuple(np.array(y, dtype=np.float64) for y in parts["train"]["y"])
     later = dict(zip(parts["test"]["unique_id"], parts["test"]["y"], strict=True))
     return Group(name, SEASON[period], ids, history, np.array([later[key] for key in ids], dtype=np.float64))
+
+
+def earlier(group: Group, windows: int) -> Group:
+    """Return a group as it was some windows earlier: what came next is the past of now, and the answers stay unseen.
+
+    A series is left out if its history would be shorter than two seasons and half of a horizon, or than 8 values.
+
+    Args:
+        group: The group.
+        windows: How many horizons before the end of each history to go back.
+    """
+    if not windows:
+        return group
+    steps, least = windows * group.horizon, max(8, 2 * group.season + max(4, 1 + group.horizon // 2))
+    kept = [s for s, y in enumerate(group.history) if len(y) - steps >= least]
+    past = [group.history[s] for s in kept]
+    return replace(
+        group,
+        ids=tuple(group.ids[s] for s in kept),
+        history=tuple(y[:-steps] for y in past),
+        after=np.array([y[-steps:][: group.horizon] for y in past]).reshape(-1, group.horizon),
+    )
