@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from ostinato.emissions.quantiles import LEVELS
-from ostinato.local.methods import METHODS
+from ostinato.local.methods import METHODS, kind
 from ostinato.local.panel import Panel
 from ostinato.shapes import Array
 
@@ -65,9 +65,19 @@ def test_the_default_knows_intermittent_series_by_their_type() -> None:
     said = fitted.ahead(6, PROBABILITIES)
     assert (said.quantiles[2] >= 0).all()
     assert said.quantiles[2, 0, 1] == 0
-    assert "TSB" in fitted.said(2)
+    assert fitted.said(2).startswith("counts(")
+    assert "TSB" in METHODS["auto"](Panel((*sales(2), 0.3 * demand), (4,))).said(2)
     assert "ETS" in fitted.said(0)
     assert "window" in fitted.said(0)
+
+
+def test_small_counts_have_a_member_more() -> None:
+    rng = np.random.default_rng(0)
+    panel = Panel((rng.poisson(4.0, 60).astype(float), rng.poisson(4.0, 60) / 4, rng.poisson(400.0, 60).astype(float)))
+    assert [kind(y) for y in panel.values] == ["small", "moving", "moving"]
+    fitted = METHODS["auto"](panel)
+    assert np.isfinite(fitted.ahead(6, LEVELS).quantiles).all()
+    assert ["counts" in fitted.said(s) for s in range(3)] == [True, False, False]
 
 
 @pytest.mark.parametrize("quiet", [np.full(60, 5.0), np.zeros(60), np.where(np.arange(60) < 30, 1.0, 9.0)])
