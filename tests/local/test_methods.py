@@ -86,3 +86,15 @@ def test_a_series_that_hardly_changes_says_nothing_about_the_others(quiet: Array
     one, both = (METHODS["auto"](Panel(series)).ahead(3, LEVELS) for series in (moving, (*moving, quiet)))
     np.testing.assert_array_equal(both.quantiles[:2], one.quantiles)
     assert np.isfinite(both.quantiles).all()
+
+
+@pytest.mark.parametrize("method", [name for name in METHODS if name != "counts"])  # a count has no unit
+@pytest.mark.parametrize("unit", [1e-12, 1e-3, 2.0**40, 1e15])
+def test_a_series_alone_has_the_same_forecast_in_every_unit(method: str, unit: float) -> None:
+    """Shares of models that are equal by symmetry, such as halves, once met the points they are drawn by."""
+    for seed in range(4):
+        rng = np.random.default_rng(seed)
+        z = rng.standard_normal(9 + seed)
+        for y in (z.cumsum(), np.exp(1.5 * z), (-1.0) ** np.arange(len(z)) * (5 + z)):
+            one, other = (METHODS[method](Panel((c * y,))).ahead(6, PROBABILITIES).quantiles for c in (1.0, unit))
+            np.testing.assert_allclose(other / unit, one, rtol=0, atol=1e-6 * np.ptp(one))
