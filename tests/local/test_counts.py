@@ -20,8 +20,8 @@ P = np.array([0.005, 0.025, 0.1, 0.25, 0.5, 0.75, 0.9, 0.975, 0.995])
 
 def one(chance: float, mean: float, dispersion: float, *, hurdle: bool) -> _Models:
     """Return a mixture of one model whose level is known and does not move."""
-    each = (np.array([x]) for x in (1.0, chance))
-    return _Models(*each, np.array([[mean]]), np.array([dispersion]), np.zeros(1), np.zeros(1), np.array([hurdle]))
+    weight, often, spread = (np.array([x]) for x in (1.0, chance, dispersion))
+    return _Models(weight, often, np.array([[mean]]), spread, np.zeros(1), np.zeros(1), np.array([hurdle]))
 
 
 @pytest.mark.parametrize("mean", [0.01, 0.7, 3.0, 40.0])
@@ -53,7 +53,10 @@ def family(name: str, steps: int, rng: np.random.Generator) -> np.ndarray:
         "ends": np.full(steps, 3.0),
     }[name]
     y = rng.poisson(rate).astype(np.float64)
-    often = {"lumpy": 0.25, "ends": np.where(at < steps * rng.uniform(0.5, 1.2), 0.5, 0.05)}
+    often: dict[str, np.ndarray | float] = {
+        "lumpy": 0.25,
+        "ends": np.where(at < steps * rng.uniform(0.5, 1.2), 0.5, 0.05),
+    }
     return np.where(drawn < often[name], 1 + y, 0.0) if name in often else y
 
 
