@@ -53,10 +53,8 @@ def family(name: str, steps: int, rng: np.random.Generator) -> np.ndarray:
         "ends": np.full(steps, 3.0),
     }[name]
     y = rng.poisson(rate).astype(np.float64)
-    often: dict[str, np.ndarray | float] = {
-        "lumpy": 0.25,
-        "ends": np.where(at < steps * rng.uniform(0.5, 1.2), 0.5, 0.05),
-    }
+    ends = np.where(at < steps * rng.uniform(0.5, 1.2), 0.5, 0.05)
+    often: dict[str, np.ndarray | float] = {"lumpy": 0.25, "ends": ends}
     return np.where(drawn < often[name], 1 + y, 0.0) if name in often else y
 
 
