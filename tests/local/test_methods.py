@@ -65,7 +65,7 @@ def test_the_default_knows_intermittent_series_by_their_type() -> None:
     said = fitted.ahead(6, PROBABILITIES)
     assert (said.quantiles[2] >= 0).all()
     assert said.quantiles[2, 0, 1] == 0
-    assert fitted.said(2).startswith("counts(")
+    assert fitted.said(2).startswith("events(")
     assert "TSB" in METHODS["auto"](Panel((*sales(2), 0.3 * demand), (4,))).said(2)
     assert "ETS" in fitted.said(0)
     assert "window" in fitted.said(0)
@@ -77,7 +77,7 @@ def test_small_counts_have_a_member_more() -> None:
     assert [kind(y) for y in panel.values] == ["small", "moving", "moving"]
     fitted = METHODS["auto"](panel)
     assert np.isfinite(fitted.ahead(6, LEVELS).quantiles).all()
-    assert ["counts" in fitted.said(s) for s in range(3)] == [True, False, False]
+    assert ["events" in fitted.said(s) for s in range(3)] == [True, False, False]
 
 
 @pytest.mark.parametrize("quiet", [np.full(60, 5.0), np.zeros(60), np.where(np.arange(60) < 30, 1.0, 9.0)])
@@ -88,7 +88,7 @@ def test_a_series_that_hardly_changes_says_nothing_about_the_others(quiet: Array
     assert np.isfinite(both.quantiles).all()
 
 
-@pytest.mark.parametrize("method", [name for name in METHODS if name != "counts"])  # a count has no unit
+@pytest.mark.parametrize("method", [name for name in METHODS if name != "events"])  # a count has no unit
 @pytest.mark.parametrize("unit", [1e-12, 1e-3, 2.0**40, 1e15])
 def test_a_series_alone_has_the_same_forecast_in_every_unit(method: str, unit: float) -> None:
     """Shares of models that are equal by symmetry, such as halves, once met the points they are drawn by."""

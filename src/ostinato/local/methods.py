@@ -8,8 +8,8 @@ import numpy as np
 
 from ostinato.local.ar import fit_ar
 from ostinato.local.combine import Parts, combine_by_kind
-from ostinato.local.counts import are_counts, fit_counts
 from ostinato.local.ets import STABLE, fit_ets
+from ostinato.local.events import are_counts, fit_events
 from ostinato.local.intermittent import fit_croston, fit_sba, fit_tsb, is_intermittent
 from ostinato.local.naive import fit_drift, fit_naive, fit_naive2, fit_seasonal_naive
 from ostinato.local.panel import Fit, Panel
@@ -50,7 +50,7 @@ DEMAND: dict[str, Fit] = {"croston": fit_croston, "sba": fit_sba, "tsb": fit_tsb
 #: Those for such series of counts: one method that is itself a mean over models. Without a season in it and with the
 #: three members above next to it, wQL was .584 in place of .575 over 400 made series, and .907 in place of .895 over 23
 #: windows of monthly prescriptions.
-COUNTS: dict[str, Fit] = {"counts": fit_counts}
+EVENTS: dict[str, Fit] = {"events": fit_events}
 #: The mean up to which counts that are seldom 0 have that method as one more member. On made monthly counts of mean 4
 #: with a season wQL falls by 1 % in a panel and by 10 % alone. Larger ones are as good as continuous.
 _SMALL = 10.0
@@ -77,7 +77,7 @@ def fit_auto(panel: Panel) -> Parts:
         panel: The series.
     """
     moving = SEVERAL if len(panel.seasons) > 1 else MEMBERS
-    members = {"moving": moving, "quiet": moving, "small": {**moving, **COUNTS}, "counts": COUNTS, "demand": DEMAND}
+    members = {"moving": moving, "quiet": moving, "small": {**moving, **EVENTS}, "counts": EVENTS, "demand": DEMAND}
     return combine_by_kind(panel, kind, members)
 
 
@@ -88,7 +88,7 @@ METHODS: dict[str, Fit] = {
     "naive2": fit_naive2,
     "drift": fit_drift,
     **DEMAND,
-    "counts": fit_counts,
+    "events": fit_events,
     "theta": fit_theta,
     "dot": fit_dot,
     "ar": fit_ar,

@@ -1,4 +1,4 @@
-"""Counts: the mixture's parts against scipy's distributions, and intervals that hold what they claim."""
+"""Events: the mixture's parts against scipy's distributions, and intervals that hold what they claim."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from scipy.stats import nbinom, poisson
 
 import ostinato
 from ostinato.emissions.quantiles import LEVELS, pinball
-from ostinato.local.counts import MOST, Counts, _log_pmf, _mixed, _Models, are_counts, fit_counts
+from ostinato.local.events import MOST, Events, _log_pmf, _mixed, _Models, are_counts, fit_events
 from ostinato.local.intermittent import fit_tsb
 from ostinato.local.methods import fit_auto
 from ostinato.local.panel import Panel
@@ -66,7 +66,7 @@ def test_intervals_hold_their_share_and_no_loss_is_above_that_of_tsb(name: str) 
     rng, H = np.random.default_rng(len(name)), 6
     made = [y for y in (family(name, 54, rng) for _ in range(300)) if (y[:-H] > 0).sum() > 1]
     panel, after = Panel(tuple(y[:-H] for y in made), (12,)), np.stack([y[-H:] for y in made])
-    ours, tsb = (fit(panel).ahead(H, LEVELS).quantiles for fit in (fit_counts, fit_tsb))
+    ours, tsb = (fit(panel).ahead(H, LEVELS).quantiles for fit in (fit_events, fit_tsb))
     held = {i: ((after >= ours[..., i]) & (after <= ours[..., -1 - i])).mean() for i in (1, 3)}
     assert held[1] >= 0.945
     assert held[3] >= 0.80
@@ -75,10 +75,10 @@ def test_intervals_hold_their_share_and_no_loss_is_above_that_of_tsb(name: str) 
 
 def test_a_season_of_counts_is_found() -> None:
     y = family("season", 120, np.random.default_rng(0))
-    point = fit_counts(Panel((y,), (12,))).ahead(12, P).point[0]
+    point = fit_events(Panel((y,), (12,))).ahead(12, P).point[0]
     assert point[3] > 3 * point[9]  # the crest and the trough of the sine
     plain = family("poisson", 120, np.random.default_rng(0))
-    point = fit_counts(Panel((plain,), (12,))).ahead(12, P).point[0]
+    point = fit_events(Panel((plain,), (12,))).ahead(12, P).point[0]
     assert point.max() < 1.7 * point.min()
 
 
@@ -92,7 +92,7 @@ def test_quantiles_of_counts_are_whole_and_rise() -> None:
 
 def test_later_steps_of_a_moving_level_are_less_sure() -> None:
     y = family("moving", 200, np.random.default_rng(5))
-    quantiles = fit_counts(Panel((y,))).ahead(60, LEVELS).quantiles[0]
+    quantiles = fit_events(Panel((y,))).ahead(60, LEVELS).quantiles[0]
     assert quantiles[-1, -2] > quantiles[0, -2]
 
 
@@ -125,9 +125,9 @@ def test_every_series_has_a_forecast_without_a_warning() -> None:
     )
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        fitted = fit_counts(Panel(series, (4,)))
+        fitted = fit_events(Panel(series, (4,)))
         made = fitted.ahead(9, LEVELS)
-    assert isinstance(fitted, Counts)
+    assert isinstance(fitted, Events)
     assert np.isfinite(made.point).all()
     assert np.isfinite(made.quantiles).all()
     assert "no counts" in fitted.said(4)
@@ -136,5 +136,5 @@ def test_every_series_has_a_forecast_without_a_warning() -> None:
 def test_the_default_uses_it_for_counts_that_are_often_0() -> None:
     y = family("lumpy", 60, np.random.default_rng(1))
     made = ostinato.forecast({"a": y}, horizon=5)
-    assert made.fitted[0].startswith("counts(")
-    assert not ostinato.forecast({"a": 0.01 * y}, horizon=5).fitted[0].startswith("counts(")
+    assert made.fitted[0].startswith("events(")
+    assert not ostinato.forecast({"a": 0.01 * y}, horizon=5).fitted[0].startswith("events(")

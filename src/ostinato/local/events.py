@@ -72,7 +72,7 @@ class _Models:
 
 @final
 @dataclass(frozen=True)
-class Counts:
+class Events:
     """Mixtures for the series of counts in a panel.
 
     Attributes:
@@ -100,7 +100,7 @@ class Counts:
         if one is None:
             return f"{self.others.said(s)} (no counts)"
         alpha, dispersion, hurdle = (one.weight @ x for x in (one.alpha, one.dispersion, one.hurdle))
-        return f"counts(alpha {alpha:.2g}, dispersion {dispersion:.2g}, hurdle {hurdle:.2g})"
+        return f"events(alpha {alpha:.2g}, dispersion {dispersion:.2g}, hurdle {hurdle:.2g})"
 
 
 def are_counts(y: Array) -> bool:
@@ -109,10 +109,10 @@ def are_counts(y: Array) -> bool:
     return bool(len(seen) and seen.min() >= 0 and 0 < seen.max() <= MOST and (seen == np.rint(seen)).all())
 
 
-def fit_counts(panel: Panel) -> Counts:
+def fit_events(panel: Panel) -> Events:
     """Fit the mixture, with the shortest season, to the counts of a panel, and the naive method to other series."""
     season = panel.seasons[0] if panel.seasons else 1
-    return Counts(tuple(_fit(y, season) if are_counts(y) else None for y in panel.values), fit_naive(panel))
+    return Events(tuple(_fit(y, season) if are_counts(y) else None for y in panel.values), fit_naive(panel))
 
 
 def _fit(values: Array, season: int) -> _Models:
