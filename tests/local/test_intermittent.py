@@ -10,6 +10,7 @@ import pytest
 
 import ostinato
 from ostinato.local.intermittent import croston, fit_croston, fit_sba, fit_tsb, is_intermittent
+from ostinato.local.methods import fit_auto
 from ostinato.local.panel import Fit, Panel
 
 PEER = json.loads((Path(__file__).parents[1] / "fixtures/local/theta_peer.json").read_text())["croston"]
@@ -37,6 +38,15 @@ def test_quantiles_hold_their_share(method: str) -> None:
     below = (after[:, :, None] <= ahead.quantiles).mean(axis=(0, 1))
     # a quantile of 0 holds all the steps without demand
     np.testing.assert_allclose(below, np.maximum(P, 0.7), atol=0.03)
+
+
+def test_held_out_windows_do_not_narrow_intervals_that_begin_at_0() -> None:
+    """From 0 to the 90 % quantile there are 90 % of the values: to hold 80 % is no task of that interval."""
+    for seed in (0, 5000):
+        series = tuple(demand(60, 0.4, seed + s, whole=False) for s in range(200))
+        after = np.stack([demand(6, 0.4, seed + s + 1000, whole=False) for s in range(200)])
+        below = (after[:, :, None] <= fit_auto(Panel(series)).ahead(6, P).quantiles).mean(axis=(0, 1))
+        np.testing.assert_allclose(below[-4:], P[-4:], atol=0.03)
 
 
 @pytest.mark.parametrize("method", METHODS)

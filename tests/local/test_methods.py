@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from ostinato.emissions.quantiles import LEVELS
-from ostinato.local.methods import METHODS
+from ostinato.local.methods import METHODS, kind
 from ostinato.local.panel import Panel
 from ostinato.shapes import Array
 
@@ -65,9 +65,19 @@ def test_the_default_knows_intermittent_series_by_their_type() -> None:
     said = fitted.ahead(6, PROBABILITIES)
     assert (said.quantiles[2] >= 0).all()
     assert said.quantiles[2, 0, 1] == 0
-    assert "TSB" in fitted.said(2)
+    assert fitted.said(2).startswith("events(")
+    assert "TSB" in METHODS["auto"](Panel((*sales(2), 0.3 * demand), (4,))).said(2)
     assert "ETS" in fitted.said(0)
     assert "window" in fitted.said(0)
+
+
+def test_small_counts_have_a_member_more() -> None:
+    rng = np.random.default_rng(0)
+    panel = Panel((rng.poisson(4.0, 60).astype(float), rng.poisson(4.0, 60) / 4, rng.poisson(400.0, 60).astype(float)))
+    assert [kind(y) for y in panel.values] == ["small", "moving", "moving"]
+    fitted = METHODS["auto"](panel)
+    assert np.isfinite(fitted.ahead(6, LEVELS).quantiles).all()
+    assert ["events" in fitted.said(s) for s in range(3)] == [True, False, False]
 
 
 @pytest.mark.parametrize("quiet", [np.full(60, 5.0), np.zeros(60), np.where(np.arange(60) < 30, 1.0, 9.0)])
@@ -76,3 +86,15 @@ def test_a_series_that_hardly_changes_says_nothing_about_the_others(quiet: Array
     one, both = (METHODS["auto"](Panel(series)).ahead(3, LEVELS) for series in (moving, (*moving, quiet)))
     np.testing.assert_array_equal(both.quantiles[:2], one.quantiles)
     assert np.isfinite(both.quantiles).all()
+
+
+@pytest.mark.parametrize("method", [name for name in METHODS if name != "events"])  # a count has no unit
+@pytest.mark.parametrize("unit", [1e-12, 1e-3, 2.0**40, 1e15])
+def test_a_series_alone_has_the_same_forecast_in_every_unit(method: str, unit: float) -> None:
+    """Shares of models that are equal by symmetry, such as halves, once met the points they are drawn by."""
+    for seed in range(4):
+        rng = np.random.default_rng(seed)
+        z = rng.standard_normal(9 + seed)
+        for y in (z.cumsum(), np.exp(1.5 * z), (-1.0) ** np.arange(len(z)) * (5 + z)):
+            one, other = (METHODS[method](Panel((c * y,))).ahead(6, PROBABILITIES).quantiles for c in (1.0, unit))
+            np.testing.assert_allclose(other / unit, one, rtol=0, atol=1e-6 * np.ptp(one))

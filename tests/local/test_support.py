@@ -21,6 +21,9 @@ RISE = np.minimum(100.0, 90 + 1.5 * np.arange(12))
         ([0.2, np.nan, 1.0, 1.0], 0, 1),
         ([0.2, 0.7, 1.0], 0, np.inf),  # reached once
         ([0, 1, 1, 0, 1], 0, np.inf),  # counts
+        ([0, 1, 1, 0] * 4, 0, 1),  # so many counts about .5 would have had a 2
+        ([0, 0, 0, 0, 0, 0, 1, 0] * 4, 0, np.inf),  # and as many about .1 would not
+        ([1, 1, 0, 1, 1, 1], 0, 1),
         ([0, 100, 100, 0], 0, np.inf),
         ([100.0, 100.0, 100.0], 0, np.inf),  # never changed
         ([99, 100, 100, 101], 0, np.inf),
@@ -42,3 +45,11 @@ def test_a_share_is_not_forecast_beyond_everything_and_a_note_says_so(model: str
     assert 0 <= a.min() <= a.max() == most
     assert b.max() > 200
     assert any("1 series reached 100, or 1, more than once" in note and note.endswith(": a") for note in made.notes)
+
+
+@pytest.mark.parametrize("model", METHODS)
+def test_yes_and_no_stay_between_0_and_1(model: str) -> None:
+    for often in (0.5, 0.9):
+        y = (np.random.default_rng(1).random(24) < often).astype(float)
+        frame = ostinato.forecast({"a": y}, horizon=4, model=model).frame.drop("unique_id", "ds").to_numpy()
+        assert 0 <= frame.min() <= frame.max() <= 1

@@ -12,7 +12,8 @@ without a lag has that of least squares on the history. The mean squared error o
     E[sigma^2 (psi_0^2 + .. + psi_{h-1}^2)] + E[(m_h - m_h of the fitted ones)^2],
 
 over the first term at the fitted coefficients is the square of the factor by which the distance from the point grows.
-The factor fades as values are added, and ends at 40 degrees of freedom, as the bound on the tails of the errors does.
+The factor counts in full up to 20 degrees of freedom. It fades from there to 40, where the bound on the tails of the
+errors ends too. Where it faded from the first value on, 95 % intervals of 16 values held 2 to 4 % fewer values.
 """
 
 from __future__ import annotations
@@ -56,8 +57,10 @@ def doubtful(model: SequenceModel) -> int | None:
 
 
 def _weight(front: InnovationFront, count: int) -> float:
-    """Return how much the factors count: 1 without a degree of freedom, and nothing from ``_ENOUGH`` on."""
-    return 0.0 if front.ar.volatility is not None else 1 - max(count - len(front.ar.lags) - 1, 0) / _ENOUGH
+    """Return how much the factors count: 1 up to half of ``_ENOUGH`` degrees of freedom, and nothing from it on."""
+    if front.ar.volatility is not None:
+        return 0.0
+    return min(1.0, 2 * (1 - max(count - len(front.ar.lags) - 1, 0) / _ENOUGH))
 
 
 def note_of(count: int) -> str:

@@ -42,6 +42,8 @@ _ROOT = 0.98
 _NOTHING = 1e-4
 #: How many series the even shares of the models count as, next to the series of the panel.
 _EVEN = 10.0
+#: Shares of the weights that differ by less are equal.
+_ROUNDED = 1e-9
 #: The number of draws; each is used with both signs.
 _DRAWS = 32
 #: The number of series whose paths are computed together: so many that their coefficients stay in the cache.
@@ -135,7 +137,9 @@ class AR:
         sigma = (self.sigma[rows] / self._unit[rows])[:, None]
         S, q = len(weights), post.mean.shape[2]
         points = halton(_DRAWS, q + 1)
-        model = np.minimum((weights.cumsum(axis=1)[:, None, :] < points[:, :1]).sum(axis=2), weights.shape[1] - 1)
+        # of one series both centres are the same and half of the weights meets a point: rounding must not choose there
+        drawn_below = weights.cumsum(axis=1)[:, None, :] < points[:, :1] - _ROUNDED
+        model = np.minimum(drawn_below.sum(axis=2), weights.shape[1] - 1)
         each = np.arange(S)[:, None]
         # (S, D, q), (S, D, q, q)
         mean, root = post.mean[rows][each, model], post.root[rows][each, model % post.root.shape[1]]

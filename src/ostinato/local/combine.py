@@ -114,15 +114,15 @@ def combine(panel: Panel, members: Mapping[str, Fit]) -> Combination:
 @final
 @dataclass(frozen=True)
 class Parts:
-    """A panel whose series are of several kinds, each kind with a combination of its own.
+    """A panel whose series are of several kinds, each kind with a combination, or a method, of its own.
 
     Attributes:
         rows: The indices of the series of each part.
-        parts: The combinations.
+        parts: The combinations and methods.
     """
 
     rows: tuple[NDArray[np.int64], ...]
-    parts: tuple[Combination, ...]
+    parts: tuple[Fitted, ...]
 
     def ahead(self, horizon: int, probabilities: Array) -> Ahead:
         """Forecast from the end of every series: see ``Combination.ahead``."""
@@ -134,7 +134,7 @@ class Parts:
         return Ahead(point, quantiles)
 
     def said(self, s: int) -> str:
-        """Return what its combination says of series ``s``."""
+        """Return what its part says of series ``s``."""
         for rows, part in zip(self.rows, self.parts, strict=True):
             at = int(np.searchsorted(rows, s))
             if at < len(rows) and rows[at] == s:
@@ -147,6 +147,8 @@ def combine_by_kind(
 ) -> Parts:
     """Fit the members of its kind to each series. Series of one kind share nothing with those of another.
 
+    A single member is used as it is: there is nothing to weigh, and its intervals are its own.
+
     Args:
         panel: The series.
         kind: A function from a series and the seasons of the panel to the name of its kind.
@@ -155,7 +157,10 @@ def combine_by_kind(
     kinds = np.array([kind(y, panel.seasons) for y in panel.values])
     found = [(key, np.flatnonzero(kinds == key)) for key in members]
     used = [(key, rows) for key, rows in found if len(rows)]
-    parts = [combine(Panel(tuple(panel.values[s] for s in rows), panel.seasons), members[key]) for key, rows in used]
+    parts: list[Fitted] = []
+    for key, rows in used:
+        part, methods = Panel(tuple(panel.values[s] for s in rows), panel.seasons), members[key]
+        parts.append(combine(part, methods) if len(methods) > 1 else next(iter(methods.values()))(part))
     return Parts(tuple(rows for _, rows in used), tuple(parts))
 
 

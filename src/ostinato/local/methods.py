@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
+
 from ostinato.local.ar import fit_ar
 from ostinato.local.combine import Parts, combine_by_kind
 from ostinato.local.ets import STABLE, fit_ets
+from ostinato.local.events import are_counts, fit_events
 from ostinato.local.intermittent import fit_croston, fit_sba, fit_tsb, is_intermittent
 from ostinato.local.naive import fit_drift, fit_naive, fit_naive2, fit_seasonal_naive
 from ostinato.local.panel import Fit, Panel
@@ -42,18 +45,29 @@ SEVERAL: dict[str, Fit] = {
     "short_seasons": _shortest(fit_seasons),
     **MEMBERS,
 }
-#: Those for series of which most steps are 0.
+#: Those for series of which many steps are 0.
 DEMAND: dict[str, Fit] = {"croston": fit_croston, "sba": fit_sba, "tsb": fit_tsb}
+#: Those for such series of counts: one method that is itself a mean over models. Without a season in it and with the
+#: three members above next to it, wQL was .584 in place of .575 over 400 made series, and .907 in place of .895 over 23
+#: windows of monthly prescriptions.
+EVENTS: dict[str, Fit] = {"events": fit_events}
+#: The mean up to which counts that are seldom 0 have that method as one more member. On made monthly counts of mean 4
+#: with a season wQL falls by 1 % in a panel and by 10 % alone. Larger ones are as good as continuous.
+_SMALL = 10.0
 
 
 def kind(y: Array, seasons: Sequence[int] = ()) -> str:
-    """Return the kind of a series (T,) with seasons: intermittent, quiet if its value hardly ever changes, or moving.
+    """Return the kind of a series (T,) with seasons: counts or demand if intermittent, else quiet, small or moving.
+
+    A series is quiet if its value hardly ever changes, and small if it is of counts about at most ``_SMALL``.
 
     A quiet series has nothing to say about how series that move are forecast, and how sure that is.
     """
     if is_intermittent(y, seasons):
-        return "intermittent"
-    return "moving" if changing(y) >= QUIET else "quiet"
+        return "counts" if are_counts(y) else "demand"
+    if changing(y) < QUIET:
+        return "quiet"
+    return "small" if are_counts(y) and np.nanmean(y) <= _SMALL else "moving"
 
 
 def fit_auto(panel: Panel) -> Parts:
@@ -63,7 +77,8 @@ def fit_auto(panel: Panel) -> Parts:
         panel: The series.
     """
     moving = SEVERAL if len(panel.seasons) > 1 else MEMBERS
-    return combine_by_kind(panel, kind, {"moving": moving, "quiet": moving, "intermittent": DEMAND})
+    members = {"moving": moving, "quiet": moving, "small": {**moving, **EVENTS}, "counts": EVENTS, "demand": DEMAND}
+    return combine_by_kind(panel, kind, members)
 
 
 #: Every local method by its name, the simplest first.
@@ -73,6 +88,7 @@ METHODS: dict[str, Fit] = {
     "naive2": fit_naive2,
     "drift": fit_drift,
     **DEMAND,
+    "events": fit_events,
     "theta": fit_theta,
     "dot": fit_dot,
     "ar": fit_ar,

@@ -12,6 +12,9 @@ from ostinato.shapes import Array
 
 #: The share or the percentage that is everything, by which a series may be bounded above.
 _WHOLE = (1.0, 100.0)
+#: The ratio of likelihoods from which zeros and ones are no counts: then a 2 has a chance of less than 1/40, unless
+#: nearly all values are 1.
+_LIKELIER = 5.0
 
 
 @dataclass(frozen=True)
@@ -19,8 +22,9 @@ class Support:
     """The least and the greatest value of each series.
 
     The least one is 0 if the series never was below 0. The greatest one is 100, or 1, if the series is from 0 to there,
-    reached it more than once, and is not made of two whole numbers, as 0 and 1: such a series is a percentage or a
-    share. Otherwise there is none.
+    reached it more than once, and is not made of two whole numbers: such a series is a percentage or a share. It is 1
+    too if the series is made of 0 and 1, and these are five times as likely if they say no or yes as if they count
+    events, of which two may come in a step (see ``_says_yes``). Otherwise there is none.
 
     Attributes:
         low: The least values, (S,); minus infinity without one.
@@ -68,4 +72,16 @@ def _is_share(y: Array, most: float) -> bool:
     """Return whether a series (T,) with values from 0 to ``most`` is a share of it."""
     seen = y[np.isfinite(y)]
     different = np.unique(seen)
-    return bool((seen == most).sum() > 1 and len(different) > 1 and (len(different) > 2 or (seen % 1 > 0).any()))
+    if (seen == most).sum() <= 1 or len(different) < 2:
+        return False
+    return bool(len(different) > 2 or (seen % 1 > 0).any() or (most == 1 and _says_yes(seen)))
+
+
+def _says_yes(y: Array) -> bool:
+    """Return whether zeros and ones (n,) are ``_LIKELIER`` as likely under Bernoulli's distribution as under Poisson's.
+
+    With the share p of ones, the likeliest parameter of both, the ratio of the likelihoods is
+    exp(n ((1 - p) log(1 - p) + p)). So 11 values of which half are 1 are enough, or 5 of which four are.
+    """
+    p = float(y.mean())
+    return len(y) * ((1 - p) * np.log1p(-p) + p) >= np.log(_LIKELIER)
