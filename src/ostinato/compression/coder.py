@@ -124,7 +124,7 @@ class Encoder(Coder):
         for part in self.portions(len(symbols)):
             self.seen(probabilities[part])
             p, own = _rows(probabilities[part]), np.ascontiguousarray(symbols[part], dtype=np.int64)
-            self._coder.encode(*p.shape, p.ctypes.data, own.ctypes.data)
+            self._coder.encode(len(p), p.shape[1], p.ctypes.data, own.ctypes.data)
         return symbols
 
     def number(self, size: int, value: int | None) -> int:
@@ -223,7 +223,7 @@ class Decoder(Coder):
         for part in self.portions(len(probabilities)):
             self.seen(probabilities[part])
             p, own = _rows(probabilities[part]), found[part]
-            self._coder.decode(*p.shape, p.ctypes.data, own.ctypes.data)
+            self._coder.decode(len(p), p.shape[1], p.ctypes.data, own.ctypes.data)
         return found
 
     def number(self, size: int, value: int | None) -> int:

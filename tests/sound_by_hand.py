@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zlib
+from operator import itemgetter
 from typing import Any
 
 import constriction
@@ -23,8 +24,10 @@ Values = NDArray[np.int64]
 
 def cumulative(weights: Array, means: Array, scales: Array, edges: Array) -> Array:
     """Return the probabilities below edges (n, E) of mixtures (n, M)."""
-    out, given = np.empty(edges.shape), [np.ascontiguousarray(a) for a in (weights, means, scales, edges)]
-    _engine.portable_mixture(*weights.shape, edges.shape[1], *(a.ctypes.data for a in given), out.ctypes.data)
+    out, (rows, components) = np.empty(edges.shape), weights.shape
+    w, m, b, e = (np.ascontiguousarray(a) for a in (weights, means, scales, edges))
+    given = w.ctypes.data, m.ctypes.data, b.ctypes.data, e.ctypes.data, out.ctypes.data
+    _engine.portable_mixture(rows, components, edges.shape[1], *given)
     return out
 
 
@@ -51,8 +54,8 @@ class ByHand:
         for t in range(max(map(len, rows))):
             going = [r for r, row in enumerate(rows) if t < len(row)]
             conditional, middle = self.model.predict(state)
-            at = torch.tensor(going)
-            self.step(conditional.each(lambda part, at=at: part[at]), going, np.stack([rows[r][t] for r in going]))
+            some = conditional.each(itemgetter(torch.tensor(going)))
+            self.step(some, going, np.stack([rows[r][t] for r in going]))
             whole = np.stack([row[min(t, len(row) - 1)] for row in rows])
             state = self.model.observe(middle, torch.from_numpy(self.z(whole)))
 
