@@ -17,6 +17,7 @@
 #include "openmp.h"
 #include "pool.h"
 #include "run.h"
+#include "sound.h"
 #include "unlocked.h"
 #include "write.h"
 
@@ -215,6 +216,53 @@ Index write_texts(const std::string& cell, const std::tuple<Index, Index, Index,
                  count, left, end, at<double>(u), at<Index>(out), threads);
 }
 
+using Words = std::vector<std::uint32_t>;
+// The rows, the channels, the components of a mixture, the standard deviation and the bits of samples.
+using SampleSizes = std::tuple<Index, Index, Index, double, int>;
+
+Samples samples_of(const SampleSizes& s, Address lattice) {
+    const auto [rows, channels, components, deviation, bits] = s;
+    return {rows, channels, components, deviation, bits, at<Count>(lattice)};
+}
+
+void bind_sound(nb::module_& m) {
+    nb::class_<RangeEncoder>(m, "RangeEncoder")
+        .def(nb::init<>())
+        .def("encode", [](RangeEncoder& self, Index rows, Index n, Address p, Address symbols) {
+            for (Index i = 0; i < rows; ++i) self.encode(Shares(at<double>(p) + i * n, n).of(at<Count>(symbols)[i]));
+        })
+        .def("number", [](RangeEncoder& self, Index size, Index number) { self.encode(equal(size, number)); })
+        .def("words", &RangeEncoder::words)
+        .def("place", [](const RangeEncoder& self) { return std::make_tuple(self.place(), self.low(), self.width()); });
+    nb::class_<RangeDecoder>(m, "RangeDecoder")
+        .def(nb::init<Words>())
+        .def("decode", [](RangeDecoder& self, Index rows, Index n, Address p, Address symbols) {
+            for (Index i = 0; i < rows; ++i) at<Count>(symbols)[i] = self.decode(Shares(at<double>(p) + i * n, n));
+        })
+        .def("number", [](RangeDecoder& self, Index size) { return self.decode(size); });
+    nb::class_<SoundCoder>(m, "SoundCoder")
+        .def("__init__", [](SoundCoder* self, const std::tuple<bool, Index, Index, std::uint32_t, Index, Index>& place,
+                            const RangeEncoder& encoder, const RangeDecoder& decoder, std::vector<Words> segments) {
+            const auto [decodes, block, segment, digest, count, coded] = place;
+            new (self) SoundCoder({decodes, block, segment, digest, count, coded, encoder, decoder}, std::move(segments));
+        })
+        .def("step", [](SoundCoder& self, const SampleSizes& s, Address lattice, Address params, Address loc, Address scale, Address coupling,
+                        Address values) {
+            self.step(samples_of(s, lattice), at<double>(params), at<double>(loc), at<double>(scale), at<double>(coupling), at<Count>(values));
+        })
+        .def("filtered", [](SoundCoder& self, const std::tuple<Index, Index, Index, Index, Index, bool>& sizes, Address counts, Address rates,
+                            const SampleSizes& s, Address lattice, Index steps, Address left, Address constant, Address memory, Address values) {
+            const FilterForm form = filter_form(sizes, at<Count>(counts), at<double>(rates));
+            const Unlocked unlocked;
+            self.filtered(form, samples_of(s, lattice), steps, at<Count>(left), at<double>(constant), at<double>(memory), at<Count>(values));
+        })
+        .def("ended", [](SoundCoder& self) { return std::make_tuple(std::exchange(self.digests, {}), std::exchange(self.finished, {})); })
+        .def("place", [](const SoundCoder& self) {
+            const Place& p = self.place;
+            return std::make_tuple(p.digest, p.count, p.coded, p.encoder, p.decoder);
+        });
+}
+
 }  // namespace
 
 NB_MODULE(_engine, m) {
@@ -276,6 +324,7 @@ NB_MODULE(_engine, m) {
     m.def("linear_forward64", linear_forward<double>);
     m.def("linear_backward32", linear_backward<float>);
     m.def("linear_backward64", linear_backward<double>);
+    bind_sound(m);
     m.def("smoothing", smoothing);
     m.def("counts", counts);
     m.def("filters", filters);

@@ -348,12 +348,28 @@ void filter_unroll(const FilterForm& form, Count rows, Count steps, const double
 }
 
 void filter_step(const FilterForm& form, const double* x, float rate, double* memory, double* predicted) {
-    const Places places(form);
-    Row row(form, places, memory);
-    row.start_step();
-    row.step(x, rate != 0.0F);
-    row.predict_into(predicted);
+    FilterRows row(form, 1, memory);
+    row.step(0, x, rate != 0.0F);
+    row.predict(0, predicted);
 }
+
+struct FilterRows::Held {
+    Held(const FilterForm& form, Count count, double* memory) : places(form) {
+        rows.reserve(static_cast<std::size_t>(count));
+        for (Count b = 0; b < count; ++b) {
+            rows.emplace_back(form, places, memory + b * form.channels * places.size);
+            rows.back().start_step();
+        }
+    }
+
+    const Places places;
+    std::vector<Row> rows;
+};
+
+FilterRows::FilterRows(const FilterForm& form, Count rows, double* memory) : held(std::make_unique<Held>(form, rows, memory)) {}
+FilterRows::~FilterRows() = default;
+void FilterRows::predict(Count b, double* predicted) const { held->rows[static_cast<std::size_t>(b)].predict_into(predicted); }
+void FilterRows::step(Count b, const double* x, bool learns) { held->rows[static_cast<std::size_t>(b)].step(x, learns); }
 
 double filter_nats(const FilterForm& form, const double* predicted, const double* x, double unit, double low, double high,
                    double* means) {
@@ -396,8 +412,8 @@ double filter_nats(const FilterForm& form, const double* predicted, const double
     return nats;
 }
 
-void portable_mixture(Count rows, Count M, Count n, const double* weights, const double* means, const double* scales,
-                      const double* edges, double* cumulative) {
+OSTINATO_WIDER void portable_mixture(Count rows, Count M, Count n, const double* weights, const double* means, const double* scales,
+                                     const double* edges, double* cumulative) {
     for (Count i = 0; i < rows * n; ++i) cumulative[i] = 0.0;
     for (Count r = 0; r < rows; ++r)
         for (Count k = 0; k < M; ++k) {

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 
 namespace ostinato {
 
@@ -34,6 +35,22 @@ void filter_unroll(const FilterForm& form, Count rows, Count steps, const double
 
 // Moves memory (D, N) on by the values x (D,) of one step, and writes what is predicted of the next one, (D, W).
 void filter_step(const FilterForm& form, const double* x, float rate, double* memory, double* predicted);
+
+// Rows of filters that move on a step at a time: their memory (rows, D, N) lies with the caller, as does the form.
+class FilterRows {
+  public:
+    FilterRows(const FilterForm& form, Count rows, double* memory);
+    ~FilterRows();
+
+    // Writes what is predicted of the next step of a row, (D, W).
+    void predict(Count b, double* predicted) const;
+    // Moves a row on by the values x (D,) of one step.
+    void step(Count b, const double* x, bool learns);
+
+  private:
+    struct Held;
+    std::unique_ptr<Held> held;
+};
 
 // Returns -log P of the values x (D,) of one step under what was predicted of it (D, W), and writes their means (D,). unit is 0
 // for continuous values, and low and high are the ends of the lattice, all in model space.

@@ -35,17 +35,6 @@ def test_every_kind_has_files_and_a_walk_and_the_files_are_the_same_each_time() 
     assert all(make() == make() for make in DEMOS.values())
 
 
-def test_a_step_that_lacks_its_package_is_left_out_by_name(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    from ostinato.cli import demo
-
-    monkeypatch.setattr(demo, "find_spec", lambda name: None)
-    step = next(step for step in WALKS["text"] if step.needs)
-    demo._walk(5, step)
-    assert "Left out: it needs pip install 'ostinato[compress]'." in capsys.readouterr().out
-
-
 def test_a_step_that_fails_ends_the_walk_with_its_code(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -6,7 +6,6 @@ import io
 import json
 import sys
 import time
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -85,7 +84,7 @@ SIGNS = {
 }
 #: Verbs whose whole work takes no second.
 AT_ONCE = {"doctor", "token"}
-EXTRAS = {"compress": "constriction", "decompress": "constriction", "export": "onnxruntime", "serve": "starlette"}
+EXTRAS = {"export": "onnxruntime", "serve": "starlette"}
 
 
 def test_every_verb_is_walked() -> None:
@@ -104,10 +103,7 @@ def others(home: Path) -> Path:
         ["fit", f"{home / 'text.txt'}", "--model", "counts", "-o", f"{home / 'text.ost'}", "-q"],
         ["fit", f"{home / 'class.csv'}", "--label", "kind", "--model", "ar", "-o", f"{home / 'class.ost'}", "-q"],
     ]
-    if find_spec("constriction"):
-        made.append(
-            ["compress", *(f"{home / name}" for name in ("text.ost", "text.txt")), "-o", f"{home / 'small.osz'}"]
-        )
+    made.append(["compress", *(f"{home / name}" for name in ("text.ost", "text.txt")), "-o", f"{home / 'small.osz'}"])
     for words in made:
         with pytest.raises(SystemExit) as stop:
             main(words)

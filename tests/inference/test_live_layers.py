@@ -25,6 +25,8 @@ LAYERS: dict[str, Callable[[], list[Recurrence]]] = {
     "conv": lambda: [CausalConv(3, 5)],
     "conv of one tap": lambda: [CausalConv(3, 5, 1, 4)],
     "conv of three taps": lambda: [CausalConv(3, 5, 3, 4)],
+    "conv of five taps": lambda: [CausalConv(2, 5, 5, 3)],
+    "conv that reaches beyond the steps": lambda: [CausalConv(2, 3, 2, 5000)],
     "conv, dilated": lambda: [CausalConv(3 if not i else 5, 5, 2, 2**i) for i in range(4)],
     "both": lambda: [CausalConv(3, 5, 2, 2), LinearRNN(5, 5)],
 }
@@ -39,10 +41,11 @@ def stack(name: str) -> Stack:
 
 
 @pytest.mark.parametrize("size", [1.0, 1e4], ids=["usual", "gates at their ends"])
+@pytest.mark.parametrize("settles", [False, True])
 @pytest.mark.parametrize("rows", [None, 1, 4])
 @pytest.mark.parametrize("name", [*LAYERS, CELLS])
 @torch.no_grad()
-def test_steps_are_an_unroll(name: str, rows: int | None, size: float) -> None:
+def test_steps_are_an_unroll(name: str, rows: int | None, settles: bool, size: float) -> None:
     model = stack(name)
     layers, x = layers_of(model), size * torch.randn(30, rows or 1, model.input_size)
     assert layers is not None
@@ -51,14 +54,19 @@ def test_steps_are_an_unroll(name: str, rows: int | None, size: float) -> None:
     expected, last = model.unroll(x, start)
     held = [s.numpy().copy() for s in start]
     below = np.zeros_like(x[0, some].numpy())
-    calls, h = bind(layers, [s[some] for s in held], below)
+    bound = bind(layers, [s[some] for s in held], below)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         for t in range(30):
             below[...] = x[t, some].numpy()
-            for call in calls:
-                call()
-            np.testing.assert_allclose(h, expected[t, some].numpy(), rtol=2e-5, atol=2e-5 * size)
+            for run in bound.runs:
+                run()
+            if settles and t % 7 == 3:  # a state may be read at any time, and the steps go on
+                for settle in bound.settles:
+                    settle()
+            np.testing.assert_allclose(bound.h, expected[t, some].numpy(), rtol=2e-5, atol=2e-5 * size)
+    for settle in bound.settles:
+        settle()
     for one, wanted in zip(held, last, strict=True):
         np.testing.assert_allclose(one, wanted.numpy(), rtol=2e-5, atol=2e-5 * size)
 

@@ -151,3 +151,36 @@ def test_prices_start_at_a_hundred_or_continue_their_prompt() -> None:
 def test_arguments_out_of_range_are_refused(kind: str, how: dict[str, float]) -> None:
     with pytest.raises(ConfigError):
         sample(fitted(kind, "ar"), **{"length": 3, **how})  # type: ignore[arg-type]
+
+
+def test_what_the_memory_cannot_hold_is_refused_and_what_may_end_is_not() -> None:
+    for model in (fitted("text", "gru"), fitted("series", "ar")):
+        with pytest.raises(ConfigError, match=r"1 sequence of 1,000,000,000,000 steps would take about [\d,]+ GB"):
+            sample(model, 10**12)
+        with pytest.raises(ConfigError, match="memory"):
+            sample(model, 10**6, n_samples=10**7)
+    # a line ends by itself
+    assert len(sample(fitted("lines", "ar"), 10**12, seed=1)[0]) < 10**4
+
+
+@pytest.mark.parametrize("name", BACKBONES)
+def test_the_narrowest_choices_are_the_likeliest_text(name: str) -> None:
+    model = fitted("text", name)
+    cold = sample(model, 30, temperature=0)
+    for options in ({"top_k": 1}, {"top_p": 1e-9}, {"min_p": 1.0}, {"temperature": 1e-30}):
+        assert sample(model, 30, **options) == cold
+
+
+PROMPTS = ("", "a", "\u20ac", "\U0001f600a", "e\u0301", "\u110b", "\ufeffa")
+
+
+@pytest.mark.parametrize(
+    ("kind", "prompt"), [*((k, p) for k in ("text", "lines") for p in PROMPTS), ("text", "a\r\na")]
+)
+@pytest.mark.parametrize("name", BACKBONES)
+def test_any_prompt_is_continued_and_the_first_text_is_that_of_more(kind: str, name: str, prompt: str) -> None:
+    model = fitted(kind, name)
+    one, two = (sample(model, 20, n_samples=n, prompt=prompt, seed=4) for n in (1, 2))
+    assert one[0] == two[0]
+    assert one[0].startswith(prompt.replace("\r\n", "\n"))
+    assert one[0].encode().decode() == one[0]

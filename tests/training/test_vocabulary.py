@@ -17,6 +17,7 @@ import ostinato
 from ostinato.data.spelling import VOCABULARIES, spelling_of
 from ostinato.errors import ConfigError, ModelFileError
 from ostinato.inference.units import UNITS
+from ostinato.ops.engine.extension import ABSENT
 from ostinato.report.surprisal import _characters, excerpt
 
 _HERE = [v for v in VOCABULARIES if v != "bpe" or importlib.util.find_spec("tokenizers")]
@@ -131,7 +132,7 @@ def test_a_stream_is_replayed_as_it_came(model: ostinato.SequenceModel) -> None:
     assert again.y == text
 
 
-@pytest.mark.skipif(not importlib.util.find_spec("constriction"), reason="the extra compress is not installed")
+@pytest.mark.skipif(bool(ABSENT), reason="the engine is not compiled")
 def test_a_text_is_restored_to_the_bit(model: ostinato.SequenceModel) -> None:
     raw = "\n".join(_NEW).encode()
     assert ostinato.decompress(model, ostinato.compress(model, {"a.txt": raw})) == {"a.txt": raw}

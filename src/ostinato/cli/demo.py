@@ -10,7 +10,6 @@ import textwrap
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Any, Final
 
@@ -68,9 +67,6 @@ def _walk(number: int, step: Step) -> None:
     _tell(f"\n{number}. {step.why}")
     reading = f" < {step.stdin}" if step.stdin else ""
     typer.secho(f"$ ostinato {step.command}{reading}", bold=True)
-    if step.needs and find_spec(step.needs[0]) is None:
-        _tell(f"Left out: it needs pip install 'ostinato[{step.needs[1]}]'.")
-        return
     page = _Page()
     with page.instead(step.stdin):
         code = _run(shlex.split(step.command))

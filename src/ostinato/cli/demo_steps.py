@@ -16,17 +16,13 @@ class Step:
         command: The words after ``ostinato``.
         meaning: How its result is read.
         stdin: The file that the command reads from standard input; empty if none.
-        needs: The package of an extra without which the step is left out, and the name of the extra.
     """
 
     why: str
     command: str
     meaning: str
     stdin: str = ""
-    needs: tuple[str, str] | None = None
 
-
-_COMPRESS = ("constriction", "compress")
 
 #: The walk of each kind.
 WALKS: Final[dict[str, tuple[Step, ...]]] = {
@@ -118,7 +114,6 @@ WALKS: Final[dict[str, tuple[Step, ...]]] = {
             "Compress the file with the model.",
             "compress text.ost three.txt -o three.osz",
             "The file has the size that score says. ostinato decompress restores the original bit for bit.",
-            needs=_COMPRESS,
         ),
     ),
     "korean": (
@@ -161,7 +156,6 @@ WALKS: Final[dict[str, tuple[Step, ...]]] = {
             "Compress the sound without loss.",
             "compress string.ost string.wav -o string.osz",
             "The file has the size that score says. ostinato decompress restores the original bit for bit.",
-            needs=_COMPRESS,
         ),
     ),
     "stream": (

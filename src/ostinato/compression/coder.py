@@ -1,4 +1,7 @@
-"""The arithmetic coder: a range coder of the package ``constriction``, which this module alone imports."""
+"""The arithmetic coder: the engine's range coder, block by block, with digests of the probabilities.
+
+It writes the bits of the range coder of the package constriction, which the first files were written by.
+"""
 
 from __future__ import annotations
 
@@ -11,8 +14,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ostinato.data.corpus import forget, scratch
-from ostinato.errors import ConfigError, DataError
+from ostinato.errors import DataError
+from ostinato.ops.engine.extension import ABSENT
 from ostinato.shapes import Array
+
+if not ABSENT:
+    from ostinato.ops.engine import _engine
 
 #: The coded symbols of a block: after each the decoder checks that its probabilities are those of the encoder.
 BLOCK = 1 << 16
@@ -39,22 +46,6 @@ class Coded:
     last: int | None = None
 
 
-def library() -> Any:
-    """Return the package constriction.
-
-    Raises:
-        ConfigError: It is not installed.
-    """
-    try:
-        import constriction
-    except ImportError as error:
-        raise ConfigError(
-            "compress and decompress need the package constriction, which is not installed",
-            fix="pip install 'ostinato[compress]'",
-        ) from error
-    return constriction
-
-
 class Coder:
     """What an encoder and a decoder share: the digests of the probabilities, block by block.
 
@@ -63,7 +54,6 @@ class Coder:
     """
 
     def __init__(self) -> None:
-        self.library = library()
         self.digests: list[int] = []
         self._digest, self._count, self._coded = 0, 0, 0
 
@@ -104,6 +94,10 @@ class Coder:
         if original is not None or self._count:
             self._close_block()
 
+    def _place(self, *, decodes: bool) -> tuple[bool, int, int, int, int, int]:
+        """Return where the coder is, as the engine takes it."""
+        return decodes, BLOCK, SEGMENT * BLOCK, self._digest, self._count, self._coded
+
     def next_segment(self) -> None:
         """Begin a segment."""
 
@@ -118,10 +112,8 @@ class Encoder(Coder):
 
     def __init__(self) -> None:
         super().__init__()
-        self._coder = self.library.stream.queue.RangeEncoder()
+        self._coder = _engine.RangeEncoder()
         self._segments: list[bytes | memoryview] = []
-        self._family = self.library.stream.model.Categorical(perfect=False)
-        self._uniform = self.library.stream.model.Uniform
 
     def symbols(self, probabilities: Array, symbols: NDArray[np.int64] | None) -> NDArray[np.int64]:
         """Code one symbol of each row and return them.
@@ -133,13 +125,14 @@ class Encoder(Coder):
         assert symbols is not None
         for part in self.portions(len(symbols)):
             self.seen(probabilities[part])
-            self._coder.encode(symbols[part].astype(np.int32), self._family, probabilities[part])
+            p, own = _rows(probabilities[part]), np.ascontiguousarray(symbols[part], dtype=np.int64)
+            self._coder.encode(len(p), p.shape[1], p.ctypes.data, own.ctypes.data)
         return symbols
 
     def number(self, size: int, value: int | None) -> int:
         """Code a number from 0 to size - 1, each as likely as the others, and return it."""
         assert value is not None
-        self._coder.encode(value, self._uniform(size))
+        self._coder.number(size, value)
         return value
 
     def choice(self, weights: Array, value: int | None) -> int:
@@ -150,13 +143,29 @@ class Encoder(Coder):
             value: The choice.
         """
         assert value is not None
-        self._coder.encode(np.array([value], dtype=np.int32), self._family, weights[None])
+        p, own = _rows(weights[None]), np.array([value], dtype=np.int64)
+        self._coder.encode(1, p.shape[1], p.ctypes.data, own.ctypes.data)
         return value
 
     def next_segment(self) -> None:
         """Keep what was coded, and begin a segment."""
         self._segments.append(_kept(shortest(self._coder)))
-        self._coder = self.library.stream.queue.RangeEncoder()
+        self._coder = _engine.RangeEncoder()
+
+    def lend(self) -> _engine.SoundCoder:
+        """Return the engine's coder of samples, which goes on from here until ``take`` is called with it."""
+        return _engine.SoundCoder(self._place(decodes=False), self._coder, _engine.RangeDecoder([]), [])
+
+    def passed(self, samples: _engine.SoundCoder) -> None:
+        """Keep the blocks and segments that the engine's coder of samples has ended."""
+        digests, finished = samples.ended()
+        self._segments += [_kept(shortest(segment)) for segment in finished]
+        self.digests += digests
+
+    def take(self, samples: _engine.SoundCoder) -> None:
+        """Go on from where the engine's coder of samples has come to."""
+        self.passed(samples)
+        self._digest, self._count, self._coded, self._coder, _ = samples.place()
 
     def coded(self, original: bytes) -> Coded:
         """Return what was coded.
@@ -179,13 +188,17 @@ def _kept(segment: bytes) -> bytes | memoryview:
     return out.data
 
 
-def shortest(coder: Any) -> bytes:
+def _rows(probabilities: Array) -> Array:
+    return np.ascontiguousarray(probabilities, dtype=np.float64)
+
+
+def shortest(coder: _engine.RangeEncoder) -> bytes:
     """Return what a range encoder wrote as bytes, the first one first, without the zeros at the end.
 
     The last word may be any in the interval that the encoder has come to: the one with the most zeros is taken.
     """
-    words = coder.get_compressed()
-    place, (low, width) = coder.pos()
+    words = np.array(coder.words(), dtype=np.uint32)
+    place, low, width = coder.place()
     if len(words) == place + 1 and int(words[-1]) << 32 >= low:
         for bits in (64, 56, 48, 40):
             value = -(-low >> bits) << bits
@@ -208,35 +221,49 @@ class Decoder(Coder):
     def __init__(self, coded: Coded, where: str) -> None:
         super().__init__()
         self._left = iter(coded.segments)
+        self._coder = _engine.RangeDecoder([])
         self.next_segment()
-        self._family = self.library.stream.model.Categorical(perfect=False)
-        self._uniform = self.library.stream.model.Uniform
         self._held, self._where = coded, where
 
     def next_segment(self) -> None:
         """Begin a segment, if there is one: version 1 has one for all symbols."""
         following = next(self._left, None)
-        if following is None:
-            return
-        raw = bytes(following)
-        words = np.frombuffer(raw + bytes(-len(raw) % 4), dtype=">u4").astype(np.uint32)
-        self._coder = self.library.stream.queue.RangeDecoder(words)
+        if following is not None:
+            self._coder = _engine.RangeDecoder(_words(following))
 
     def symbols(self, probabilities: Array, symbols: NDArray[np.int64] | None) -> NDArray[np.int64]:
         """Return the next symbol of each row; arguments are those of ``Encoder.symbols``, without symbols."""
-        found = [np.zeros(0, dtype=np.int64)]
+        found = np.zeros(len(probabilities), dtype=np.int64)
         for part in self.portions(len(probabilities)):
             self.seen(probabilities[part])
-            found.append(np.asarray(self._coder.decode(self._family, probabilities[part]), dtype=np.int64))
-        return np.concatenate(found)
+            p, own = _rows(probabilities[part]), found[part]
+            self._coder.decode(len(p), p.shape[1], p.ctypes.data, own.ctypes.data)
+        return found
 
     def number(self, size: int, value: int | None) -> int:
         """Return the next number from 0 to size - 1."""
-        return int(self._coder.decode(self._uniform(size)))
+        return self._coder.number(size)
+
+    def lend(self) -> _engine.SoundCoder:
+        """Return the engine's coder of samples, which goes on from here to the end of the segments."""
+        left = [_words(segment) for segment in self._left]
+        return _engine.SoundCoder(self._place(decodes=True), _engine.RangeEncoder(), self._coder, left)
+
+    def passed(self, samples: _engine.SoundCoder) -> None:
+        """Check the blocks that the engine's coder of samples has ended (see ``ended``)."""
+        for digest in samples.ended()[0]:
+            self.ended(digest)
+
+    def take(self, samples: _engine.SoundCoder) -> None:
+        """Go on from where the engine's coder of samples has come to."""
+        self.passed(samples)
+        self._digest, self._count, self._coded, _, self._coder = samples.place()
 
     def choice(self, weights: Array, value: int | None) -> int:
         """Return the next choice; arguments are those of ``Encoder.choice``, without a value."""
-        return int(self._coder.decode(self._family, weights[None])[0])
+        p, own = _rows(weights[None]), np.zeros(1, dtype=np.int64)
+        self._coder.decode(1, p.shape[1], p.ctypes.data, own.ctypes.data)
+        return int(own[0])
 
     def ended(self, digest: int) -> None:
         """Check the digest of a block, and of the last one that the original bytes are restored.
@@ -253,3 +280,10 @@ class Decoder(Coder):
                 where=self._where,
                 fix="decompress on a machine of the same kind, with the same versions of ostinato and torch",
             )
+
+
+def _words(segment: bytes | memoryview) -> list[int]:
+    """Return the words of a segment, whose zeros at the end were left out."""
+    raw = bytes(segment)
+    words: list[int] = np.frombuffer(raw + bytes(-len(raw) % 4), dtype=">u4").tolist()
+    return words

@@ -10,8 +10,9 @@ from typing import Any
 
 from ostinato.compression.coder import Decoder, Encoder
 from ostinato.compression.container import Container
+from ostinato.compression.drive import Values
 from ostinato.compression.facts import Facts
-from ostinato.compression.lanes import Values, drive_of
+from ostinato.compression.lanes import drive_of
 from ostinato.compression.originals import Raw, originals_of
 from ostinato.compression.portable import check
 from ostinato.data.corpus import forget

@@ -82,6 +82,8 @@ class Conditional:
         """Return one draw per channel, (..., D), in model space (see ``Emission.sample``)."""
         inner = support if self.loc is None else Support.real(self.params.dtype, self.params.device)
         u = self.emission.sample(self.params, inner, generator, temperature, top_p)
+        if self.coupling is not None and self.loc is not None and bool((support.unit > 0).any()):
+            return self._settled_in_turn(u, support, generator, temperature)
         return self._values(self.innovations_of(u, support, generator, temperature), support)
 
     def innovations_of(
@@ -208,6 +210,26 @@ class Conditional:
             own = innovation(d, low[..., d] - explained) + explained
             e = torch.cat([e[..., :d], own.unsqueeze(-1), e[..., d + 1 :]], -1)
         return e
+
+    def _settled_in_turn(self, u: Tensor, support: Support, generator: torch.Generator, temperature: float) -> Tensor:
+        """Return values on a lattice, (..., D), of draws u (..., D) of the emission, one channel after the other.
+
+        What a channel explains of the later ones is what its value on the lattice explains, as in ``log_prob``.
+        """
+        assert self.loc is not None
+        assert self.scale is not None
+        assert self.coupling is not None
+        L, low = self.coupling.matrix().to(u.dtype), self._bound(support)
+        e, x = torch.zeros_like(u), torch.zeros_like(u)
+        for d in range(u.shape[-1]):
+            explained = (e.clamp(-FARTHEST, FARTHEST) * L[..., d, :]).sum(-1)
+            own = bounded.drawn_again(
+                self.emission, self.params[..., d, :], u[..., d], low[..., d] - explained, generator, temperature
+            )
+            e[..., d] = own + explained
+            x[..., d] = self._values(e, support)[..., d]
+            e[..., d] = _standardised(x, self.loc, self.scale)[..., d]
+        return x
 
     def _bounded_means(self, support: Support) -> Tensor:
         """Return the means of the innovations e, (..., D), with a bound."""

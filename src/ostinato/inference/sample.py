@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
@@ -28,9 +29,12 @@ from ostinato.inference.writing import Writing, stop_strings, until
 from ostinato.layers.cell import Cell
 from ostinato.model import SequenceModel
 from ostinato.model_file import Model
+from ostinato.numbers import counted
 from ostinato.renamed import renamed
 from ostinato.threads import Threads, in_threads
 
+#: The bytes that a step and a value take at least, while sequences are drawn.
+_STEP, _VALUE = 100, 24
 #: How the weights of a text are held while it is drawn.
 PRECISIONS = ("float32", "int8")
 
@@ -83,7 +87,8 @@ def sample(  # noqa: PLR0913 - each argument is an option of a draw, given by na
         Strings for text, each after its prompt; otherwise arrays (T, D) in the units of the data.
 
     Raises:
-        ConfigError: An option is out of range or not one for the values of the model, or the model is a DirectModel.
+        ConfigError: An option is out of range or not one for the values of the model, the model is a DirectModel, or
+            the memory cannot hold so many steps.
         ModelFileError: The prompt is a SequenceSet of another kind than the model.
     """
     sequence_model = model.likelihood("draw samples")
@@ -91,6 +96,7 @@ def sample(  # noqa: PLR0913 - each argument is an option of a draw, given by na
     symbols = not sequence_model.description.traits.numeric
     choice = Choice.of(temperature, top_p, top_k, min_p, symbols=symbols)
     strings, encoding = stop_strings(stop, symbols=symbols), sequence_model.encoding
+    _check_room(sequence_model, strings, length, n_samples)
     start = _prompt(sequence_model, prompt)
     told = None if on_text is None else _passing_on(sequence_model, n_samples, prompt, strings, on_text)
     on_symbols = None if told is None else told[0]
@@ -116,6 +122,25 @@ def sample(  # noqa: PLR0913 - each argument is an option of a draw, given by na
     words = plain(prompt, "the prompt") if isinstance(prompt, str) else ""
     samples = encoding.samples(steps, start, words)
     return [words + until(text[len(words) :], strings) for text in samples] if strings else samples
+
+
+def _check_room(model: SequenceModel, stop: tuple[str, ...], length: int, n_samples: int) -> None:
+    """Refuse sequences that the memory of this machine cannot hold. Those that may end earlier are not refused.
+
+    Raises:
+        ConfigError: They would take more than all of the memory.
+    """
+    ends = bool(stop) or (isinstance(model.encoding, Alphabet) and model.encoding.terminated)
+    if ends or not hasattr(os, "sysconf"):  # Windows does not tell its memory in this way
+        return
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    needed = length * (_STEP + _VALUE * n_samples * model.channels)
+    if needed > memory:
+        raise ConfigError(
+            f"{counted(n_samples, 'sequence')} of {counted(length, 'step')} would take about {needed / 1e9:,.0f} GB, "
+            f"and this machine has {memory / 1e9:,.0f} GB of memory",
+            fix="use a smaller length, and continue what was drawn by giving it as the prompt",
+        )
 
 
 def _cells(model: SequenceModel) -> list[Cell]:

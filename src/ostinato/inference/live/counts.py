@@ -85,8 +85,10 @@ class CountsStep:
         self._fresh = [s.numpy() for s in memory.network.initial_state(1)]
         self._inputs = np.zeros((rows, memory.network.input_size), dtype=np.float32)
         one = 0 if rows == 1 else slice(None)  # one row is stepped with weights that are packed once
-        self._calls, h = bind(self._cells, [s[one] for s in self._held], self._inputs[one])
-        self._h, self._weight, self._bias = h, array_of(memory.head.weight.T), array_of(memory.head.bias)
+        stack = bind(self._cells, [s[one] for s in self._held], self._inputs[one])
+        # the state may be read after any step
+        self._calls = [*stack.runs, *stack.settles]
+        self._h, self._weight, self._bias = stack.h, array_of(memory.head.weight.T), array_of(memory.head.bias)
         self._given = np.zeros((rows, symbols), dtype=np.float32)
         return self._given
 

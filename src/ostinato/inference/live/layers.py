@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import final
 
 import numpy as np
@@ -28,6 +29,22 @@ Floats = NDArray[np.float32]
 Run = Callable[[], None]
 
 
+@dataclass
+class Bound:
+    """The calls of a stack of layers.
+
+    Attributes:
+        runs: The calls that make one step, in turn.
+        settles: The calls after which the state lies as ``initial_state`` says; until then a layer may keep it in
+            another order.
+        h: The array that holds the input of the head after a step, (H,) or (B, H).
+    """
+
+    runs: list[Run]
+    settles: list[Run]
+    h: Floats
+
+
 class LiveLayer(ABC):
     """A layer that makes one step at a time. Later changes of its weights may not reach it.
 
@@ -38,8 +55,8 @@ class LiveLayer(ABC):
     states: int = 1
 
     @abstractmethod
-    def bind(self, x: Floats, held: Sequence[Floats]) -> tuple[Run, Floats]:
-        """Return the call that makes one step, and the array that then holds the output, (H,) or (B, H).
+    def bind(self, x: Floats, held: Sequence[Floats]) -> Bound:
+        """Return the calls of the layer.
 
         Args:
             x: The input, (D,) or (B, D), which each call reads again.
@@ -54,26 +71,27 @@ def layers_of(backbone: Recurrence) -> list[LiveLayer] | None:
     return whole if whole and len(whole) == len(found) else None
 
 
-def bind(layers: Sequence[LiveLayer], held: Sequence[Floats], below: Floats) -> tuple[list[Run], Floats]:
-    """Return the calls that run a stack of layers once, and the array that then holds the input of the head.
+def bind(layers: Sequence[LiveLayer], held: Sequence[Floats], below: Floats) -> Bound:
+    """Return the calls of a stack of layers.
 
     Args:
         layers: The layers, the lowest first.
         held: The states of the layers, which the calls replace in place.
         below: The input of the lowest layer.
     """
-    calls: list[Run] = []
+    runs: list[Run] = []
+    settles: list[Run] = []
     for i, layer in enumerate(layers):
         states, held = held[: layer.states], held[layer.states :]
-        run, h = layer.bind(below, states)
-        calls.append(run)
+        bound = layer.bind(below, states)
+        runs, settles, h = [*runs, *bound.runs], [*settles, *bound.settles], bound.h
         if i and below.shape == h.shape:
             # with a residual connection the layer above reads the sum
             total = np.zeros_like(h)
-            calls.append(_sum(below, h, total))
+            runs.append(_sum(below, h, total))
             h = total
         below = h
-    return calls, below
+    return Bound(runs, settles, below)
 
 
 def array_of(t: Tensor) -> Floats:
@@ -102,9 +120,9 @@ class _Cell(LiveLayer):
     def __init__(self, step: Step) -> None:
         self._step, self.states = step, step.states
 
-    def bind(self, x: Floats, held: Sequence[Floats]) -> tuple[Run, Floats]:
+    def bind(self, x: Floats, held: Sequence[Floats]) -> Bound:
         """Bind the step (see ``LiveLayer.bind``)."""
-        return self._step.bound(x, *held), held[0]
+        return Bound([self._step.bound(x, *held)], [], held[0])
 
 
 @final
@@ -123,7 +141,7 @@ class _Linear(LiveLayer):
             self._in = array_of(taken).T
             self._out, self._bias = array_of(layer.weight_out.weight / 2).T, array_of(layer.weight_out.bias / 2)
 
-    def bind(self, x: Floats, held: Sequence[Floats]) -> tuple[Run, Floats]:
+    def bind(self, x: Floats, held: Sequence[Floats]) -> Bound:
         """Bind the step (see ``LiveLayer.bind``)."""
         (s,), H, rows = held, self._size, x.shape[:-1]
         along, across, w_in, w_out, bias = self._along, self._across, self._in, self._out, self._bias
@@ -146,7 +164,7 @@ class _Linear(LiveLayer):
             np.multiply(value, gate, out=h)
             np.add(h, skip, out=h)
 
-        return run, h
+        return Bound([run], [], h)
 
 
 @final
@@ -164,25 +182,20 @@ class _Conv(LiveLayer):
             self._bias = array_of(half[:, 0] * layer.bias)
             self._mix, self._mix_bias = array_of(layer.mix.weight / 2).T, array_of(layer.mix.bias)
 
-    def bind(self, x: Floats, held: Sequence[Floats]) -> tuple[Run, Floats]:
+    def bind(self, x: Floats, held: Sequence[Floats]) -> Bound:
         """Bind the step (see ``LiveLayer.bind``)."""
         (past,), D, rows = held, x.shape[-1], x.shape[:-1]
         weight, bias, mix, mix_bias = self._weight, self._bias, self._mix, self._mix_bias
         taps, y = (np.zeros((*rows, n), dtype=past.dtype) for n in weight.shape)
         value, gate = y[..., : len(mix)], y[..., len(mix) :]
         h = np.zeros((*rows, mix.shape[1]), dtype=past.dtype)
-        now, reads = taps[..., len(weight) - D :], past[..., :: self._dilation, :]
-        before, path = taps[..., : len(weight) - D].reshape(*rows, -1, D), past.reshape(*rows, -1)
-        assert np.shares_memory(path, past) or not self._reach
-        older, newer, newest = path[..., :-D], path[..., D:], path[..., -D:]
-        if not self._reach:
-            newest = np.zeros_like(x)
+        now, before = taps[..., len(weight) - D :], taps[..., : len(weight) - D].reshape(*rows, -1, D)
+        assert np.shares_memory(before, taps) or not self._reach
+        ring = _Ring(past, self._dilation)
 
         def run() -> None:
-            before[...] = reads
+            ring.take(x, before)
             now[...] = x
-            older[...] = newer
-            newest[...] = x
             np.matmul(taps, weight, out=y)
             np.add(y, bias, out=y)
             np.tanh(y, out=y)
@@ -191,7 +204,42 @@ class _Conv(LiveLayer):
             np.matmul(value, mix, out=h)
             np.add(h, mix_bias, out=h)
 
-        return run, h
+        return Bound([run], [ring.settle], h)
+
+
+@final
+class _Ring:
+    """The last R inputs, of which a step replaces the oldest: nothing moves, however far a kernel reaches.
+
+    Args:
+        past: The inputs, (..., R, D), oldest first; they begin elsewhere after a step, until ``settle``.
+        dilation: The distance between those that a step reads.
+    """
+
+    def __init__(self, past: Floats, dilation: int) -> None:
+        self._past, self._dilation, self._reach, self._oldest = past, dilation, past.shape[-2], 0
+
+    def take(self, x: Floats, before: Floats) -> None:
+        """Write the inputs that a step reads into before (..., R / dilation, D), and put x (..., D) behind the last."""
+        if not self._reach:
+            return
+        turn, first = divmod(self._oldest, self._dilation)
+        reads = self._past[..., first :: self._dilation, :]
+        if turn:
+            count = reads.shape[-2] - turn
+            before[..., :count, :], before[..., count:, :] = reads[..., turn:, :], reads[..., :turn, :]
+        else:
+            before[...] = reads
+        self._past[..., self._oldest, :] = x
+        self._oldest = (self._oldest + 1) % self._reach
+
+    def settle(self) -> None:
+        """Put the oldest input first again."""
+        if self._oldest:
+            newest = self._past[..., : self._oldest, :].copy()
+            self._past[..., : self._reach - self._oldest, :] = self._past[..., self._oldest :, :]
+            self._past[..., self._reach - self._oldest :, :] = newest
+            self._oldest = 0
 
 
 def _sum(a: Floats, b: Floats, total: Floats) -> Run:

@@ -136,8 +136,8 @@ class _PlainLogits(Logits):
         self._inputs = np.zeros((rows, embedding.shape[1]), dtype=np.float32)
         held = [np.array(s.numpy()) for s in parts.backbone]
         some = slice(None) if rows > 1 else 0
-        self._calls, h = bind(steps, [s[some] for s in held], self._inputs[some])
-        self._h = h.reshape(rows, -1)
+        stack = bind(steps, [s[some] for s in held], self._inputs[some])
+        self._calls, self._h = stack.runs, stack.h.reshape(rows, -1)
 
     def pending(self) -> NDArray[Any]:
         self._embedding.take(self._before, axis=0, out=self._inputs, mode="clip")

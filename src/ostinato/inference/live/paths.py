@@ -143,12 +143,12 @@ class PlainPaths:
         """Return a function that runs the backbone on the current content of inputs (B, F) and returns h (B, H)."""
         steps, backbone = steps_of(self._model), self._model.backbone
         if steps is not None:
-            calls, h = bind(steps, [array_of(s).copy() for s in state], inputs)
+            stack = bind(steps, [array_of(s).copy() for s in state], inputs)
 
             def bound() -> Floats:
-                for call in calls:
-                    call()
-                return h
+                for run in stack.runs:
+                    run()
+                return stack.h
 
             return bound
 

@@ -8,14 +8,14 @@ numbers.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from ostinato.inference.live.layers import Floats, LiveLayer, array_of, bind, layers_of
+from ostinato.inference.live.layers import Floats, LiveLayer, Run, array_of, bind, layers_of
 from ostinato.layers.ar import AR
 from ostinato.model import SequenceModel
 from ostinato.shapes import State
@@ -48,9 +48,10 @@ class Live(ABC):
         """
 
     def after(self) -> State:
-        """Return the state after the last step."""
+        """Return the state after the last step, which the next one may change in place."""
         return self.state
 
+    #: The tensors of the state. A layer may keep its part in another order until ``after`` is called.
     state: State
     last: NDArray[Any] | None
 
@@ -68,7 +69,8 @@ class LiveCells(Live):
         self._layers, self._parts = steps, model.parts
         self._constant = array_of(model.constant)
         self._head = None if model.head is None else array_of(model.head.weight)
-        self._backbone: list[Callable[[], None]] = []
+        self._backbone: list[Run] = []
+        self._settles: list[Run] = []
 
     def hold(self, state: State, last: NDArray[Any] | None = None) -> None:
         """Continue from a copy of this state, and from the last prices (1, D)."""
@@ -79,10 +81,18 @@ class LiveCells(Live):
         self.arrays: tuple[Floats, ...] = tuple(s.numpy() for s in self.state)
         front, backbone = ([s[0].numpy() for s in part] for part in self._parts(self.state))
         self._take(front)
-        self._backbone, self._h = bind(self._layers, backbone, self._input)
+        bound = bind(self._layers, backbone, self._input)
+        self._backbone, self._settles, self._h = bound.runs, bound.settles, bound.h
+
+    def after(self) -> State:
+        """Return the state after the last step, in the order of ``initial_state``."""
+        for settle in self._settles:
+            settle()
+        return self.state
 
     def refill(self, state: Sequence[NDArray[Any]]) -> None:
         """Continue from a copy of another state, (1, ...) each, in the arrays that ``hold`` has made."""
+        self.after()
         for own, given in zip(self.arrays, state, strict=True):
             own[...] = given
         self._refilled()

@@ -411,6 +411,120 @@ def filter_step(
         means: Written, (D,).
     """
 
+class RangeEncoder:
+    """A range coder that writes; see csrc/range.h."""
+
+    def __init__(self) -> None: ...
+    def encode(self, rows: int, n: int, p: int, symbols: int) -> None:
+        """Code a symbol of each row: p (rows, n), float64, and symbols (rows,), int64.
+
+        Raises:
+            ValueError: The numbers of a row have no sum.
+        """
+
+    def number(self, size: int, number: int) -> None:
+        """Code a number below size."""
+
+    def words(self) -> list[int]:
+        """Return the words that a decoder needs."""
+
+    def place(self) -> tuple[int, int, int]:
+        """Return the number of words before the last, and the start and the width of the interval."""
+
+class RangeDecoder:
+    """A range coder that reads what an encoder wrote."""
+
+    def __init__(self, words: list[int]) -> None: ...
+    def decode(self, rows: int, n: int, p: int, symbols: int) -> None:
+        """Write the next symbols (rows,), int64, by p (rows, n), float64.
+
+        Raises:
+            ValueError: The numbers of a row have no sum, or no encoder wrote the words.
+        """
+
+    def number(self, size: int) -> int:
+        """Return the next number below size."""
+
+class SoundCoder:
+    """The coder of samples; see csrc/sound.h.
+
+    Args:
+        place: Whether it decodes, the symbols of a block and of a segment, and the digest and the symbols of the open
+            block, and all symbols before.
+        encoder: The encoder that it goes on with.
+        decoder: The decoder that it goes on with.
+        segments: The words of the segments after the open one.
+    """
+
+    def __init__(
+        self,
+        place: tuple[bool, int, int, int, int, int],
+        encoder: RangeEncoder,
+        decoder: RangeDecoder,
+        segments: list[list[int]],
+    ) -> None: ...
+    def step(
+        self,
+        sizes: tuple[int, int, int, float, int],
+        lattice: int,
+        params: int,
+        loc: int,
+        scale: int,
+        coupling: int,
+        values: int,
+    ) -> None:
+        """Code a step of some rows.
+
+        Args:
+            sizes: The rows B, the channels D, the components M, the samples of a unit of model space, and their bits.
+            lattice: The spacing of the samples of each row, (B,), int64.
+            params: (B, D, 1 + 3 M), float64, as are the next three.
+            loc: (B, D).
+            scale: (B, D).
+            coupling: (B, D, D), or 0.
+            values: The samples, which a decoder writes, (B, D), int64.
+
+        Raises:
+            ValueError: A sample lies outside its lattice, or no encoder wrote the code.
+        """
+
+    def filtered(
+        self,
+        form: tuple[int, int, int, int, int, bool],
+        counts: int,
+        rates: int,
+        sizes: tuple[int, int, int, float, int],
+        lattice: int,
+        steps: int,
+        left: int,
+        constant: int,
+        memory: int,
+        values: int,
+    ) -> None:
+        """Code steps of rows whose filters learn each sample after it.
+
+        Args:
+            form: As the sizes of ``filter_step``.
+            counts: As for ``filters``.
+            rates: As for ``filters``.
+            sizes: As for ``step``.
+            lattice: As for ``step``.
+            steps: The steps T.
+            left: The steps of each row, (B,), int64.
+            constant: What is added to the parameters, (D, 1 + 3 M), float64.
+            memory: Changed in place, (B, D, N), float64.
+            values: The samples, which a decoder writes, (T, B, D), int64.
+
+        Raises:
+            ValueError: A sample lies outside its lattice, or no encoder wrote the code.
+        """
+
+    def ended(self) -> tuple[list[int], list[RangeEncoder]]:
+        """Return the digests and the segments that ended since the last call."""
+
+    def place(self) -> tuple[int, int, int, RangeEncoder, RangeDecoder]:
+        """Return the digest and the symbols of the open block, all symbols, and both coders."""
+
 def portable_exp(count: int, x: int, y: int) -> None:
     """Write exp(x) of float64 numbers with the same bits on every machine."""
 
