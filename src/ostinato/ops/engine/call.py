@@ -107,7 +107,8 @@ class Call(NamedTuple):
                 return self
         numbers: Any = [None if t is None else t.contiguous() for t in tensors]
         layout = [None if t is None else t.to("cpu", torch.int64).contiguous() for t in (lengths, base, column)]
-        return Call(cell, *numbers, *layout, reverse)
+        fields: Any = cell, *numbers, *layout, reverse
+        return Call(*fields)
 
     @property
     def rows(self) -> int:

@@ -51,12 +51,14 @@ class LayerForm(NamedTuple):
         """Return the call of each direction, given the tensors of the layer."""
         x, h0, c0 = tensors[:SHARED]
         if len(self.reverse) == 1:
-            return [Call(self.cell, *tensors, *self.layout, self.reverse[0])]
+            fields: Any = self.cell, *tensors, *self.layout, self.reverse[0]
+            return [Call(*fields)]
         calls = []
         for d, reverse in enumerate(self.reverse):
             weights = tensors[SHARED + WEIGHTS * d : SHARED + WEIGHTS * (d + 1)]
             ends = h0[d : d + 1], None if c0 is None else c0[d : d + 1]
-            calls.append(Call(self.cell, x, *ends, *weights, *self.layout, reverse))
+            fields = self.cell, x, *ends, *weights, *self.layout, reverse
+            calls.append(Call(*fields))
         return calls
 
 
