@@ -59,8 +59,8 @@ def test_facts_come_back(files: list[tuple[str, list[Any]]]) -> None:
 
 def test_facts_take_fewer_bytes_than_deflate_would_need() -> None:
     """An outside comparison: raw deflate of the same names and numbers, each number in the bytes that it needs."""
-    several = [[f"{name}.wav", 2000 + 517 * i % 1900, 2, 1] for i, name in enumerate(SPEAKERS)]
-    counted = [[f"chapter{i}.txt", 40000 + 7919 * i % 9000, 4] for i in range(1, 31)]
+    several: list[list[Any]] = [[f"{name}.wav", 2000 + 517 * i % 1900, 2, 1] for i, name in enumerate(SPEAKERS)]
+    counted: list[list[Any]] = [[f"chapter{i}.txt", 40000 + 7919 * i % 9000, 4] for i in range(1, 31)]
     for files, usual in ((several, [None, 2, 1]), (counted, [None, 4])):
         plain = b"".join(name.encode() + b"\0" + size.to_bytes(2, "little") for name, size, *_ in files)
         deflater = zlib.compressobj(9, wbits=-15)
