@@ -49,8 +49,8 @@ def from_integers(column: pl.Series, dtype: pl.DataType, name: str, day_first: b
             return stamps
     dated = says_date(name) or says_stamp(name)
     steps = Stamps(whole.astype(np.int64), TimeForm(dtype), note_on_short_dates(whole, name) if dated else ())
-    found = dates_of_digits(whole, dtype, name, day_first) if dated else None
-    return found or (None if says_date(name) and are_short_dates(whole) else steps)
+    dates = dates_of_digits(whole, dtype, name, day_first) if dated else None
+    return dates or (None if says_date(name) and are_short_dates(whole) else steps)
 
 
 def _ends(whole: NDArray[np.int64], unit: int, most: int) -> bool:
