@@ -84,4 +84,4 @@ def _says_yes(y: Array) -> bool:
     exp(n ((1 - p) log(1 - p) + p)). So 11 values of which half are 1 are enough, or 5 of which four are.
     """
     p = float(y.mean())
-    return len(y) * ((1 - p) * np.log1p(-p) + p) >= np.log(_LIKELIER)
+    return bool(len(y) * ((1 - p) * np.log1p(-p) + p) >= np.log(_LIKELIER))
