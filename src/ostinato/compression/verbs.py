@@ -27,9 +27,9 @@ from ostinato.threads import Threads, in_threads
 def compress(model: Model, files: Mapping[str, bytes], *, threads: Threads = 1) -> bytes:
     """Compress files without loss by an arithmetic coder that a model drives.
 
-    The result takes the bits that ``score`` reports for the files, about 12 bytes, and their names. An adaptive model
-    learns here too: it codes each value by its prediction of the value, and then learns the value. ``decompress`` needs
-    the same model.
+    The result takes the bits that ``score`` reports for the files, about 10 bytes, and those of their names. An
+    adaptive model learns here too: it codes each value by its prediction of the value, and then learns the value.
+    ``decompress`` needs the same model.
 
     Args:
         model: A fitted SequenceModel of text or sound.
