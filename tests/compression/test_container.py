@@ -14,14 +14,14 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from ostinato import load_model
-from ostinato.compression.coder import Decoder, Encoder
+from ostinato.compression.coder import Coded, Decoder, Encoder
+from ostinato.compression.container import Container
 from ostinato.compression.facts import Facts
 from ostinato.compression.verbs import compress, decompress, digest_of_model
-from ostinato.errors import OstinatoError
+from ostinato.errors import DataError, OstinatoError
 from ostinato.model_file import Model
 from ostinato.ops.engine.extension import ABSENT
 
-pytest.importorskip("constriction", reason="needs the extra compress")
 pytestmark = pytest.mark.skipif(bool(ABSENT), reason="the engine is not compiled")
 FIXTURES = Path(__file__).parent.parent / "fixtures"
 SPEAKERS = ["0_jackson_38", "1_nicolas_33", "4_theo_0", "7_jackson_20", "8_nicolas_45", "9_theo_2"]
@@ -118,3 +118,11 @@ def test_what_passes_the_digest_is_still_refused() -> None:
         damaged = body + hashlib.blake2b(body, digest_size=3, key=model).digest()
         with pytest.raises(OstinatoError):
             decompress(markov(), damaged)
+
+
+def test_a_code_that_leaves_every_interval_is_refused() -> None:
+    """The range coder ends at such a code before the digest of a block could tell that the probabilities differ."""
+    model = digest_of_model(markov().likelihood("test"))
+    code = b"".join(Container(model, Coded([b"\xff" * 8], [0], 3, 2)).parts())
+    with pytest.raises(DataError, match="different probabilities"):
+        decompress(markov(), code)

@@ -138,3 +138,12 @@ def test_the_default_uses_it_for_counts_that_are_often_0() -> None:
     made = ostinato.forecast({"a": y}, horizon=5)
     assert made.fitted[0].startswith("events(")
     assert not ostinato.forecast({"a": 0.01 * y}, horizon=5).fitted[0].startswith("events(")
+
+
+def test_steps_that_are_computed_apart_are_those_computed_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    y = np.where(np.arange(40) % 5 == 0, 30.0, 0.0)
+    together = fit_events(Panel((y,), ())).ahead(9, P)
+    monkeypatch.setattr("ostinato.local.events._NUMBERS", 1)
+    apart = fit_events(Panel((y,), ())).ahead(9, P)
+    np.testing.assert_array_equal(apart.quantiles, together.quantiles)
+    np.testing.assert_allclose(apart.point, together.point, rtol=1e-12)

@@ -6,6 +6,7 @@ It writes the bits of the range coder of the package constriction, which the fir
 from __future__ import annotations
 
 import zlib
+from array import array
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, final
@@ -13,8 +14,8 @@ from typing import Any, final
 import numpy as np
 from numpy.typing import NDArray
 
+from ostinato.compression.refusals import other_probabilities
 from ostinato.data.corpus import forget, scratch
-from ostinato.errors import DataError
 from ostinato.ops.engine.extension import ABSENT
 from ostinato.shapes import Array
 
@@ -275,15 +276,13 @@ class Decoder(Coder):
         held, count = self._held, len(self.digests)
         size = held.last if held.last is not None and count == len(held.digests) else held.size
         if held.digests[count - 1 : count] != [digest & (1 << 8 * size) - 1]:
-            raise DataError(
-                "the model computes different probabilities on this machine and on the machine that wrote the file",
-                where=self._where,
-                fix="decompress on a machine of the same kind, with the same versions of ostinato and torch",
-            )
+            raise other_probabilities(self._where)
 
 
-def _words(segment: bytes | memoryview) -> list[int]:
-    """Return the words of a segment, whose zeros at the end were left out."""
+def _words(segment: bytes | memoryview) -> array[int]:
+    """Return the words of a segment, whose zeros at the end were left out.
+
+    They are an array and no list, which takes ten times the memory, because a decoder of samples holds all segments.
+    """
     raw = bytes(segment)
-    words: list[int] = np.frombuffer(raw + bytes(-len(raw) % 4), dtype=">u4").tolist()
-    return words
+    return array("I", np.frombuffer(raw + bytes(-len(raw) % 4), dtype=">u4").astype("=u4").tobytes())

@@ -17,3 +17,12 @@ def newer(version: int, where: str) -> DataError:
 def damaged(where: str) -> DataError:
     """Return the error about a container that is not as it was written."""
     return DataError("the file was cut short or altered", where=where, fix="use another copy of it")
+
+
+def other_probabilities(where: str) -> DataError:
+    """Return the error about a container whose symbols were coded by other probabilities than those of this machine."""
+    return DataError(
+        "the model computes different probabilities on this machine and on the machine that wrote the file",
+        where=where,
+        fix="decompress on a machine of the same kind, with the same versions of ostinato and torch",
+    )

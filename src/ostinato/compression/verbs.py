@@ -15,6 +15,7 @@ from ostinato.compression.facts import Facts
 from ostinato.compression.lanes import drive_of
 from ostinato.compression.originals import Raw, originals_of
 from ostinato.compression.portable import check
+from ostinato.compression.refusals import other_probabilities
 from ostinato.data.corpus import forget
 from ostinato.errors import DataError
 from ostinato.model import SequenceModel
@@ -26,9 +27,9 @@ from ostinato.threads import Threads, in_threads
 def compress(model: Model, files: Mapping[str, bytes], *, threads: Threads = 1) -> bytes:
     """Compress files without loss by an arithmetic coder that a model drives.
 
-    The result takes the bits that ``score`` reports for the files, about 12 bytes, and their names. An adaptive model
-    learns here too: it codes each value by its prediction of the value, and then learns the value. ``decompress`` needs
-    the same model.
+    The result takes the bits that ``score`` reports for the files, about 10 bytes, and those of their names. An
+    adaptive model learns here too: it codes each value by its prediction of the value, and then learns the value.
+    ``decompress`` needs the same model.
 
     Args:
         model: A fitted SequenceModel of text or sound.
@@ -116,10 +117,13 @@ def restored(model: Model, container: Raw, where: str) -> dict[str, Iterator[byt
     check()
     originals, drive = originals_of(sequence_model), drive_of(sequence_model)
     coder = Decoder(held.coded, where)
-    told = Facts(coder, originals.usual).files(None) if held.files is None else held.files
-    shapes = [originals.shape(left) for _, *left in told]
-    lengths, extra = ([n for shape in shapes for n in shape[i]] for i in range(2))
-    sequences = drive.run(coder, None, lengths, extra)
+    try:
+        told = Facts(coder, originals.usual).files(None) if held.files is None else held.files
+        shapes = [originals.shape(left) for _, *left in told]
+        lengths, extra = ([n for shape in shapes for n in shape[i]] for i in range(2))
+        sequences = drive.run(coder, None, lengths, extra)
+    except ValueError as error:  # no symbol has the place of the code, before the digest of a block could differ
+        raise other_probabilities(where) from error
     own: list[tuple[str, list[Values], list[Any]]] = []
     for (name, *left), (rows, _) in zip(told, shapes, strict=True):
         own.append((name, sequences[: len(rows)], left))

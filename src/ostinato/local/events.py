@@ -37,8 +37,9 @@ _FACTORS = (2.0, 8.0)
 _LEAST = 1e-3
 #: The largest value of a series that is taken for counts: beyond, whole numbers are as good as continuous.
 MOST = 500
-#: The number of steps ahead whose distributions are computed together.
-_STEPS = 64
+#: The number of steps ahead whose distributions are computed together, and the numbers that this takes at most: where
+#: large counts are possible, fewer steps are.
+_STEPS, _NUMBERS = 64, 2_000_000
 #: No quantile is beyond this.
 _LARGEST = 100_000
 #: A dispersion that stands for 0.
@@ -203,6 +204,10 @@ def _mixed(models: _Models, steps: NDArray[np.int64], probabilities: Array) -> t
     odds, none = np.log(mean / (1 + dispersion * mean)), -np.log1p(dispersion * mean) / dispersion
     size = 16
     while True:
+        if size * mean.size > _NUMBERS and len(steps) > 1:
+            halves = (_mixed(models, half, probabilities) for half in np.array_split(steps, 2))
+            points, quantiles = zip(*halves, strict=True)
+            return np.concatenate(points), np.concatenate(quantiles)
         k = np.arange(1, size)[:, None, None]
         logs = np.concatenate([none[None], none + (np.log1p(dispersion * (k - 1)) - np.log(k) + odds).cumsum(axis=0)])
         below = np.exp(logs).cumsum(axis=0)

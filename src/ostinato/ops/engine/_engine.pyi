@@ -5,6 +5,7 @@ does. Only the functions about layers read tensors themselves. Functions that en
 end in 64 in float64.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -434,7 +435,7 @@ class RangeEncoder:
 class RangeDecoder:
     """A range coder that reads what an encoder wrote."""
 
-    def __init__(self, words: list[int]) -> None: ...
+    def __init__(self, words: Sequence[int]) -> None: ...
     def decode(self, rows: int, n: int, p: int, symbols: int) -> None:
         """Write the next symbols (rows,), int64, by p (rows, n), float64.
 
@@ -461,7 +462,7 @@ class SoundCoder:
         place: tuple[bool, int, int, int, int, int],
         encoder: RangeEncoder,
         decoder: RangeDecoder,
-        segments: list[list[int]],
+        segments: Sequence[Sequence[int]],
     ) -> None: ...
     def step(
         self,
