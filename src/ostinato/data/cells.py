@@ -21,6 +21,8 @@ from ostinato.shapes import Array
 EXACT = 2**53
 #: The ratio of the range of values to their usual change from which float32 rounds that change away.
 _FLOAT32 = 2.0**22
+#: Codes of surveys for a missing value that a measurement may be too, so that they are named only if they come again.
+_REPEATED = (-99.0, -88.0)
 _FIX = "correct the cell, leave it empty if the value is missing, or choose another --target"
 #: A dash alone, or behind a currency.
 _DASH = r"^\D{0,4}[-\u2012-\u2015\u2212]+\s*$"
@@ -191,6 +193,8 @@ def stand_in(x: Array) -> str | None:
         rest = seen[seen != end] if _is_stand_in(end) else seen[:0]
         if not len(rest):
             continue
+        if end in _REPEATED and len(seen) - len(rest) == 1:
+            continue
         low, high = float(rest.min()), float(rest.max())
         if min(abs(end - low), abs(end - high)) > high - low:
             times = counted(len(seen) - len(rest), "time")
@@ -204,7 +208,8 @@ def stand_in(x: Array) -> str | None:
 def _is_stand_in(value: float) -> bool:
     """Return whether a number is written with three nines or more, or is one that a program has for a missing value."""
     digits = f"{abs(value):.10g}".replace(".", "")
-    return (len(digits) > 2 and set(digits) == {"9"}) or value in (-9999.25, -32768, 32767, -2147483648, 1e20, 1e30)
+    programs = (-9999.25, -32768, 32767, -2147483648, 1e20, 1e30)
+    return (len(digits) > 2 and set(digits) == {"9"}) or value in programs or value in _REPEATED
 
 
 def small_changes(x: Array) -> str | None:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from ostinato.data.calendar import Calendar, Days, Every, Steps, Week, duration
 from ostinato.data.cells import read_cells, type_in_words
+from ostinato.data.eras import calendar_of
 from ostinato.data.month_names import uncertain
 from ostinato.data.number import LARGEST
 from ostinato.data.origin import Origin
@@ -78,11 +79,13 @@ def times(column: pl.Series, origin: Origin, *, day_first: bool | None = None, z
             reason = f"a year of two digits has no certain meaning: it may be {several}, and the column leaves it open"
         zone_reason = odd_zone(column, row)
         told = None if cell is None else why_not(str(cell))
-        because = next((f", because {one}" for one in (reason, zone_reason, told) if one), "")
+        era = None if cell is None else calendar_of(str(cell))
+        because = next((f", because {one}" for one in (reason, zone_reason, era, told) if one), "")
         whole = "write the whole year: months as 2024-01, days as 2024-01-31 (in Excel, format the cells as yyyy-mm-dd)"
         whole = f"say --day-first or --month-first, or {whole}" if several else whole
         usual = "write times as 2024-01-31 or 2024-01-31 13:00"
         usual = "write all times with their zone, or none" if zone_reason else usual
+        usual = "write the dates in the Gregorian calendar, as 2024-01-31" if era else usual
         raise DataError(
             f"the time in column {column.name!r} is missing"
             if cell is None

@@ -15,6 +15,7 @@ from ostinato.data.order import refuse_lost_order
 from ostinato.data.parts import may_be_parts, repeated
 from ostinato.data.stamps import parse_times
 from ostinato.data.time_column import NO_TIME, time_of, uncertain_dates
+from ostinato.data.time_numbers import seem_since_1970
 from ostinato.data.wide import refuse_wide
 from ostinato.errors import DataError
 from ostinato.kinds import Kind
@@ -100,6 +101,7 @@ def find(
     elif time_col is None:
         refuse_lost_order(frame, left, id_col, where)
         said += uncertain_dates(frame, left)
+        said += [note for c in left if (note := seem_since_1970(frame[c])) is not None]
     elif id_col is None:
         id_col = key_of(frame, [c for c in left if c != time_col], time_col, where)
         if id_col is not None:

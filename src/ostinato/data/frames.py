@@ -179,7 +179,10 @@ def _ordered(
         check_second_key(frame, roles.id, roles.time, (*roles.values, *covariates), origin)
     if sum(len(s.values) for s in found) < len(frame):
         odd = differing(frame, [c for c in (roles.id, roles.time, *roles.values) if c is not None])
-        notes += [f"these rows differ in other columns: {', '.join(map(repr, odd[:3]))}"] if odd else []
+        said = f"these rows differ in other columns: {', '.join(map(repr, odd[:3]))}"
+        notes += (
+            [f"{said} (if they are parts of one whole, such as sales of one day, add them up first)"] if odd else []
+        )
     return found, notes
 
 

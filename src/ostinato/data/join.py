@@ -27,6 +27,8 @@ from ostinato.shapes import Array
 
 #: The largest value of a series of counts. Series with larger whole numbers are modelled as real numbers.
 _COUNTS = 1000
+#: The note on constant series, which a forecast replaces by one that says more.
+NEVER_CHANGE = "series whose values never change"
 #: The most times that missing steps may lengthen a series. Beyond it, its rows are consecutive steps.
 _LONGEST = 20
 
@@ -263,7 +265,7 @@ def _value_notes(
     ]
     constant = [s.name for s in series if len(s.values) > 2 and _constant(s.values)]
     if constant:
-        notes.append(f"series whose values never change: {len(constant):,} ({', '.join(constant[:3])})")
+        notes.append(f"{NEVER_CHANGE}: {len(constant):,} ({', '.join(constant[:3])})")
     if steady or not any(map(rests, together)):
         return notes
     parts = (

@@ -19,6 +19,11 @@ _LONE = re.compile("[\ud800-\udfff]")
 #: The bytes by which a file is seen to be text.
 HEAD = 100_000
 
+#: A letter with an accent of old Macs and of DOS: in cp1252 these bytes are hardly letters, and 0x92 is an apostrophe.
+_OLD = re.compile(rb"[\x80-\x91\x93-\x95\x98-\x9f]")
+#: A byte above ASCII within a word.
+_INSIDE = re.compile(rb"(?<=[A-Za-z])[\x80-\xff](?=[a-z])")
+
 
 def decode(raw: bytes, where: str) -> str:
     r"""Decode UTF-8 text, without a byte order mark and with every line ended by "\n".
@@ -85,6 +90,10 @@ def _check_text(head: bytes, where: str) -> None:
         fix = "save the file as UTF-8: iconv -f iso-2022-jp -t utf-8 FILE > NEW"
         raise DataError("the file is ISO-2022-JP, expected UTF-8", where=where, fix=fix)
     if b"\0" in head:
+        for name, zeros, letters in (("utf-16le", head[1::2], head[::2]), ("utf-16be", head[::2], head[1::2])):
+            if 2 * zeros.count(0) > len(zeros) and b"\0" not in letters:
+                fix = f"save the file as UTF-8: iconv -f {name} -t utf-8 FILE > NEW"
+                raise DataError("the file seems to be UTF-16 without a byte order mark", where=where, fix=fix)
         what = "the file is binary, expected a table or text"
         raise DataError(what, where=where, fix=f"give a file of one of the formats {formats()}")
 
@@ -116,6 +125,9 @@ def _converted(raw: bytes) -> str:
     alone = sum(len(run) == 1 for run in runs) > len(runs) / 10
     alone = alone or not _is_korean(b"".join(run for run in runs if len(run) % 2 == 0))
     likely = next((name for name in ("cp949", "cp1252")[alone:] if runs and _decodes(raw, name)), None)
+    inside = _INSIDE.findall(raw)
+    if likely == "cp1252" and 2 * sum(bool(_OLD.match(byte)) for byte in inside) > len(inside):
+        return "; its letters with accents are of macintosh or cp850: iconv -f macintosh -t utf-8 FILE > NEW"
     return f"; it looks like {likely}: iconv -f {likely} -t utf-8 FILE > NEW" if likely else ""
 
 

@@ -7,11 +7,13 @@ import re
 
 #: The largest size of a value: the square of a larger one may overflow.
 LARGEST = 1e150
-#: The words that stand for a missing value in a column of numbers: those of pandas, and the point of SAS and SPSS. A
-#: dash is not one of them, because in accounts it stands for 0.
+#: The words that stand for a missing value in a column of numbers: those of pandas in every case, and the point of SAS
+#: and SPSS. A dash is not one of them, because in accounts it stands for 0.
 MISSING = frozenset(
     ("", ".", "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN", "<NA>", "N/A")
-).union(("NA", "NULL", "NaN", "None", "n/a", "na", "nan", "null"))
+).union(
+    ("NA", "Na", "na", "NAN", "NaN", "Nan", "nan", "NaT", "NULL", "Null", "null", "NONE", "None", "none", "N/a", "n/a")
+)
 #: The errors that a spreadsheet shows in place of a number, in any language: #DIV/0!, #REF!, #NAME?, #WERT!, #NV.
 SHEET_ERROR = r"^#(?:\u00a1?[\p{Lu}/0]{2,12}[!?]|N/A(?: N/A)?|NA|NV|N/D)$"
 _NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?", re.ASCII)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 import polars as pl
 
 from ostinato.data.dashes import without_dashes
+from ostinato.data.missing_signs import without_signs
 from ostinato.data.number import MISSING, SHEET_ERROR
 from ostinato.data.open_points import Point, point_of
 from ostinato.data.signs import plain_signs
@@ -90,8 +91,9 @@ def as_numbers(column: pl.Series, decimal: str | None = None, usual: str | None 
     """
     words = column.str.strip_chars()
     seen, errors = without_errors(words)
+    seen, signs = without_signs(seen)
     seen, dashes = without_dashes(seen)
-    errors += dashes
+    errors += (*signs, *dashes)
     seen = seen.set(seen.is_in(list(MISSING)), None)
     plain = seen.cast(pl.Float64, strict=False)
     point = point_of(seen.head(_SAMPLE)) if decimal is None else Point.AS_READ

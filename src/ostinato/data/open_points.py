@@ -38,8 +38,10 @@ def point_of(words: pl.Series) -> Point:
     if not rest.str.contains(rf"{_SMALL}|^0$").all():
         return Point.AS_READ
     small = rest.filter(rest.str.contains(_SMALL))
-    if not len(small) or not separated.str.ends_with("0").any():
+    if not separated.str.ends_with("0").any():
         return Point.OPEN
+    if not len(small):  # a program that writes 1.200 for 1.2 writes 0.000 for 0; the size of 0 shows nothing
+        return Point.DOUBTFUL if len(rest) else Point.OPEN
     whole = separated.str.replace_all("[.,]", "").cast(pl.Float64).abs()
     below = small.cast(pl.Float64).abs()
     apart = [_ratio(pl.concat([sizes, below])) for sizes in (whole, whole / 1000)]

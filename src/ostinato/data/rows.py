@@ -8,6 +8,7 @@ import numpy as np
 import polars as pl
 
 from ostinato.data.margins import TOTAL
+from ostinato.data.missing_signs import without_signs
 from ostinato.data.number import MISSING
 from ostinato.data.numerals import Numerals, as_numbers, without_errors
 from ostinato.data.origin import Origin
@@ -130,7 +131,8 @@ def tidied(frame: pl.DataFrame, found: dict[str, Numerals], origin: Origin) -> t
             columns.append(_whole(column) if _are_whole(column) else one.values.rename(column.name))
             origin = origin.noting(*one.notes, column=column.name)
         else:
-            words = without_errors(column.str.strip_chars())[0] if one.most else column.str.strip_chars()
+            words = column.str.strip_chars()
+            words = without_signs(without_errors(words)[0])[0] if one.most else words
             # a column of mostly numbers keeps its stray word, which becomes an error if the column is used
             columns.append(words.set(words.is_in(list(MISSING) if one.most or one.all else [""]), None))
     # from a list, polars would call a column without a name column_0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from collections import Counter
 from dataclasses import replace
 
@@ -23,6 +24,8 @@ from ostinato.numbers import counted
 
 #: The rows from which it is seen that a point is a decimal sign, before all rows are looked at.
 _SAMPLE = 500
+#: A number with a zero at the end of three decimals, which a spreadsheet and JSON hold as text alone.
+_TYPED = r"\b[1-9]\d{0,2}\.\d\d0\b"
 
 
 class TextTable:
@@ -104,6 +107,21 @@ class TextTable:
                 value = float(frame[name].drop_nulls().filter(frame[name].drop_nulls() % 1 != 0).head(1).sum())
                 said = f"the decimal sign is open, so {value:.3f} is read as {value:.15g}"
                 origin = origin.noting(f"{said} (use --decimal if the decimal sign is a comma)", column=name)
+        return self._noting_text(points, frame, origin) if self._typed else origin
+
+    def _noting_text(self, points: dict[str, Point], frame: pl.DataFrame, origin: Origin) -> Origin:
+        """Return the origin with a note on each column in which a person typed 1.200 as text beside other numbers."""
+        if self._decimal or not re.search(_TYPED, self._text):
+            return origin
+        words = self._as_written(None)
+        for name in (c for c in frame.columns if frame[c].dtype.is_float() and c not in points and c in words.columns):
+            seen = words[name].str.strip_chars()
+            typed = seen.drop_nulls().filter(seen.drop_nulls().str.contains(f"^[-+]?{_TYPED}$"))
+            if len(typed) and seen.str.extract(r"\.(\d+)$").str.len_chars().fill_null(0).n_unique() > 1:
+                note = (
+                    f"the cell {typed[0]!r} is text and is read as {float(typed[0]):.15g}; a cell in which the point "
+                )
+                origin = origin.noting(note + "stands between thousands is to be a number in the table", column=name)
         return origin
 
     def _numerals(self, frame: pl.DataFrame, *, comma: bool) -> dict[str, Numerals]:

@@ -6,6 +6,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from ostinato.data.eras import are_dates_of_eras
 from ostinato.data.time_digits import are_short_dates, dates_of_digits, note_on_short_dates
 from ostinato.data.time_form import Stamps, TimeForm, micros
 from ostinato.data.time_names import says_date, says_month, says_quarter, says_stamp, says_time, says_week, says_year
@@ -16,6 +17,8 @@ from ostinato.shapes import Array
 _EXCEL_DAYS, _EXCEL_STEPS, _EXCEL_ZERO = (20_000, 75_000), (36_526, 55_152), np.datetime64("1899-12-30", "us")
 #: The units of times since 1970-01-01: their number in a second, and their name.
 _EPOCHS = ((10**9, "nanoseconds"), (10**6, "microseconds"), (10**3, "milliseconds"), (1, "seconds"))
+#: The seconds from 1970 to 1990 and to 2100.
+_SINCE, _UNTIL = 631_152_000, 4_102_444_800
 
 
 def from_integers(column: pl.Series, dtype: pl.DataType, name: str, day_first: bool | None = None) -> Stamps | None:
@@ -28,8 +31,8 @@ def from_integers(column: pl.Series, dtype: pl.DataType, name: str, day_first: b
         day_first: Whether 1022024 is the first of February; None keeps both readings if all numbers could be two.
 
     Returns:
-        The times; None if they should be dates or weeks, and one of them does not exist, or if their years have two
-        digits.
+        The times; None if they should be dates or weeks, and one of them does not exist, if their years have two
+        digits, or if they may be dates of another calendar.
     """
     whole = column.fill_null(0).to_numpy()
     low, high = (int(whole.min()), int(whole.max())) if len(whole) else (0, 0)
@@ -50,7 +53,9 @@ def from_integers(column: pl.Series, dtype: pl.DataType, name: str, day_first: b
     dated = says_date(name) or says_stamp(name)
     steps = Stamps(whole.astype(np.int64), TimeForm(dtype), note_on_short_dates(whole, name) if dated else ())
     dates = dates_of_digits(whole, dtype, name, day_first) if dated else None
-    return dates or (None if says_date(name) and are_short_dates(whole) else steps)
+    # the numbers of dates rise by other steps than the days do
+    others = (dated and are_dates_of_eras(whole)) or (says_date(name) and are_short_dates(whole))
+    return dates or (None if others else steps)
 
 
 def _ends(whole: NDArray[np.int64], unit: int, most: int) -> bool:
@@ -102,7 +107,7 @@ def _of_days(whole: NDArray[np.int64], _dtype: pl.DataType, name: str, low: int,
 def _since_1970(whole: NDArray[np.int64], dtype: pl.DataType, name: str, low: int, high: int) -> Stamps | None:
     for units, words in _EPOCHS if says_time(name) or low > 10**11 else ():
         # from 1990 to 2100; whole seconds are taken only if they are at least a minute apart
-        if low < 631_152_000 * units or high >= 4_102_444_800 * units:
+        if low < _SINCE * units or high >= _UNTIL * units:
             continue
         steps = np.diff(np.unique(whole))
         if units == 1 and (len(steps) == 0 or steps.min() < 60):
@@ -114,13 +119,37 @@ def _since_1970(whole: NDArray[np.int64], dtype: pl.DataType, name: str, low: in
     return None
 
 
+def seem_since_1970(column: pl.Series) -> str | None:
+    """Return a note if a column of numbers that no name calls a time has regular steps of times since 1970.
+
+    Args:
+        column: The whole numbers, (N,), in any order.
+    """
+    if not column.dtype.is_integer() or len(column) < 4 or int(column.max() or 0) < _SINCE:  # type: ignore[arg-type]
+        return None
+    seen = column.drop_nulls().unique().sort()
+    if len(seen) < 4:
+        return None
+    steps = seen.diff().drop_nulls()
+    if 2 * (steps == steps.mode()[0]).sum() < len(steps):
+        return None
+    for units, words in _EPOCHS:
+        if seen[0] >= _SINCE * units and seen[-1] < _UNTIL * units:
+            first = np.datetime64(int(seen[0] // units), "s")
+            return (
+                f"the numbers in {column.name!r} are not read as times, and may be {words} since 1970, from {first}: "
+                "if they are, call the column timestamp"
+            )
+    return None
+
+
 def _parts_of_seconds(x: Array, column: pl.Series) -> Stamps | None:
     """Return decimals from 1990 to 2100 as times since 1970, to the microsecond; None for others.
 
     A float has about a quarter of a microsecond at the seconds of today.
     """
     for units, words in _EPOCHS if says_time(column.name) else ():
-        if x.min() >= 631_152_000 * units and x.max() < 4_102_444_800 * units:
+        if x.min() >= _SINCE * units and x.max() < _UNTIL * units:
             note = f"numbers such as {float(x[0])!r} in column {column.name!r} are read as {words} since 1970"
             times = np.rint(x * (1e6 / units)).astype(np.int64).astype("datetime64[us]")
             return Stamps(times, TimeForm(column.dtype, epoch=units), (note,))

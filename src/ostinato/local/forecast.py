@@ -11,6 +11,7 @@ import numpy as np
 from ostinato.arguments import horizon_count, levels
 from ostinato.choices import unknown
 from ostinato.data.ahead import check_reach
+from ostinato.data.join import NEVER_CHANGE
 from ostinato.data.read import read
 from ostinato.data.seasons import season_length
 from ostinato.data.sequences import SequenceSet
@@ -113,7 +114,12 @@ def by_method(
         lambda b, d: made.point[b * D + d],
         lambda b, d, p: made.quantiles[b * D + d, :, : len(p)].T,
     )
-    return Forecast(data, frame, steps, level, fitted=made.said, notes=(*data.notes, *notes)), made
+    return Forecast(data, frame, steps, level, fitted=made.said, notes=(*_of_reading(data, made), *notes)), made
+
+
+def _of_reading(data: SequenceSet, made: LocalForecast) -> tuple[str, ...]:
+    """Return the notes of the reading, without the one on equal values if the forecast says more on them."""
+    return tuple(note for note in data.notes if not (made.equal.any() and note.startswith(NEVER_CHANGE)))
 
 
 def check_forecastable(data: SequenceSet) -> None:

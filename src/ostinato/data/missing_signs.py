@@ -1,0 +1,31 @@
+r"""Signs that programs and statistical offices write in place of a missing value, such as ".." and ":".
+
+They are read as missing in a column of numbers alone, with a note that counts them. Words such as "none" in other
+languages are not among them, because they may stand for 0.
+
+Sources: the World Bank and the United Nations write "..", the International Monetary Fund "..." and "n.a.", Eurostat
+":" with a letter for the reason (": c" is confidential), Stata ".a" to ".z", R the names of its typed NA, dumps of
+MySQL and PostgreSQL "\N", the data sets of the University of California at Irvine "?".
+"""
+
+from __future__ import annotations
+
+import polars as pl
+
+from ostinato.numbers import counted
+
+_SIGNS = r"^(?:\.\.|\.\.\.|\u2026|:(?: ?[a-z]{1,3})?|\.[a-z]|\\N|\?|(?i:n\.a\.?)|NA_(?:integer|real|character)_)$"
+
+
+def without_signs(words: pl.Series) -> tuple[pl.Series, tuple[str, ...]]:
+    """Return words with the signs for a missing value as missing, and a note on them if there are any.
+
+    Args:
+        words: The words, (N,), without blanks at their ends.
+    """
+    signs = words.str.contains(_SIGNS).fill_null(value=False)
+    if not signs.any():
+        return words, ()
+    cells, first = counted(int(signs.sum()), "cell"), words[int(signs.arg_max() or 0)]
+    said = f"{cells} with a sign for a missing value, such as {first!r}, {'is' if signs.sum() == 1 else 'are'} missing"
+    return words.set(signs, None), (said,)
