@@ -11,6 +11,7 @@ from torch import Tensor
 from ostinato.emissions import bounded
 from ostinato.emissions.constraints import FARTHEST
 from ostinato.emissions.coupling import Coupling, StepCoupling
+from ostinato.emissions.draws import Source
 from ostinato.emissions.emission import Emission, Support
 
 
@@ -76,9 +77,7 @@ class Conditional:
         kept = bounded.log_above(self.emission, self.params, self._bound(support, self._earlier(x, loc, scale)))
         return torch.where((support.unit == 0) & (x < support.low), -torch.inf, nats - kept)
 
-    def sample(
-        self, support: Support, generator: torch.Generator, temperature: float = 1.0, top_p: float = 1.0
-    ) -> Tensor:
+    def sample(self, support: Support, generator: Source, temperature: float = 1.0, top_p: float = 1.0) -> Tensor:
         """Return one draw per channel, (..., D), in model space (see ``Emission.sample``)."""
         inner = support if self.loc is None else Support.real(self.params.dtype, self.params.device)
         u = self.emission.sample(self.params, inner, generator, temperature, top_p)
@@ -86,9 +85,7 @@ class Conditional:
             return self._settled_in_turn(u, support, generator, temperature)
         return self._values(self.innovations_of(u, support, generator, temperature), support)
 
-    def innovations_of(
-        self, u: Tensor, support: Support, generator: torch.Generator, temperature: float = 1.0
-    ) -> Tensor:
+    def innovations_of(self, u: Tensor, support: Support, generator: Source, temperature: float = 1.0) -> Tensor:
         """Return the coupled innovations e, (..., D), of independent draws u (..., D) of the emission.
 
         Those that lead to a value below its bound are drawn again.
@@ -211,7 +208,7 @@ class Conditional:
             e = torch.cat([e[..., :d], own.unsqueeze(-1), e[..., d + 1 :]], -1)
         return e
 
-    def _settled_in_turn(self, u: Tensor, support: Support, generator: torch.Generator, temperature: float) -> Tensor:
+    def _settled_in_turn(self, u: Tensor, support: Support, generator: Source, temperature: float) -> Tensor:
         """Return values on a lattice, (..., D), of draws u (..., D) of the emission, one channel after the other.
 
         What a channel explains of the later ones is what its value on the lattice explains, as in ``log_prob``.

@@ -12,6 +12,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from ostinato.emissions.draws import Source
+
 Floats: TypeAlias = NDArray[np.float32]
 #: A function of the parameters (P,) and a value that returns nats.
 PlainDensity: TypeAlias = Callable[[Sequence[float], float], float]
@@ -97,7 +99,7 @@ class Emission(ABC):
 
     @abstractmethod
     def sample(
-        self, params: Tensor, support: Support, generator: torch.Generator, temperature: float = 1.0, top_p: float = 1.0
+        self, params: Tensor, support: Support, generator: Source, temperature: float = 1.0, top_p: float = 1.0
     ) -> Tensor:
         """Return one draw per channel.
 

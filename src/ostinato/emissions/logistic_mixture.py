@@ -11,6 +11,7 @@ from torch.nn import functional as F
 from ostinato.emissions import draws, lattice
 from ostinato.emissions.bounded import Located
 from ostinato.emissions.constraints import moments, quantiles, residual, sampling_options
+from ostinato.emissions.draws import Source
 from ostinato.emissions.emission import Support
 from ostinato.errors import ConfigError
 from ostinato.numbers import counted
@@ -91,7 +92,7 @@ class LogisticMixture(Located):
         return (logits.softmax(-1) * scales * F.softplus((means - a.unsqueeze(-1)) / scales)).sum(-1)
 
     def sample(
-        self, params: Tensor, support: Support, generator: torch.Generator, temperature: float = 1.0, top_p: float = 1.0
+        self, params: Tensor, support: Support, generator: Source, temperature: float = 1.0, top_p: float = 1.0
     ) -> Tensor:
         """Return one draw per channel, (..., D); the temperature divides the logits and multiplies the scales."""
         temperature, _ = sampling_options(temperature, top_p, symbols=False)

@@ -12,6 +12,7 @@ from torch import Tensor
 from ostinato.emissions import draws, lattice, live
 from ostinato.emissions.bounded import Located, PlainTail
 from ostinato.emissions.constraints import moments, raw_scale, residual, sampling_options, scale_of
+from ostinato.emissions.draws import Source
 from ostinato.emissions.emission import PlainDensity, PlainDraws, Support
 
 _HALF_LOG_TWO_PI = 0.5 * math.log(2 * math.pi)
@@ -73,7 +74,7 @@ class Normal(Located):
         return torch.where(at.lattice, lattice.only_inside(cell, at), density)
 
     def sample(
-        self, params: Tensor, support: Support, generator: torch.Generator, temperature: float = 1.0, top_p: float = 1.0
+        self, params: Tensor, support: Support, generator: Source, temperature: float = 1.0, top_p: float = 1.0
     ) -> Tensor:
         """Return one draw per channel, (..., D); the temperature multiplies the scale."""
         temperature, _ = sampling_options(temperature, top_p, symbols=False)
