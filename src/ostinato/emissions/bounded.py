@@ -43,6 +43,11 @@ class Located(Emission):
     def excess(self, params: Tensor, a: Tensor) -> Tensor:
         """Return E max(X - a, 0) of continuous X, (..., D), of params (..., D, P) and a (..., D)."""
 
+    def ends(self, params: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the least and the greatest location of the components, (..., D) each: of one, the location."""
+        loc = params[..., 0].detach()
+        return loc, loc
+
 
 def is_bounded(support: Support) -> bool:
     """Return whether some values are continuous and have a lower bound."""

@@ -107,7 +107,9 @@ class Emission(ABC):
             params: The parameters, (..., D, P).
             support: The set in which the values lie.
             generator: The source of random numbers.
-            temperature: A number that narrows the distribution if it is below 1 and widens it if it is above 1.
+            temperature: A number that narrows the distribution if it is below 1 and widens it if it is above 1. With 0
+                the draw is the likeliest value of a lattice, the likeliest symbol, or for continuous values the place
+                of greatest density, which for a mixture is looked for among the means of its components.
             top_p: The probability of the set of likeliest symbols that are drawn from; 1 for emissions without symbols.
 
         Returns:

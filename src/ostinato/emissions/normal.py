@@ -14,6 +14,7 @@ from ostinato.emissions.bounded import Located, PlainTail
 from ostinato.emissions.constraints import moments, raw_scale, residual, sampling_options, scale_of
 from ostinato.emissions.draws import Source
 from ostinato.emissions.emission import PlainDensity, PlainDraws, Support
+from ostinato.emissions.likeliest import likeliest
 
 _HALF_LOG_TWO_PI = 0.5 * math.log(2 * math.pi)
 _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(8)
@@ -76,8 +77,13 @@ class Normal(Located):
     def sample(
         self, params: Tensor, support: Support, generator: Source, temperature: float = 1.0, top_p: float = 1.0
     ) -> Tensor:
-        """Return one draw per channel, (..., D); the temperature multiplies the scale."""
+        """Return one draw per channel, (..., D); the temperature multiplies the scale.
+
+        With 0 it is the location, which has the greatest density; on a lattice, the likeliest value.
+        """
         temperature, _ = sampling_options(temperature, top_p, symbols=False)
+        if temperature == 0.0 and bool((support.unit > 0).all()):
+            return likeliest(self, params, self.ends(params), support)
         loc, scale = params[..., 0].detach(), scale_of(params[..., 1].detach())
         noise = draws.normal(loc, generator)
         return lattice.settle(loc + temperature * scale * noise, support)

@@ -69,7 +69,8 @@ def sample(  # noqa: PLR0913 - each argument is an option of a draw, given by na
         prompt: The text, or the first sequence of a SequenceSet, that every sequence continues. A character that the
             model does not know is the unknown symbol, as in ``score``.
         temperature: Below 1 the draws keep to likely values; above 1 they vary more. 0 gives the likeliest value of
-            each step.
+            each step: the symbol, count or amplitude of greatest probability, given the channels before it. Of
+            continuous values it is the place of greatest density, for a mixture among the means of its components.
         top_p: Draw only from the fewest of the likeliest symbols that have this total probability.
         top_k: Draw only from this many of the likeliest symbols; None for all.
         min_p: Draw only symbols that have at least this share of the probability of the likeliest one.
