@@ -58,14 +58,20 @@ class Within:
             chain: The share that the Markov chain counts, at most 1.
             counts: The share that adaptive counts learn, and that is judged of the parts that judge, at most 1.
         """
-        parts = {"chain": chain * total, "learned": counts * total, "judged": counts * total / 10}
-        return Within(**{n: max(int(x), LEAST[n]) for n, x in parts.items()}, trained=total, on_disk=False)
+        return Within(
+            chain=max(int(chain * total), LEAST["chain"]),
+            learned=max(int(counts * total), LEAST["learned"]),
+            judged=max(int(counts * total / 10), LEAST["judged"]),
+            trained=total,
+            on_disk=False,
+        )
 
     @staticmethod
     def of(limits: Budget) -> Within:
         """Return the numbers that a budget allows."""
         seconds = USUAL if limits.seconds is None else limits.seconds
-        return Within(**{name: int(min(max(rate * seconds, a), z)) for name, (rate, a, z) in RATES.items()})
+        numbers = {name: int(min(max(rate * seconds, a), z)) for name, (rate, a, z) in RATES.items()}
+        return Within(numbers["chain"], numbers["learned"], numbers["judged"], numbers["trained"])
 
     def note(self, total: int) -> str:
         """Return the numbers in words, for data of ``total`` steps."""
@@ -110,13 +116,15 @@ def spread(spans: list[Span], most: int) -> list[Span]:
 
 
 def _blocks(spans: list[Span], length: int, most: int) -> list[Span]:
-    """Return at most ``most`` steps of spans: blocks of at most a length, cut from their ends and drawn at random."""
+    """Return at most ``most`` steps of spans: the last block of a length, cut from their ends, and others at random."""
     blocks = [(b, max(a, stop - length), stop) for b, a, z in spans for stop in range(z, a, -length)]
-    order, kept, left = np.random.default_rng(0).permutation(len(blocks)), [], most
+    last = max(blocks)
+    order, kept, left = np.random.default_rng(0).permutation(len(blocks)), [last], most - (last[2] - last[1])
     for i in order.tolist():
         _, a, z = blocks[i]
         if z - a > left:
             break
-        kept.append(blocks[i])
-        left -= z - a
-    return sorted(kept) or [blocks[-1]]
+        if blocks[i] != last:
+            kept.append(blocks[i])
+            left -= z - a
+    return sorted(kept)
