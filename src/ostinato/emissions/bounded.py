@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from ostinato.emissions import draws
+from ostinato.emissions.draws import Source
 from ostinato.emissions.emission import Emission, Support
 
 #: A function of the parameters (P,) and a bound that returns log S(a) and the mean excess E max(X - a, 0).
@@ -41,6 +42,11 @@ class Located(Emission):
     @abstractmethod
     def excess(self, params: Tensor, a: Tensor) -> Tensor:
         """Return E max(X - a, 0) of continuous X, (..., D), of params (..., D, P) and a (..., D)."""
+
+    def ends(self, params: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the least and the greatest location of the components, (..., D) each: of one, the location."""
+        loc = params[..., 0].detach()
+        return loc, loc
 
 
 def is_bounded(support: Support) -> bool:
@@ -80,7 +86,7 @@ def mean(emission: Emission, params: Tensor, low: Tensor) -> Tensor:
 
 
 def drawn_again(
-    emission: Emission, params: Tensor, u: Tensor, low: Tensor, generator: torch.Generator, temperature: float = 1.0
+    emission: Emission, params: Tensor, u: Tensor, low: Tensor, generator: Source, temperature: float = 1.0
 ) -> Tensor:
     """Return draws given X >= low, (..., D): those of u below low are drawn again, by the inverse of the cdf.
 
@@ -103,7 +109,7 @@ def drawn_again(
     # X times the temperature about its mean is above low if X is above the bound a
     centre = emission.mean(few, Support.real(few.dtype, few.device))
     a = centre + (least - centre) / temperature
-    share = 1 - draws.uniform(few[:, 0], generator, torch.float64)
+    share = 1 - draws.uniform_where(out, generator, torch.float64)
     s = share * emission.log_above(few, a).exp().clamp(min=LEAST)
     # a single channel is an axis of its own for the parameters of a family
     found = emission.exceeded(few, s.unsqueeze(-1)).squeeze(-1)

@@ -7,7 +7,9 @@ from typing import ClassVar, final
 import torch
 from torch import Tensor
 
+from ostinato.emissions import draws
 from ostinato.emissions.choice import Choice
+from ostinato.emissions.draws import Source
 from ostinato.emissions.emission import Emission, Support
 from ostinato.errors import ConfigError
 
@@ -44,7 +46,7 @@ class Categorical(Emission):
         return logs.expand(*index.shape, -1).gather(-1, index.unsqueeze(-1)).squeeze(-1)
 
     def sample(
-        self, params: Tensor, support: Support, generator: torch.Generator, temperature: float = 1.0, top_p: float = 1.0
+        self, params: Tensor, support: Support, generator: Source, temperature: float = 1.0, top_p: float = 1.0
     ) -> Tensor:
         """Return one symbol per row, (..., 1), given that it lies in the support.
 
@@ -54,7 +56,7 @@ class Categorical(Emission):
         choice = Choice.of(temperature, top_p, symbols=True)
         logits = _within(_one_channel(params).detach(), support)
         rows = logits.reshape(-1, self.parameters).double().cpu().numpy()
-        u = torch.rand(len(rows), generator=generator, dtype=torch.float64, device=generator.device)
+        u = draws.uniform(logits[..., 0], generator, torch.float64).reshape(-1)
         return torch.from_numpy(choice.pick(rows, u.cpu().numpy())).reshape(logits.shape[:-1]).to(params.device)
 
     def quantile(self, params: Tensor, q: Tensor, support: Support) -> Tensor:

@@ -9,9 +9,12 @@ import torch
 from torch import Tensor
 
 from ostinato.emissions import bounded
+from ostinato.emissions.bounded import Located
 from ostinato.emissions.constraints import FARTHEST
 from ostinato.emissions.coupling import Coupling, StepCoupling
+from ostinato.emissions.draws import Source
 from ostinato.emissions.emission import Emission, Support
+from ostinato.emissions.likeliest import likeliest
 
 
 @dataclass(frozen=True)
@@ -76,19 +79,45 @@ class Conditional:
         kept = bounded.log_above(self.emission, self.params, self._bound(support, self._earlier(x, loc, scale)))
         return torch.where((support.unit == 0) & (x < support.low), -torch.inf, nats - kept)
 
-    def sample(
-        self, support: Support, generator: torch.Generator, temperature: float = 1.0, top_p: float = 1.0
-    ) -> Tensor:
-        """Return one draw per channel, (..., D), in model space (see ``Emission.sample``)."""
+    def sample(self, support: Support, generator: Source, temperature: float = 1.0, top_p: float = 1.0) -> Tensor:
+        """Return one draw per channel, (..., D), in model space (see ``Emission.sample``).
+
+        With temperature 0 each value on a lattice is the likeliest, given those of the channels before it; a continuous
+        value is where the density is greatest.
+        """
+        if temperature == 0.0 and self._on_lattice(support):
+            return self._likeliest(support)
         inner = support if self.loc is None else Support.real(self.params.dtype, self.params.device)
         u = self.emission.sample(self.params, inner, generator, temperature, top_p)
         if self.coupling is not None and self.loc is not None and bool((support.unit > 0).any()):
             return self._settled_in_turn(u, support, generator, temperature)
         return self._values(self.innovations_of(u, support, generator, temperature), support)
 
-    def innovations_of(
-        self, u: Tensor, support: Support, generator: torch.Generator, temperature: float = 1.0
-    ) -> Tensor:
+    def _on_lattice(self, support: Support) -> bool:
+        """Return whether all values lie on a lattice, and the emission describes their innovations."""
+        return self.loc is not None and isinstance(self.emission, Located) and bool((support.unit > 0).all())
+
+    def _likeliest(self, support: Support) -> Tensor:
+        """Return the likeliest values of a lattice, (..., D), one channel after the other."""
+        assert self.loc is not None
+        assert self.scale is not None
+        assert isinstance(self.emission, Located)
+        loc, scale = (part.expand(self.params.shape[:-1]) for part in (self.loc, self.scale))
+        if self.coupling is None:
+            return likeliest(self.emission, self.params, self.emission.ends(self.params), support, loc, scale)
+        x, L = torch.zeros_like(loc), self.coupling.matrix().to(loc.dtype)
+        for d in range(x.shape[-1]):
+            e = _standardised(x, loc, scale).clamp(-FARTHEST, FARTHEST)
+            explained = (e[..., :d] * L[..., d, :d]).sum(-1, keepdim=True)
+            own, part = self.params[..., d : d + 1, :], slice(d, d + 1)
+            at = loc[..., part] + scale[..., part] * explained
+            limits = (t.expand(x.shape)[..., part] for t in (support.unit, support.low, support.high))
+            x[..., part] = likeliest(
+                self.emission, own, self.emission.ends(own), Support(*limits), at, scale[..., part]
+            )
+        return x
+
+    def innovations_of(self, u: Tensor, support: Support, generator: Source, temperature: float = 1.0) -> Tensor:
         """Return the coupled innovations e, (..., D), of independent draws u (..., D) of the emission.
 
         Those that lead to a value below its bound are drawn again.
@@ -211,7 +240,7 @@ class Conditional:
             e = torch.cat([e[..., :d], own.unsqueeze(-1), e[..., d + 1 :]], -1)
         return e
 
-    def _settled_in_turn(self, u: Tensor, support: Support, generator: torch.Generator, temperature: float) -> Tensor:
+    def _settled_in_turn(self, u: Tensor, support: Support, generator: Source, temperature: float) -> Tensor:
         """Return values on a lattice, (..., D), of draws u (..., D) of the emission, one channel after the other.
 
         What a channel explains of the later ones is what its value on the lattice explains, as in ``log_prob``.

@@ -12,6 +12,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from ostinato.emissions.draws import Source
+
 Floats: TypeAlias = NDArray[np.float32]
 #: A function of the parameters (P,) and a value that returns nats.
 PlainDensity: TypeAlias = Callable[[Sequence[float], float], float]
@@ -97,7 +99,7 @@ class Emission(ABC):
 
     @abstractmethod
     def sample(
-        self, params: Tensor, support: Support, generator: torch.Generator, temperature: float = 1.0, top_p: float = 1.0
+        self, params: Tensor, support: Support, generator: Source, temperature: float = 1.0, top_p: float = 1.0
     ) -> Tensor:
         """Return one draw per channel.
 
@@ -105,7 +107,9 @@ class Emission(ABC):
             params: The parameters, (..., D, P).
             support: The set in which the values lie.
             generator: The source of random numbers.
-            temperature: A number that narrows the distribution if it is below 1 and widens it if it is above 1.
+            temperature: A number that narrows the distribution if it is below 1 and widens it if it is above 1. With 0
+                the draw is the likeliest value of a lattice, the likeliest symbol, or for continuous values the place
+                of greatest density, which for a mixture is looked for among the means of its components.
             top_p: The probability of the set of likeliest symbols that are drawn from; 1 for emissions without symbols.
 
         Returns:

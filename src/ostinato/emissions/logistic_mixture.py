@@ -11,7 +11,9 @@ from torch.nn import functional as F
 from ostinato.emissions import draws, lattice
 from ostinato.emissions.bounded import Located
 from ostinato.emissions.constraints import moments, quantiles, residual, sampling_options
+from ostinato.emissions.draws import Source
 from ostinato.emissions.emission import Support
+from ostinato.emissions.likeliest import likeliest
 from ostinato.errors import ConfigError
 from ostinato.numbers import counted
 
@@ -91,14 +93,19 @@ class LogisticMixture(Located):
         return (logits.softmax(-1) * scales * F.softplus((means - a.unsqueeze(-1)) / scales)).sum(-1)
 
     def sample(
-        self, params: Tensor, support: Support, generator: torch.Generator, temperature: float = 1.0, top_p: float = 1.0
+        self, params: Tensor, support: Support, generator: Source, temperature: float = 1.0, top_p: float = 1.0
     ) -> Tensor:
-        """Return one draw per channel, (..., D); the temperature divides the logits and multiplies the scales."""
+        """Return one draw per channel, (..., D); the temperature divides the logits and multiplies the scales.
+
+        With 0 it is the likeliest value of a lattice; of continuous values, the mean of a component at which the
+        density of the mixture is greatest.
+        """
         temperature, _ = sampling_options(temperature, top_p, symbols=False)
         logits, means, scales = self._split(params.detach())
+        if temperature == 0.0 and bool((support.unit > 0).all()):
+            return likeliest(self, params, self.ends(params), support)
         if temperature == 0.0:
-            # the density of the mixture is greatest near the mean of one of its components
-            values = [lattice.settle(mean, support) for mean in means.unbind(-1)]
+            values = means.unbind(-1)
             nats = torch.stack([self.log_prob(params.detach(), value, support) for value in values], -1)
             pick = nats.argmax(-1, keepdim=True)
         else:
@@ -108,6 +115,11 @@ class LogisticMixture(Located):
         u = draws.uniform(mean, generator, torch.float64)
         noise = torch.logit(u, eps=1e-15).to(mean.dtype)
         return lattice.settle(mean + temperature * scale * noise, support)
+
+    def ends(self, params: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the least and the greatest mean of the components, (..., D) each."""
+        means = self._split(params.detach()).means
+        return means.amin(-1), means.amax(-1)
 
     def quantile(self, params: Tensor, q: Tensor, support: Support) -> Tensor:
         """Return the quantiles, (..., D, Q), by bisection between the extreme quantiles of the components."""

@@ -13,6 +13,7 @@ from torch.nn import functional as F
 
 from ostinato.emissions import draws
 from ostinato.emissions.constraints import FARTHEST, inverse_softplus, moments, raw_scale, sampling_options, scale_of
+from ostinato.emissions.draws import Source
 from ostinato.emissions.emission import Emission, Support
 from ostinato.errors import ConfigError
 
@@ -59,7 +60,7 @@ class NegativeBinomial(Emission):
         return torch.where(counts < 0, value - torch.inf, value).to(params.dtype)
 
     def sample(
-        self, params: Tensor, support: Support, generator: torch.Generator, temperature: float = 1.0, top_p: float = 1.0
+        self, params: Tensor, support: Support, generator: Source, temperature: float = 1.0, top_p: float = 1.0
     ) -> Tensor:
         """Return one draw per channel, (..., D); the temperature multiplies the distance to the mean; 0 is the mode."""
         temperature, _ = sampling_options(temperature, top_p, symbols=False)

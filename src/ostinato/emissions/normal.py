@@ -12,7 +12,9 @@ from torch import Tensor
 from ostinato.emissions import draws, lattice, live
 from ostinato.emissions.bounded import Located, PlainTail
 from ostinato.emissions.constraints import moments, raw_scale, residual, sampling_options, scale_of
+from ostinato.emissions.draws import Source
 from ostinato.emissions.emission import PlainDensity, PlainDraws, Support
+from ostinato.emissions.likeliest import likeliest
 
 _HALF_LOG_TWO_PI = 0.5 * math.log(2 * math.pi)
 _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(8)
@@ -73,10 +75,15 @@ class Normal(Located):
         return torch.where(at.lattice, lattice.only_inside(cell, at), density)
 
     def sample(
-        self, params: Tensor, support: Support, generator: torch.Generator, temperature: float = 1.0, top_p: float = 1.0
+        self, params: Tensor, support: Support, generator: Source, temperature: float = 1.0, top_p: float = 1.0
     ) -> Tensor:
-        """Return one draw per channel, (..., D); the temperature multiplies the scale."""
+        """Return one draw per channel, (..., D); the temperature multiplies the scale.
+
+        With 0 it is the location, which has the greatest density; on a lattice, the likeliest value.
+        """
         temperature, _ = sampling_options(temperature, top_p, symbols=False)
+        if temperature == 0.0 and bool((support.unit > 0).all()):
+            return likeliest(self, params, self.ends(params), support)
         loc, scale = params[..., 0].detach(), scale_of(params[..., 1].detach())
         noise = draws.normal(loc, generator)
         return lattice.settle(loc + temperature * scale * noise, support)

@@ -23,6 +23,7 @@ from ostinato.emissions.constraints import (
     sampling_options,
     scale_of,
 )
+from ostinato.emissions.draws import Source
 from ostinato.emissions.emission import PlainDensity, PlainDraws, Support
 from ostinato.errors import ConfigError
 
@@ -83,7 +84,7 @@ class StudentT(Located):
         return _log_density(df, m) - scale.log()
 
     def sample(
-        self, params: Tensor, support: Support, generator: torch.Generator, temperature: float = 1.0, top_p: float = 1.0
+        self, params: Tensor, support: Support, generator: Source, temperature: float = 1.0, top_p: float = 1.0
     ) -> Tensor:
         """Return one draw per channel, (..., D); the temperature multiplies the scale."""
         temperature, _ = sampling_options(temperature, top_p, symbols=False)

@@ -10,6 +10,7 @@ from torch.nn import functional as F
 
 from ostinato.emissions import draws
 from ostinato.emissions.constraints import COLDEST
+from ostinato.emissions.draws import Source
 from ostinato.emissions.emission import Emission, Support
 from ostinato.emissions.negative_binomial import NegativeBinomial
 
@@ -45,7 +46,7 @@ class ZeroInflated(Emission):
         return torch.where(zero, both, other)
 
     def sample(
-        self, params: Tensor, support: Support, generator: torch.Generator, temperature: float = 1.0, top_p: float = 1.0
+        self, params: Tensor, support: Support, generator: Source, temperature: float = 1.0, top_p: float = 1.0
     ) -> Tensor:
         """Return one draw per channel, (..., D).
 

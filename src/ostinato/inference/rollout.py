@@ -10,6 +10,7 @@ from torch import Tensor
 
 from ostinato.data.encoded import Encoded
 from ostinato.emissions.choice import Choice
+from ostinato.emissions.draws import RowGenerators, Source, in_numpy
 from ostinato.emissions.emission import Support
 from ostinato.inference.live.paths import KeptSteps, plain_paths
 from ostinato.inference.writing import Writing, drawn_symbols, written_symbols
@@ -50,7 +51,7 @@ def paths(
     state: State,
     support: Support,
     horizon: int,
-    generator: torch.Generator,
+    generator: Source,
     *,
     choice: Choice = PLAIN,
     writing: Writing | None = None,
@@ -63,7 +64,7 @@ def paths(
         state: The state after x_t, (B, ...) each.
         support: The support of the values, (B, D) each.
         horizon: The number T of steps.
-        generator: The source of randomness.
+        generator: The source of randomness: one of all rows, or one of each. Texts have one of each in any case.
         choice: The options of the draws; numbers have a temperature alone.
         writing: What ends a text. None draws T symbols of each row, whether they are a text or not.
         keep: What takes the distributions of the first steps of numbers.
@@ -73,6 +74,7 @@ def paths(
         fewer than T steps if all texts have ended.
     """
     if not model.description.traits.numeric:
+        assert isinstance(generator, torch.Generator)
         seed = int(torch.randint(2**62, (), generator=generator))
         if writing is None:
             steps = drawn_symbols(model, state, horizon, choice, seed, int(support.low.max()))
@@ -82,8 +84,7 @@ def paths(
     temperature = choice.temperature
     plain = plain_paths(model) if not bool((support.unit > 0).any()) else None
     if plain is not None:
-        seed = int(torch.randint(2**62, (), generator=generator))
-        return plain.draw(state, horizon, np.random.default_rng(seed), support, temperature, keep)
+        return plain.draw(state, horizon, in_numpy(generator), support, temperature, keep)
     out = []
     for _ in range(horizon):
         conditional, middle = model.predict(state)
@@ -93,6 +94,17 @@ def paths(
         out.append(x)
         state = model.observe(middle, x)
     return torch.stack(out).cpu()
+
+
+def generators(model: SequenceModel, seed: int, rows: int) -> Source:
+    """Return the source of randomness of samples: whatever the number of rows, one row has the same numbers.
+
+    Args:
+        model: The model.
+        seed: The seed of all rows.
+        rows: The number of rows.
+    """
+    return RowGenerators.of(seed, rows) if model.description.traits.numeric else torch.Generator().manual_seed(seed)
 
 
 def one_step(rows: int) -> Callable[[SequenceModel], None]:

@@ -24,7 +24,7 @@ from ostinato.emissions.choice import Choice
 from ostinato.emissions.emission import Support
 from ostinato.errors import ConfigError
 from ostinato.forecasting.inputs import as_sequences
-from ostinato.inference.rollout import one_step, paths, state_after
+from ostinato.inference.rollout import generators, one_step, paths, state_after
 from ostinato.inference.writing import Writing, stop_strings, until
 from ostinato.layers.cell import Cell
 from ostinato.model import SequenceModel
@@ -69,12 +69,14 @@ def sample(  # noqa: PLR0913 - each argument is an option of a draw, given by na
         prompt: The text, or the first sequence of a SequenceSet, that every sequence continues. A character that the
             model does not know is the unknown symbol, as in ``score``.
         temperature: Below 1 the draws keep to likely values; above 1 they vary more. 0 gives the likeliest value of
-            each step.
+            each step: the symbol, count or amplitude of greatest probability, given the channels before it. Of
+            continuous values it is the place of greatest density, for a mixture among the means of its components.
         top_p: Draw only from the fewest of the likeliest symbols that have this total probability.
         top_k: Draw only from this many of the likeliest symbols; None for all.
         min_p: Draw only symbols that have at least this share of the probability of the likeliest one.
         stop: A string, or several: a text ends after the first that it has drawn.
-        seed: The seed of the draws. With the same seed, the first texts of a larger n_samples are those of a smaller.
+        seed: The seed of the draws. Each sequence has random numbers of its own, so that with the same seed the first
+            sequences of a larger n_samples are those of a smaller, for numbers to the rounding of the arithmetic.
         threads: The number of threads that compute, or "auto" for the decision by the machine.
         device: Where the model computes: "cpu", "cuda", "cuda:1", "mps", or "auto", which takes a card if a timed step
             is faster there.
@@ -101,7 +103,7 @@ def sample(  # noqa: PLR0913 - each argument is an option of a draw, given by na
     told = None if on_text is None else _passing_on(sequence_model, n_samples, prompt, strings, on_text)
     on_symbols = None if told is None else told[0]
     writing = Writing(encoding, strings, on_symbols) if isinstance(encoding, Alphabet) else None
-    generator = torch.Generator().manual_seed(checked_seed(seed))
+    generator = generators(sequence_model, checked_seed(seed), n_samples)
     encoded = encoding.encode(start)
     sequence_model = placed(_in_precision(sequence_model, precision), one_step(n_samples), length)
     state = sequence_model.repeated(state_after(sequence_model, encoded, [0]), n_samples)

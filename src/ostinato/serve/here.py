@@ -21,7 +21,7 @@ from ostinato.inference.ahead import StepsAhead, missing_at_the_end, steps_ahead
 from ostinato.inference.clock import Clock
 from ostinato.inference.doubt import MOST, doubtful, note_of, with_doubt
 from ostinato.inference.live.rows import Rows
-from ostinato.inference.rollout import paths
+from ostinato.inference.rollout import generators, paths
 from ostinato.inference.writing import Writing, stop_strings
 from ostinato.model import SequenceModel
 from ostinato.numbers import counted
@@ -171,7 +171,7 @@ class Here:
             model.repeated(self.state, asked.n_samples),
             support,
             asked.length,
-            torch.Generator().manual_seed(asked.seed),
+            generators(model, asked.seed, asked.n_samples),
             choice=choice,
             writing=Writing(encoding, strings) if isinstance(encoding, Alphabet) else None,
         ).transpose(0, 1)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -58,6 +59,18 @@ class Checkpoint:
                 fix="use the same data, options and version, or remove --resume to start from the beginning",
             )
         atomic_write(owner, own)
+
+    def measured(self, name: str, measure: Callable[[], float]) -> float:
+        """Return a number that was measured when the fit began, so that a fit that continues takes the same one.
+
+        Args:
+            name: What was measured.
+            measure: The measurement, for a fit that begins.
+        """
+        file = self.path / name
+        if not file.exists():
+            atomic_write(file, repr(measure()).encode())
+        return float(file.read_text())
 
 
 def fingerprint(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from itertools import takewhile
 from pathlib import Path
 from typing import Any, Unpack
@@ -33,6 +33,7 @@ from ostinato.training.checkpoint import Checkpoint, fingerprint
 from ostinato.training.climb import Ladder
 from ostinato.training.closed_form import closed_form, closed_form_name
 from ostinato.training.config import LadderOptions, defaults, method_for
+from ostinato.training.cost import affordable
 from ostinato.training.evidence import chosen, how_few
 from ostinato.training.material import Material, material_of
 from ostinato.training.objective import BLOCK
@@ -101,17 +102,19 @@ def fit_ladder(  # noqa: PLR0913, PLR0914 - each argument is one that ostinato.f
         # the network follows the number of symbols, which is another one in this vocabulary
         options = with_fields(defaults(data, limits), fields, "a fit of the ladder")
     cut = split(data, held_out)
-    material = material_of(data, cut, options.support, Within.of(limits))
-    _check_observed(material)
-    begun = time.monotonic()
-    base, notes = closed_form(material, options)
-    chosen_method = method or method_for(data, base.order)
-    bf16 = in_bf16(precision)
+    material = material_of(data, cut, options.support, Within.of(limits) if data.on_disk else None)
     mark = fingerprint(data, cut, options, limits, held_out, method, threads)
     keep = Checkpoint(Path(checkpoint), mark, checkpoint_every) if checkpoint else None
     workers = current()
     if keep and workers.leads:
         keep.claim()
+    begun = time.monotonic()
+    if not data.on_disk:
+        material = replace(material, within=affordable(material, options, names, limits, keep, workers))
+    _check_observed(material)
+    base, notes = closed_form(material, options)
+    chosen_method = method or method_for(data, base.order)
+    bf16 = in_bf16(precision)
     ladder = Ladder(material, base, begun, options, chosen_method, keep, workers, on_progress, bf16, "mixture" in names)
     climbed = list(ladder.climb(names, limits, on_rung))
     kept, best = chosen(climbed, material) if model == "auto" else climbed[-1]

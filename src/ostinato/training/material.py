@@ -30,7 +30,7 @@ class Material:
         encoded: The sequences in model space.
         encoding: The map from the sequences as read to model space.
         split: The training, validation and held-out parts.
-        within: How many steps of data on disk are looked at; None is all of them.
+        within: How many of the steps are looked at; None is all of them.
     """
 
     data: SequenceSet
@@ -42,7 +42,7 @@ class Material:
     def spans(self, part: Part) -> list[Span]:
         """Return the spans of a part as (sequence, first, stop), in steps of model space, as far as they are looked at.
 
-        Stretches of data on disk stand for their part.
+        Stretches of data that are not looked at in full stand for their part.
         """
         spans = self.split.spans(part, self.data.lengths, self.encoded.lengths)
         if self.within is None or part == "known":
@@ -59,7 +59,7 @@ class Material:
 
         Args:
             part: The part of the data.
-            limit: The greatest number of steps, drawn at random from all spans; of data on disk, spread over them.
+            limit: The greatest number of steps, drawn at random from all spans, or spread over them as in ``spans``.
         """
         spans = self.spans(part)
         if limit is not None and self.within is not None:
@@ -85,11 +85,11 @@ def material_of(data: SequenceSet, cut: Split, support: str | None = None, withi
         data: The sequences as read.
         cut: The parts.
         support: "nonnegative", "real" or None, as in ``LadderOptions``.
-        within: How many steps of data on disk are looked at; None is all of them.
+        within: How many of the steps are looked at; None is all of them.
     """
     bound = nonnegative(data, support)
     encoding = fit_encoding(cut.take("known", data), by_id=cut.by_time, nonnegative=bound)
-    return Material(data, encoding.encode(data), encoding, cut, within if data.on_disk else None)
+    return Material(data, encoding.encode(data), encoding, cut, within)
 
 
 def nonnegative(data: SequenceSet, support: str | None) -> tuple[bool, ...]:

@@ -1,4 +1,8 @@
-"""What a fit looks at of data that are too large for its budget: so many steps, in stretches spread over each part."""
+"""What a fit looks at of data that are too large for its budget: so many steps, in stretches spread over each part.
+
+Data on disk are looked at by rates that are constants. A text in memory is looked at in full if its budget allows that,
+by an estimate (``training/cost.py``).
+"""
 
 from __future__ import annotations
 
@@ -19,6 +23,8 @@ RATES: Final = {
     "judged": (2_000, 1 << 17, 1 << 22),
     "trained": (1_000_000, 1 << 24, 1 << 28),
 }
+#: The fewest steps of a text in memory, whose fit is estimated and not taken from rates.
+LEAST: Final[dict[str, int]] = {"chain": 1 << 17, "learned": 1 << 18, "judged": 1 << 15}
 #: The seconds that a budget in steps counts as.
 USUAL = 120.0
 #: The longest stretch, and the number of stretches that a part has at least if they are shorter.
@@ -34,21 +40,48 @@ class Within:
         learned: The steps that adaptive counts learn.
         judged: The steps of the validation part, and of the held-out part.
         trained: The steps that networks are trained on.
+        on_disk: Whether the data are on disk.
     """
 
     chain: int
     learned: int
     judged: int
     trained: int
+    on_disk: bool = True
+
+    @staticmethod
+    def shares_of(total: int, chain: float, counts: float) -> Within:
+        """Return the numbers for shares of a text in memory, not less than the fewest; networks are trained on all.
+
+        Args:
+            total: The steps of the text.
+            chain: The share that the Markov chain counts, at most 1.
+            counts: The share that adaptive counts learn, and that is judged of the parts that judge, at most 1.
+        """
+        return Within(
+            chain=max(int(chain * total), LEAST["chain"]),
+            learned=max(int(counts * total), LEAST["learned"]),
+            judged=max(int(counts * total / 10), LEAST["judged"]),
+            trained=total,
+            on_disk=False,
+        )
 
     @staticmethod
     def of(limits: Budget) -> Within:
         """Return the numbers that a budget allows."""
         seconds = USUAL if limits.seconds is None else limits.seconds
-        return Within(**{name: int(min(max(rate * seconds, a), z)) for name, (rate, a, z) in RATES.items()})
+        numbers = {name: int(min(max(rate * seconds, a), z)) for name, (rate, a, z) in RATES.items()}
+        return Within(numbers["chain"], numbers["learned"], numbers["judged"], numbers["trained"])
 
     def note(self, total: int) -> str:
         """Return the numbers in words, for data of ``total`` steps."""
+        if not self.on_disk:
+            return (
+                f"the Markov chain and the counts of all {counted(total, 'step')} would take more than half of the "
+                f"budget, so the chain counted at most {self.chain:,} of them, the counts learned at most "
+                f"{self.learned:,}, and each part that judges has at most {self.judged:,}: stretches spread over the "
+                f"text; a larger budget takes more"
+            )
         return (
             f"of {counted(total, 'step')} on disk the budget allows the Markov chain {self.chain:,}, adaptive counts "
             f"{self.learned:,}, networks {self.trained:,}, and {self.judged:,} in each part that judges: stretches "
@@ -59,6 +92,8 @@ class Within:
 def spread(spans: list[Span], most: int) -> list[Span]:
     """Return at most ``most`` steps of spans, in stretches at equal distances; the last one ends where the spans end.
 
+    Of spans that are shorter than a stretch, whole ones are taken.
+
     Args:
         spans: The spans.
         most: The greatest number of steps.
@@ -68,6 +103,8 @@ def spread(spans: list[Span], most: int) -> list[Span]:
     if total <= most:
         return spans
     length = max(1, min(STRETCH, most // FEWEST))
+    if any(z - a < length for _, a, z in spans):
+        return _blocks(spans, length, most)
     count = max(1, most // length)
     out = []
     for i in range(count):
@@ -76,3 +113,18 @@ def spread(spans: list[Span], most: int) -> list[Span]:
         stop = z - int(ends[at]) + stop
         out.append((b, max(a, stop - length), stop))
     return out
+
+
+def _blocks(spans: list[Span], length: int, most: int) -> list[Span]:
+    """Return at most ``most`` steps of spans: the last block of a length, cut from their ends, and others at random."""
+    blocks = [(b, max(a, stop - length), stop) for b, a, z in spans for stop in range(z, a, -length)]
+    last = max(blocks)
+    order, kept, left = np.random.default_rng(0).permutation(len(blocks)), [last], most - (last[2] - last[1])
+    for i in order.tolist():
+        _, a, z = blocks[i]
+        if z - a > left:
+            break
+        if blocks[i] != last:
+            kept.append(blocks[i])
+            left -= z - a
+    return sorted(kept)
