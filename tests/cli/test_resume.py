@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 import torch
 
-from ostinato.cli.checkpoint import checkpoint
+from ostinato.cli.checkpoint import alone, checkpoint
 from ostinato.cli.main import main
 from ostinato.data.sequences import SequenceSet
 from ostinato.dispatch.fit import fit
@@ -111,6 +111,20 @@ def test_a_model_file_that_another_fit_is_writing_is_refused(
         main(words)
     assert ended.value.code == 0
     assert sorted(p.name for p in tmp_path.iterdir()) == ["a.txt", "m.ost"]
+
+
+def test_a_direct_fit_and_a_classifier_take_the_lock_of_their_file(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = [f"{i}{j},{t},{t % 5 + j},{i}" for i in "ab" for j in range(3) for t in range(20)]
+    (tmp_path / "a.csv").write_text("\n".join(["unique_id,ds,y,kind", *rows]) + "\n")
+    words = ["fit", str(tmp_path / "a.csv"), "-o", str(tmp_path / "m.ost")]
+    for more in (["--label", "kind"], ["--horizon", "3"]):
+        with alone(tmp_path / "m.ost"), pytest.raises(SystemExit) as stopped:
+            main([*words, *more])
+        assert stopped.value.code == 2
+        assert "another fit is writing this model file" in capsys.readouterr().err
+    assert [p.name for p in tmp_path.iterdir()] == ["a.csv"]
 
 
 @pytest.mark.parametrize("size", [237, 255, 300])

@@ -9,7 +9,7 @@ import pytest
 from numpy.typing import NDArray
 
 import ostinato
-from ostinato.errors import ConfigError, DataError, ModelFileError
+from ostinato.errors import ConfigError, DataError, ModelFileError, OstinatoError
 from ostinato.inference.alarm_rule import EVIDENCE, FixedRule, evidence_name
 from ostinato.inference.alarm_verb import alarm_rule
 from ostinato.inference.calibrated import CalibratedRule
@@ -316,3 +316,17 @@ def test_states_of_another_model_or_of_none_are_refused(tmp_path: Path) -> None:
     ostinato.save_model(fitted("series", "gru"), path)
     with pytest.raises(ModelFileError):
         Monitor(fitted("series", "gru")).load(path)
+
+
+@pytest.mark.parametrize("cool_down", [None, 0, 10, 10**6, 10**18])
+@pytest.mark.parametrize("rate", [1e-3, 1e-12, 1e-300, 5e-324])
+def test_a_rate_that_few_values_cannot_show_is_refused_or_said(rate: float, cool_down: int | None) -> None:
+    wave = np.random.default_rng(0).normal(50, 3, 72)
+    model = fitted("series", "ar")
+    try:
+        found = alarm_rule(model, rate, wave, cool_down=cool_down).words()
+    except OstinatoError as error:
+        found = str(error)
+    said = "even a clear fault may give no alarm: ask for a rate of at least 0.01"
+    refused = ("72 held-out values give no threshold of an alarm", "is impossible with")
+    assert any(words in found for words in ((said,) if rate == 1e-3 and (cool_down or 0) <= 10 else (said, *refused)))

@@ -709,7 +709,7 @@ def test_a_stream_that_a_page_lists_has_the_intervals_of_its_past() -> None:
             for key in ("a", "b"):
                 await push(batcher, key, 50.0, 51.0)
             assert [one["low"] for one in (await http.get("/v1/streams/a/history")).json()["events"]] == [None] * 2
-            await http.get("/v1/streams")
+            await http.get("/v1/streams?intervals=1")
             wanted = []
             for y in (49.0, 53.0, None):
                 wanted.append((await http.get("/v1/streams/b/next?p=0.025&p=0.975")).json()["quantiles"])
@@ -722,6 +722,20 @@ def test_a_stream_that_a_page_lists_has_the_intervals_of_its_past() -> None:
                 assert (one["low"], one["high"]) == (pytest.approx(low, rel=1e-5), pytest.approx(high, rel=1e-5))
             later = (await http.get("/v1/streams/b/history?after=3")).json()["events"]
             assert later == seen[3:]
+
+    run(main)
+
+
+def test_a_list_for_another_client_keeps_no_intervals() -> None:
+    """They take several times as long as the event."""
+
+    async def main() -> None:
+        async with core(zoo.fitted("series", "gru")) as batcher, client(batcher) as http:
+            await push(batcher, "a", 50.0)
+            for query, kept in (("", 0), ("?intervals=0", 0), ("?intervals=1", 1)):
+                assert (await http.get(f"/v1/streams{query}")).status_code == 200
+                assert len(batcher.streams.watch) == kept, query
+            assert (await http.get("/v1/streams?intervals=2")).status_code == 422
 
     run(main)
 

@@ -189,6 +189,20 @@ def test_ten_thousand_odd_messages_are_each_answered(server: Server) -> None:
     assert server.ask("GET", "/v1/streams/fuzz")[0] == 200
 
 
+def test_a_text_that_is_no_utf8_closes_the_socket_without_a_traceback(server: Server) -> None:
+    """The fixture looks for one in the log of the server."""
+    frame = bytes([0x81, 0x82, 0, 0, 0, 0, 0xFF, 0xFE])
+    head = "GET /v1/live HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+    key = "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Version: 13\r\n\r\n"
+    with socket.create_connection(("127.0.0.1", server.port), timeout=20) as line:
+        line.sendall((head + key).encode())
+        with line.makefile("rb") as answer:
+            while answer.readline().strip():
+                pass
+            line.sendall(frame)
+            assert answer.read(4) == bytes([0x88, 2]) + (1007).to_bytes(2, "big")
+
+
 def test_a_page_of_another_site_may_not_open_a_socket(server: Server) -> None:
     async def main() -> None:
         uri = f"ws://127.0.0.1:{server.port}/v1/live"

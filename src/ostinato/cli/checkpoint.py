@@ -36,10 +36,22 @@ def checkpoint(model: Path, *, resume: bool, leads: bool = True) -> Iterator[Pat
     """
     if leads:
         _check_length(model)
-        with FileLock(model, "another fit is writing this model file", "wait for it, or write to another file with -o"):
+        with alone(model):
             yield from _kept(model, resume)
     else:
         yield model.with_name(model.name + FOLDER)
+
+
+def alone(model: Path) -> FileLock:
+    """Return the lock of a model file that a fit is to write, so that no other fit computes for the same file.
+
+    Args:
+        model: The model file.
+
+    Raises:
+        ConfigError: Another fit that is running writes it.
+    """
+    return FileLock(model, "another fit is writing this model file", "wait for it, or write to another file with -o")
 
 
 def _check_length(model: Path) -> None:

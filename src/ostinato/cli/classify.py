@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 import typer
 
 from ostinato.cli import options, screen
+from ostinato.cli.checkpoint import alone
 from ostinato.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -123,21 +124,22 @@ def fit(request: FitRequest, label: str, prior: str, *, as_json: bool) -> None:
         if not as_json:
             print(f"class {words}")
 
-    screen.doing("fitting")
-    found = fit_classifier(
-        read.data,
-        read.labels,
-        model=request.model,
-        prior=prior,
-        budget=request.budget,
-        held_out=request.held_out,
-        threads=request.threads,
-        device=request.device,
-        label=label,
-        on_class=said,
-        **cast("LadderFields", fields),
-    )
-    found.classifier.save(request.output)
+    with alone(request.output):
+        screen.doing("fitting")
+        found = fit_classifier(
+            read.data,
+            read.labels,
+            model=request.model,
+            prior=prior,
+            budget=request.budget,
+            held_out=request.held_out,
+            threads=request.threads,
+            device=request.device,
+            label=label,
+            on_class=said,
+            **cast("LadderFields", fields),
+        )
+        found.classifier.save(request.output)
     for note in found.notes:
         screen.say(f"note: {note}")
     if as_json:

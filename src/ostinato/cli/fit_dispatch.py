@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ostinato.cli import fit_options, screen
-from ostinato.cli.checkpoint import checkpoint
+from ostinato.cli.checkpoint import alone, checkpoint
 from ostinato.device import computing_on
 
 if TYPE_CHECKING:
@@ -76,7 +76,8 @@ def run(request: FitRequest, *, as_json: bool = False) -> None:
 def _folder(request: FitRequest, direct: bool, resume: bool, leads: bool) -> Iterator[Path | None]:
     """Yield the folder of the checkpoint; None for a direct fit, which has no checkpoint."""
     if direct:
-        yield None
+        with alone(request.output):
+            yield None
         return
     with checkpoint(request.output, resume=resume, leads=leads) as folder:
         yield folder

@@ -16,6 +16,8 @@ ENOUGH = 20
 LEAST = 50
 #: The resamples of the interval of a threshold.
 _RESAMPLES = 100
+#: The greatest ratio of two rates, so that the square root of it and its products are numbers.
+_LARGEST = 1e300
 
 
 @dataclass(frozen=True)
@@ -88,7 +90,7 @@ def _exceeded(x: Array, rate: float) -> float:
     top = min(n // 2, max(25, n // 10))
     start = x[n - top - 1]
     shape, scale = _pareto(x[n - top :] - start)
-    ratio = top / (n * rate)
+    ratio = min(top / (n * rate), _LARGEST)
     if ratio <= 1:
         return float(np.quantile(x, 1 - rate))
     return float(start + (scale * np.log(ratio) if abs(shape) < 1e-9 else scale * (ratio**shape - 1) / shape))

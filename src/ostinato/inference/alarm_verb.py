@@ -10,7 +10,7 @@ from ostinato.arguments import share, whole
 from ostinato.data.sequences import SequenceSet
 from ostinato.errors import ConfigError, DataError
 from ostinato.inference.alarm import LEAST
-from ostinato.inference.calibrated import COOL_DOWN, CalibratedRule
+from ostinato.inference.calibrated import COOL_DOWN, RAREST, CalibratedRule
 from ostinato.inference.evidence import evidence_of
 from ostinato.inference.response import level_response
 from ostinato.model_file import Model
@@ -39,11 +39,11 @@ def alarm_rule(
 
     Raises:
         ConfigError: The rate is not between 0 and 1, or the model is a DirectModel.
-        DataError: There is no reference, or it has fewer than 50 observed events.
+        DataError: There is no reference, it has fewer than 50 observed events, or too few for the rate.
     """
     sequential = model.likelihood("give alarms")
     rate = share("alarm", rate)
-    usual = min(COOL_DOWN, int(0.1 / rate))
+    usual = int(min(COOL_DOWN, 0.1 / rate))
     cool_down = usual if cool_down is None else whole("cool_down", cool_down, least=0)
     if rate * (cool_down + 1) >= 1:
         raise ConfigError(
@@ -66,7 +66,7 @@ def alarm_rule(
     if numeric:
         spread = np.nanstd(np.concatenate([one.values - one.expected for one in evidence]), axis=0)
         response = level_response(judge, data, spread) if (spread > 0).all() else response
-    return CalibratedRule(
+    rule = CalibratedRule(
         evidence,
         rate,
         cool_down=cool_down,
@@ -75,3 +75,10 @@ def alarm_rule(
         weights=weights,
         response=response,
     )
+    if rule.tens > RAREST:
+        raise DataError(
+            f"{events:,} held-out values give no threshold of an alarm at {rate:g} of events with "
+            f"{counted(cool_down, 'event')} of cool-down",
+            fix=f"ask for a rate near {1 / events:.1g}, or give more data that the model was not fitted to",
+        )
+    return rule

@@ -39,6 +39,8 @@ _RUN = 3
 LEARNING, LOWEST, HIGHEST = 0.02, -0.5, 1.0
 #: Held-out data that are to give many alarms give at most one for so many cool-downs.
 CROWDED = 4
+#: The powers of ten of rarity beyond which a threshold means that no event gives an alarm.
+RAREST = 100.0
 _KNOTS = 256
 
 
@@ -169,7 +171,13 @@ class CalibratedRule(AlarmRule):
             return ""
         if self._events * self.rate < ENOUGH:
             few = counted(self._events, "value")
-            return f", because there are only {few}: at least {ENOUGH / self.rate:,.0f} make it surer"
+            words = f", because there are only {few}: at least {ENOUGH / self.rate:,.0f} make it surer"
+            if self._events * self.rate < 1:
+                words += (
+                    f"; so few do not show what comes once in {1 / self.rate:,.0f}, and even a clear fault may give no "
+                    f"alarm: ask for a rate of at least {1 / self._events:.1g}, or give more data as the reference"
+                )
+            return words
         # the variance of the logarithm of the rate is proportional to 1 / events from here on
         enough = float(f"{self._events * (np.log(self.rates[1] / self.rate) / np.log(2)) ** 2:.1g}")
         return f", because large surprisals come together here: about {counted(enough, 'value')} make it surer"
@@ -289,4 +297,5 @@ class CalibratedRule(AlarmRule):
         further = least / wanted / free
         if further <= 1:
             return high
-        return high + float(least * (further ** (1 / least) - 1) / np.log(10))
+        with np.errstate(over="ignore"):
+            return high + float(least * (np.float_power(further, 1 / least) - 1) / np.log(10))

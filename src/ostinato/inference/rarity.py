@@ -107,7 +107,8 @@ def rate_interval(surprisals: Sequence[Array], rate: float, least: float) -> tup
     alone = sum(float(x @ x) for x in centred)
     dispersion = max(_long_run(centred, int(np.sqrt(count))) / alone, 1.0) if alone else 1.0
     further = max(float(np.log(least / (rate * count))), 0.0)
-    factor = float(np.exp(ndtri(0.95) * np.sqrt(dispersion * (1 + further**2) / least)))
+    with np.errstate(over="ignore"):  # it may be any rate at all
+        factor = float(np.exp(ndtri(0.95) * np.sqrt(dispersion * (1 + further**2) / least)))
     return rate / factor, min(rate * factor, 1.0)
 
 

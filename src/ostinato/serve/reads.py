@@ -35,11 +35,18 @@ class Reads:
         self._reach = reach
         self._calls = Calls("ahead", _BESIDE)
 
-    async def streams(self, after: str, limit: int) -> dict[str, Any]:
-        """Return the ids of streams in order, with what is known of those in memory."""
+    async def streams(self, after: str, limit: int, *, seen: bool) -> dict[str, Any]:
+        """Return the ids of streams in order, with what is known of those in memory.
+
+        Args:
+            after: The id after which to begin.
+            limit: The most streams.
+            seen: Whether somebody who sees the list may choose one of them, so that their intervals are kept.
+        """
         found = await self._reach.ask(self._reach.store.ids, after, limit)
         streams = self._reach.streams
-        streams.watch.glance([key for key in found if key in streams.resident])
+        if seen:
+            streams.watch.glance([key for key in found if key in streams.resident])
         return {
             "streams": [self._reach.facts(key) for key in found],
             "after": found[-1] if len(found) == limit else None,

@@ -80,7 +80,8 @@ class Routes:
     async def streams(self, request: Request) -> Response:
         """List streams."""
         after, limit = request.query_params.get("after", ""), whole_number(request, "limit", 100, 1, 1000)
-        return json_response(await self._reads.streams(check_id(after, is_new=False) if after else "", limit))
+        first, seen = check_id(after, is_new=False) if after else "", whole_number(request, "intervals", 0, 0, 1)
+        return json_response(await self._reads.streams(first, limit, seen=bool(seen)))
 
     async def stream(self, request: Request) -> Response:
         """Describe a stream."""
@@ -170,7 +171,11 @@ ROUTES: tuple[Route, ...] = (
         "/v1/streams",
         Routes.streams,
         "List streams in the order of their ids.",
-        query=(("after", {"type": "string"}), ("limit", {"type": "integer", "minimum": 1, "maximum": 1000})),
+        query=(
+            ("after", {"type": "string"}),
+            ("limit", {"type": "integer", "minimum": 1, "maximum": 1000}),
+            ("intervals", {"type": "integer", "minimum": 0, "maximum": 1}),
+        ),
     ),
     Route("GET", _STREAM, Routes.stream, "Describe a stream.", more=(404,)),
     Route("DELETE", _STREAM, Routes.delete, "Delete a stream.", answer=None, status=204, more=(404,)),

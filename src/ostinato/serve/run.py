@@ -174,6 +174,13 @@ def listening(host: str, port: int) -> list[socket.socket]:
     return sockets
 
 
+def _in_one_line(record: logging.LogRecord) -> bool:
+    """Keep the line about a text frame that is no UTF-8 without a traceback: the client's fault, closed with 1007."""
+    if record.exc_info and isinstance(record.exc_info[1], UnicodeDecodeError) and str(record.msg).startswith("Invalid"):
+        record.exc_info, record.levelno, record.levelname = None, logging.WARNING, "WARNING"
+    return True
+
+
 def serve(app: Gate, host: str, port: int) -> None:
     """Serve until SIGTERM, SIGHUP or Ctrl-C, then answer the requests that have arrived; this ends within 25 seconds.
 
@@ -207,6 +214,7 @@ def serve(app: Gate, host: str, port: int) -> None:
         h11_max_incomplete_event_size=65_536,
         limit_concurrency=20_000,
     )
+    logging.getLogger("uvicorn.error").addFilter(_in_one_line)
     # uvicorn ends in order and then raises the signal again: an end that was asked for is a success
     signal.signal(signal.SIGTERM, lambda *_: None)
     server = Ending(config)

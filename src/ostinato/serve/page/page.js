@@ -130,7 +130,7 @@ function choose(id) {
 
 async function list() {
   const after = byId("find").value.trim();
-  const found = await ask(`v1/streams?limit=${LISTED}${after ? `&after=${encodeURIComponent(after)}` : ""}`);
+  const found = await ask(`v1/streams?intervals=1&limit=${LISTED}${after ? `&after=${encodeURIComponent(after)}` : ""}`);
   if (!found) return;
   const list_ = byId("streams"), known = new Map([...list_.children].map((li) => [li.firstChild.dataset.id, li]));
   const wanted = found.streams.map((one) => {
