@@ -76,7 +76,7 @@ def sample(  # noqa: PLR0913 - each argument is an option of a draw, given by na
         stop: A string, or several: a text ends after the first that it has drawn.
         seed: The seed of the draws. With the same seed, the first texts of a larger n_samples are those of a smaller.
         threads: The number of threads that compute, or "auto" for the decision by the machine.
-        device: Where the model computes: "cpu", "cuda", "cuda:1", "mps", or "auto", which takes a card if a timed step
+        device: Where the model computes: "cpu", "cuda", "cuda:1", "mps", or "auto", which takes a GPU if a timed step
             is faster there.
         precision: "float32", or "int8" for a network of text: each row of its recurrent weights is rounded to 255
             places, and its state to 16 bits. Texts are drawn up to four times as fast, from the distributions of the
