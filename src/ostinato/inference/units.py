@@ -74,8 +74,8 @@ def units(scores: Scores, by: str, corpus: Any = None) -> pl.DataFrame:
     data = scores.data
     if corpus is not None and by == "symbol":
         raise ConfigError(
-            "words, lines and sentences are counted in a corpus, and symbols are not",
-            fix="remove the corpus, or give by word, line or sentence",
+            "words, lines and sentences are counted in a corpus, got by='symbol'",
+            fix="remove the corpus, or use one of word, line, sentence",
         )
     if data.kind != "text":
         raise ConfigError(f"only text has units, got a model of {data.kind}", fix=f"leave out by={by!r}")
