@@ -1,4 +1,4 @@
-"""Where a model computes: one decision for each verb, on the CPU or on a card.
+"""Where a model computes: one decision for each verb, on the CPU or on a GPU.
 
 Every verb has the option ``device``. A verb computes with a copy of its model on that device and leaves the model where
 it was, so several verbs may use one model at the same time.
@@ -28,9 +28,9 @@ if TYPE_CHECKING:
 #: "auto", "cpu", "cuda", "cuda:1", "mps": a name of torch, or the decision by a timed step.
 Device = str
 
-#: Seconds of work on the CPU below which "auto" does not start a card: to start one takes a second or two.
+#: Seconds of work on the CPU below which "auto" does not start a GPU: to start one takes a second or two.
 WORTH = 5.0
-#: Runs before a step is timed on a card, where the first ones load and choose kernels; and runs that are timed.
+#: Runs before a step is timed on a GPU, where the first ones load and choose kernels; and runs that are timed.
 WARM, TIMED = 3, 3
 
 #: The environment variable with the number of a process on its machine, which torchrun and Ray Train set.
@@ -52,7 +52,7 @@ class Decision:
     Attributes:
         device: The name of the device, such as "cpu" or "cuda:0".
         why: The reason, as a clause.
-        considered: Whether a card was considered, so that the user is told.
+        considered: Whether a GPU was considered, so that the user is told.
     """
 
     device: str
@@ -120,7 +120,7 @@ def devices() -> list[str]:
 
 
 def in_words(device: str) -> str:
-    """Return a device with the name of its card and its memory, such as "cuda:0 (NVIDIA H100, 80 GB)"."""
+    """Return a device with the name of its GPU and its memory, such as "cuda:0 (NVIDIA H100, 80 GB)"."""
     if not device.startswith("cuda"):
         return device
     import torch
@@ -138,11 +138,11 @@ def _absence(kind: str) -> str:
     if torch.version.cuda is None and torch.version.hip is None:
         return f"torch {torch.__version__} is built for the CPU alone"
     count = torch.cuda.device_count() if torch.cuda.is_available() else 0
-    return f"torch finds {counted(count, 'card')}"
+    return f"torch finds {counted(count, 'GPU')}"
 
 
 def in_bf16(precision: str) -> bool:
-    """Return whether products are computed in bfloat16: for "bf16", on a card.
+    """Return whether products are computed in bfloat16: for "bf16", on a GPU.
 
     Args:
         precision: "float32" or "bf16".
@@ -159,9 +159,9 @@ def in_bf16(precision: str) -> bool:
     if name == "auto" and cards:
         return True
     if not name.startswith("cuda"):
-        here = "this machine has no CUDA card" if name == "auto" else f"the device is {name}"
+        here = "this machine has no CUDA GPU" if name == "auto" else f"the device is {name}"
         raise ConfigError(
-            f"bf16 speeds up only products on a CUDA card, and {here}",
+            f"bf16 speeds up only products on a CUDA GPU, and {here}",
             fix="remove the precision, or use a CUDA device",
         )
     return True
@@ -220,7 +220,7 @@ def asked() -> str:
 def decide(home: Any, step: Callable[[str], Callable[[], Any]] | None = None, count: float = 1.0) -> Decision:
     """Return where a model computes in the verb that runs.
 
-    With "auto" a model on a card stays there. A model on the CPU moves to the first CUDA card if one step of the work
+    With "auto" a model on a GPU stays there. A model on the CPU moves to the first CUDA GPU if one step of the work
     is faster there and the whole would take some seconds on the CPU.
 
     Args:
@@ -236,12 +236,12 @@ def decide(home: Any, step: Callable[[str], Callable[[], Any]] | None = None, co
     cards = [d for d in devices() if d.startswith("cuda")]
     if not cards or step is None:
         return Decision(
-            "cpu", "auto; there is no CUDA card" if not cards else "auto; the model is there", considered=False
+            "cpu", "auto; there is no CUDA GPU" if not cards else "auto; the model is there", considered=False
         )
     here = _timed(step("cpu"))
     if here * count < WORTH:
         return Decision(
-            "cpu", f"auto; the work takes less than {WORTH:g} s there, which needs no card", considered=False
+            "cpu", f"auto; the work takes less than {WORTH:g} s there, which needs no GPU", considered=False
         )
     try:
         there = _timed(step(cards[0]), cards[0])

@@ -91,7 +91,7 @@ class SequenceModel(nn.Module):
             width = 1 / math.sqrt(backbone.output_size) if emission.symbolic else 0.0
             nn.init.uniform_(self.head.weight, -width, width)
         self.coupling = coupling
-        #: Whether the products of a training on a card are computed in bfloat16; weights, states and loss are float32.
+        #: Whether the products of a training on a GPU are computed in bfloat16; weights, states and loss are float32.
         self.bf16 = False
         if self.adaptive:
             self.constant.requires_grad_(False)  # the memory gives all parameters itself

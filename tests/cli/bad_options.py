@@ -115,7 +115,7 @@ ROWS: tuple[Bad, ...] = (
     fit("an unknown device", "--device gpu", "unknown device 'gpu'", "did you mean 'cuda'? Use auto, cpu"),
     fit("a device that is not there", "--device cuda:99", "this machine has no device 'cuda:99'"),
     fit("an unknown precision", "--precision half", "unknown precision 'half'"),
-    fit("bf16 on the CPU", "--device cpu --precision bf16", "bf16 speeds up only products on a CUDA card"),
+    fit("bf16 on the CPU", "--device cpu --precision bf16", "bf16 speeds up only products on a CUDA GPU"),
     fit("a seed below 0", "--seed -1", "--seed", "greater than or equal to 0"),
     fit("a number that is none", "--hidden many", "--hidden", "a valid integer"),
     fit("an option that is not there", "--hiden 3", "unknown option", "--hidden"),

@@ -195,7 +195,7 @@ def test_a_fit_that_goes_on_elsewhere_says_what_it_cannot_keep(tmp_path: Path) -
 
 def test_without_a_card_one_is_refused_with_what_there_is() -> None:
     if torch.cuda.is_available():
-        pytest.skip("this machine has a card")
+        pytest.skip("this machine has a GPU")
     with pytest.raises(ConfigError, match=r"no device 'cuda'.*") as caught:
         checked("cuda")
     assert "cpu" in str(caught.value.fix)

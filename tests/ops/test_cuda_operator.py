@@ -126,5 +126,5 @@ def test_shapes_and_gradients_on_a_fake_card(cell: str, dtype: torch.dtype) -> N
 
 def test_the_question_whether_the_kernels_run_is_answered_without_a_card() -> None:
     if torch.cuda.is_available():
-        pytest.skip("this machine has a card")
+        pytest.skip("this machine has a GPU")
     assert not operator.compiled("lstm", 64, torch.float32)

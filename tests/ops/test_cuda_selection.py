@@ -63,7 +63,7 @@ def test_the_choice_on_a_card_and_its_reason(cell: str, facts: dict[str, Any], s
         ((8, 0), "1", "gru: aten", "8.0 has no clusters"),
         ((10, 0), "", "gru: aten", "not checked on compute capability 10.0, OSTINATO_GPU_KERNELS=1 tries them"),
         ((10, 0), "1", "gru: cuda", ""),
-        (None, "1", "gru: aten", "torch sees no card of NVIDIA"),
+        (None, "1", "gru: aten", "torch sees no GPU of NVIDIA"),
     ],
 )
 def test_an_unknown_card_and_the_switch(

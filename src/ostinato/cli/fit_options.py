@@ -127,13 +127,13 @@ def _check_searched(request: FitRequest) -> None:
 
 
 def check_on_the_cpu(request: FitRequest) -> None:
-    """Raise ConfigError for a card or a precision of one, which workers of Ray do not use."""
+    """Raise ConfigError for a GPU or a precision of one, which workers of Ray do not use."""
     given = [f"--device {request.device}"] * (request.device not in ("auto", "cpu"))
     given += [f"--precision {request.precision}"] * (request.precision != "float32")
     if given:
         raise ConfigError(
             f"the workers of Ray compute on the CPU in float32, got {' '.join(given)}",
-            fix="remove it; with torchrun, several processes train on a card each",
+            fix="remove it; with torchrun, several processes train on a GPU each",
         )
 
 

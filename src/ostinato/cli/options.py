@@ -150,7 +150,7 @@ Device = Annotated[
     str,
     typer.Option(
         metavar="DEVICE",
-        help="Where networks compute: cpu, cuda, cuda:1, mps, or auto, which takes a card if a timed step says that it "
+        help="Where networks compute: cpu, cuda, cuda:1, mps, or auto, which takes a GPU if a timed step says that it "
         "pays.",
         rich_help_panel=CLUSTER,
     ),
@@ -159,7 +159,7 @@ Precision = Annotated[
     str,
     typer.Option(
         metavar="NAME",
-        help="float32, or bf16 for the products of a training on a CUDA card. Weights, states and the loss stay in "
+        help="float32, or bf16 for the products of a training on a CUDA GPU. Weights, states and the loss stay in "
         "float32.",
         rich_help_panel=CLUSTER,
     ),

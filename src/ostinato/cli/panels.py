@@ -151,10 +151,12 @@ def running(destination: Destination) -> Iterator[PanelRun]:
 def _progress_bar() -> Iterator[Callable[[PanelProgress], None]]:
     """Yield a function that moves one progress bar for all workers. Without a terminal nothing is shown."""
     from rich.console import Console
-    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+    from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
+
+    from ostinato.cli.progress import Bar
 
     columns = (BarColumn(bar_width=24), TextColumn("{task.fields[words]}"), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True, disable=not screen.watched()) as bar:
+    with Bar(*columns, console=Console(stderr=True), transient=True, disable=not screen.watched()) as bar:
         task = bar.add_task("", total=None, words="reading the panel")
 
         def show(event: PanelProgress) -> None:

@@ -22,6 +22,15 @@ if TYPE_CHECKING:
     from ostinato.record import Trial
 
 
+class Bar(Progress):
+    """A progress bar of which nothing is seen if it is disabled: rich 13.7 then ends it with an empty line."""
+
+    def stop(self) -> None:
+        """Remove the bar, if it was shown."""
+        if not self.disable:
+            super().stop()
+
+
 class LadderDisplay:
     """A context manager that shows the progress of a fit. Without a terminal it prints one line for each model.
 
@@ -34,7 +43,7 @@ class LadderDisplay:
         self._shown = shown
         self._bits, self._unit = TRAITS[kind].in_bits, TRAITS[kind].judged
         self._console = Console(stderr=True)
-        self._bar = Progress(
+        self._bar = Bar(
             TextColumn("{task.description:>6}"),
             BarColumn(bar_width=24),
             TextColumn("{task.fields[words]}"),

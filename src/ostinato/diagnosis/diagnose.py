@@ -57,7 +57,7 @@ def diagnose(
         held_out: The value that was given to ``fit``, so that the data are cut in the same place.
         seed: The seed of the samples.
         threads: The number of threads that compute, or "auto" for the decision by the machine.
-        device: Where the model computes: "cpu", "cuda", "cuda:1", "mps", or "auto", which takes a card if a timed step
+        device: Where the model computes: "cpu", "cuda", "cuda:1", "mps", or "auto", which takes a GPU if a timed step
             is faster there.
 
     Returns:

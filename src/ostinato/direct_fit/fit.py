@@ -66,9 +66,9 @@ def fit_direct(
         held_out: The share of every series that is held out at its end, at least as many steps as the horizon; or a
             number of steps, at least the horizon.
         threads: The number of threads that compute, or "auto" for the decision by the machine.
-        device: Where the model computes: "cpu", "cuda", "cuda:1", "mps", or "auto", which takes a card if a timed step
+        device: Where the model computes: "cpu", "cuda", "cuda:1", "mps", or "auto", which takes a GPU if a timed step
             is faster there.
-        precision: "float32", or "bf16" for the products of a training on a card.
+        precision: "float32", or "bf16" for the products of a training on a GPU.
         on_progress: Called after every optimiser step of a network.
         on_rung: Called with the row of each forecaster when it is judged.
         **fields: Single fields of ``options``.
@@ -131,7 +131,7 @@ class _Networks:
     budget: Budget
     on_progress: Callable[[TrainingProgress], None] | None
     bf16: bool
-    #: where the networks were trained and why, if a card was considered
+    #: where the networks were trained and why, if a GPU was considered
     placed: list[str] = field(default_factory=list)
 
     @property

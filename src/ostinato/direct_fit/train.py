@@ -134,7 +134,7 @@ class NetworkTraining:
         data: The windows with their cross-fitted forecasts.
         count: The number of series.
         config: How one network is built and trained.
-        bf16: Whether the products of a training on a card are computed in bfloat16.
+        bf16: Whether the products of a training on a GPU are computed in bfloat16.
     """
 
     closed: ClosedForm

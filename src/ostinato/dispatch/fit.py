@@ -79,10 +79,10 @@ def fit(  # noqa: PLR0913 - each argument is a choice of its own, given by name
         checkpoint_every: The seconds from a checkpoint to the next. For the ladder only.
         threads: The number of threads of the engine, of torch and of BLAS. "auto" gives every core to the engine,
             which takes as many as a call is worth, and one to torch and BLAS. Afterwards, the earlier numbers hold.
-        device: Where networks are trained: "cpu", "cuda", "cuda:1", "mps", or "auto", which takes a card if a timed
+        device: Where networks are trained: "cpu", "cuda", "cuda:1", "mps", or "auto", which takes a GPU if a timed
             first step of the training is faster there. Closed forms are solved on the CPU in float64. The model that
             is returned is on the CPU.
-        precision: "float32", or "bf16" for the products of a training on a CUDA card. Weights, states and the loss
+        precision: "float32", or "bf16" for the products of a training on a CUDA GPU. Weights, states and the loss
             stay in float32, and all likelihoods are those of float32.
         on_progress: Called after every optimiser step of a network.
         on_rung: Called with the row of each model when it is fitted: a Rung, or a DirectRung for a direct model.

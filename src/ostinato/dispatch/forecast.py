@@ -109,7 +109,7 @@ def forecast(  # noqa: PLR0913 - each argument is a choice of its own, given by 
         n_paths: The number S of sample paths of each sequence, 500 by default; for a SequenceModel only.
         seed: The seed of the sample paths, 0 by default.
         threads: The number of threads, or "auto" for what the machine has and each call is worth.
-        device: Where a model computes: "cpu", "cuda", "cuda:1", "mps", or "auto", which takes a card if a timed step
+        device: Where a model computes: "cpu", "cuda", "cuda:1", "mps", or "auto", which takes a GPU if a timed step
             is faster there. Methods that need no fitted model compute on the CPU.
 
     Returns:

@@ -121,7 +121,7 @@ def cross_validation(  # noqa: PLR0913 - the public function has one keyword for
         n_paths: The number of sample paths of a forecast.
         on_window: Called with the frame of each window. No frame is kept then, so RAM does not grow with the windows.
         threads: The number of threads that compute, or "auto" for the decision by the machine.
-        device: Where the model computes: "cpu", "cuda", "cuda:1", "mps", or "auto", which takes a card if a timed step
+        device: Where the model computes: "cpu", "cuda", "cuda:1", "mps", or "auto", which takes a GPU if a timed step
             is faster there.
         **options: The options of ``fit``: budget, seed, hidden, ...
 

@@ -69,7 +69,7 @@ def forecast(
         n_paths: The number S of sample paths of each sequence; a direct model draws none.
         seed: The seed of the sample paths.
         threads: The number of threads that compute, or "auto" for the decision by the machine.
-        device: Where the model computes: "cpu", "cuda", "cuda:1", "mps", or "auto", which takes a card if a timed step
+        device: Where the model computes: "cpu", "cuda", "cuda:1", "mps", or "auto", which takes a GPU if a timed step
             is faster there.
 
     Raises:

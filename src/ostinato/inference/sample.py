@@ -78,7 +78,7 @@ def sample(  # noqa: PLR0913 - each argument is an option of a draw, given by na
         seed: The seed of the draws. Each sequence has random numbers of its own, so that with the same seed the first
             sequences of a larger n_samples are those of a smaller, for numbers to the rounding of the arithmetic.
         threads: The number of threads that compute, or "auto" for the decision by the machine.
-        device: Where the model computes: "cpu", "cuda", "cuda:1", "mps", or "auto", which takes a card if a timed step
+        device: Where the model computes: "cpu", "cuda", "cuda:1", "mps", or "auto", which takes a GPU if a timed step
             is faster there.
         precision: "float32", or "int8" for a network of text: each row of its recurrent weights is rounded to 255
             places, and its state to 16 bits. Texts are drawn up to four times as fast, from the distributions of the

@@ -217,7 +217,7 @@ def score(
         adapt: Whether the model goes on learning. None: an adaptive model does, and a network does not.
         robust: The number of standard deviations beyond which a value does not enter the state, as in ``Stream``.
         threads: The number of threads that compute, or "auto" for the decision by the machine.
-        device: Where the model computes: "cpu", "cuda", "cuda:1", "mps", or "auto", which takes a card if a timed step
+        device: Where the model computes: "cpu", "cuda", "cuda:1", "mps", or "auto", which takes a GPU if a timed step
             is faster there.
 
     Raises:

@@ -73,7 +73,10 @@ def units(scores: Scores, by: str, corpus: Any = None) -> pl.DataFrame:
         raise unknown("unit", by, UNITS)
     data = scores.data
     if corpus is not None and by == "symbol":
-        raise ConfigError("words, lines and sentences are counted in a corpus, got by='symbol'", fix="use by='word'")
+        raise ConfigError(
+            "words, lines and sentences are counted in a corpus, got by='symbol'",
+            fix="remove the corpus, or use one of word, line, sentence",
+        )
     if data.kind != "text":
         raise ConfigError(f"only text has units, got a model of {data.kind}", fix=f"leave out by={by!r}")
     spelling = spelling_of(data.meta)

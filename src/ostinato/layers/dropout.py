@@ -18,7 +18,7 @@ class Dropout(nn.Module):
     """Sets a share of the values to 0 in training, and divides the others by what is left (Hinton et al. 2012).
 
     torch draws a number in double precision for each value, which took an eighth of a training step of a text network.
-    On a card torch's own operator is used: it draws within the kernel.
+    On a GPU torch's own operator is used: it draws within the kernel.
 
     Args:
         share: The probability of a value to be set to 0, from 0 to 1.

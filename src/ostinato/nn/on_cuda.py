@@ -19,7 +19,7 @@ class DeclinedError(Exception):
 
 
 def on_card(x: Tensor) -> bool:
-    """Return whether a tensor lies on a card of NVIDIA."""
+    """Return whether a tensor lies on a GPU of NVIDIA."""
     return x.is_cuda
 
 

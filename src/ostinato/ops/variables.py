@@ -13,7 +13,7 @@ IMPLEMENTATION: Final = "OSTINATO_IMPLEMENTATION"
 #: Forces an instruction set of the compiled engine: one of the names that ``ops.engine.extension.sets`` returns.
 INSTRUCTION_SET: Final = "OSTINATO_ISA"
 
-#: 0 switches our kernels for GPUs off; 1 tries them on cards too on which they were not checked.
+#: 0 switches our kernels for GPUs off; 1 tries them on GPUs too on which they were not checked.
 GPU_KERNELS: Final = "OSTINATO_GPU_KERNELS"
 
 
@@ -28,7 +28,7 @@ def gpu_kernels() -> str | None:
         raise ConfigError(
             f"{GPU_KERNELS} is {value!r}, and its values are 0 and 1",
             where=f"the environment variable {GPU_KERNELS}",
-            fix="use 0 to switch the kernels for GPUs off or 1 to try them on cards on which they were not checked, or "
+            fix="use 0 to switch the kernels for GPUs off or 1 to try them on GPUs on which they were not checked, or "
             "unset the variable",
         )
     return value

@@ -63,7 +63,7 @@ def write_report(
             that needs them is shown on the held-out part only.
         seed: The seed of the forecasts, the samples and the randomised PIT.
         threads: The number of threads that compute, or "auto" for the decision by the machine.
-        device: Where the model computes: "cpu", "cuda", "cuda:1", "mps", or "auto", which takes a card if a timed step
+        device: Where the model computes: "cpu", "cuda", "cuda:1", "mps", or "auto", which takes a GPU if a timed step
             is faster there.
 
     Raises:

@@ -250,7 +250,7 @@ def fit_mixture(network: SequenceModel, material: Material, base: AR | Markov, o
         base: The closed form.
         options: The options of the models.
     """
-    # a copy, because the counts are on the processor, and the network may be on a card and stays a model of its own
+    # a copy, because the counts are on the processor, and the network may be on a GPU and stays a model of its own
     network = copy.deepcopy(network).cpu()
     counts = counts_of(material, "train", network=True)
     state = counts.owned(counts.initial_state(1), learns=True)

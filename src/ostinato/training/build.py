@@ -68,7 +68,7 @@ def build(
     )
     source = {**data.meta, "channels": list(data.channels), "frequency": data.frequency, "count": data.count}
     description = Description(name, data.kind, {"parts": parts.to_json()}, source)
-    # a copy, because the model may move to a card, and the next model is built on the same closed form
+    # a copy, because the model may move to a GPU, and the next model is built on the same closed form
     model = assemble(parts, material.encoding, description, copy.deepcopy(corrected), memory)
     if isinstance(base, AR | Smoothing):
         start(model, material, centred)

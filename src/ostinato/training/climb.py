@@ -50,7 +50,7 @@ class Ladder:
         on_progress: Called after every optimiser step.
         bf16: Whether the products are computed in bfloat16.
         mixes: Whether a mixture of the likeliest network and counts follows.
-        placed: Where each network was trained and why, if a card was considered.
+        placed: Where each network was trained and why, if a GPU was considered.
         noted: Notes of the models that were fitted.
     """
 
@@ -184,7 +184,7 @@ class Ladder:
         return adaptive_filter(self.material) if filtered or name == "filter" else self.base
 
     def _device(self, model: SequenceModel, budget: Budget) -> str:
-        """Return where a model is trained and judged, and keep a note if a card was considered."""
+        """Return where a model is trained and judged, and keep a note if a GPU was considered."""
         if model.on_processor:
             if asked() not in ("auto", "cpu"):
                 self.placed.append(

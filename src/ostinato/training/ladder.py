@@ -75,9 +75,9 @@ def fit_ladder(  # noqa: PLR0913, PLR0914 - each argument is one that ostinato.f
         checkpoint: The folder that a stopped fit continues from.
         checkpoint_every: The seconds from a checkpoint to the next.
         threads: The number of threads that compute, or "auto" for the decision by the machine.
-        device: Where the model computes: "cpu", "cuda", "cuda:1", "mps", or "auto", which takes a card if a timed step
+        device: Where the model computes: "cpu", "cuda", "cuda:1", "mps", or "auto", which takes a GPU if a timed step
             is faster there.
-        precision: "float32", or "bf16" for the products of a training on a card.
+        precision: "float32", or "bf16" for the products of a training on a GPU.
         on_progress: Called after every optimiser step.
         on_rung: Called with the row of each model when it is fitted.
         **fields: Single fields of ``options``.
@@ -167,7 +167,7 @@ def _precision(bf16: bool, names: tuple[str, ...]) -> list[str]:
         return []
     if not any(name in BACKBONES for name in names):
         return ["precision bf16 has no effect: no network is trained, and all else is computed on the CPU"]
-    return ["products of the training were computed in bf16 where it ran on a card; all likelihoods are of float32"]
+    return ["products of the training were computed in bf16 where it ran on a GPU; all likelihoods are of float32"]
 
 
 def _left(limits: Budget, spent: float) -> Budget:

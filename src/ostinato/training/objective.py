@@ -115,7 +115,7 @@ def evaluate(model: SequenceModel, data: Encoded, items: list[Piece], workers: W
     model.eval()
     own = items[workers.rank :: workers.size]
     batches = (whole(data, b).to(model.device) for b in bucketed(own, JUDGED, None))
-    # the host looks at the sums once, at the end, so that a card never waits for it
+    # the host looks at the sums once, at the end, so that a GPU never waits for it
     sums = [negative_log_likelihood(model, batch, None)[0] for batch in batches]
     nats = -sum(torch.stack(sums).tolist()) if sums else 0.0
     measure, count = _measure(data, own)

@@ -1,6 +1,6 @@
-"""Optimiser steps on a CUDA card as CUDA graphs: the host sends a batch and starts all kernels of the step at once.
+"""Optimiser steps on a CUDA GPU as CUDA graphs: the host sends a batch and starts all kernels of the step at once.
 
-A step of a small network has some hundred kernels, and Python takes longer to start them than the card to run them.
+A step of a small network has some hundred kernels, and Python takes longer to start them than the GPU to run them.
 """
 
 from __future__ import annotations
@@ -30,19 +30,19 @@ log = logging.getLogger("ostinato.device")
 
 
 def fastest(update: Update, *, alone: bool) -> Step:
-    """Return how an update runs: by graphs on a CUDA card if one process trains, otherwise as it is.
+    """Return how an update runs: by graphs on a CUDA GPU if one process trains, otherwise as it is.
 
     Args:
         update: The optimiser step.
         alone: Whether one process trains.
     """
-    # a card that tests pretend has no streams
+    # a GPU that tests pretend has no streams
     real = update.model.device.type == "cuda" and torch.cuda.is_initialized()  # type: ignore[no-untyped-call]
     return Replay(update) if real and alone else update
 
 
 def pinned(size: int) -> Tensor:
-    """Return bytes of the host that the card reads by itself, from a pool that takes them back after the copy."""
+    """Return bytes of the host that the GPU reads by itself, from a pool that takes them back after the copy."""
     return torch.empty(size, dtype=torch.uint8, pin_memory=True)
 
 
@@ -67,7 +67,7 @@ def record(run: Callable[[], Any], pool: Any, stream: Any) -> tuple[Any, Any]:
 
 
 class _Block:
-    """The tensors of a batch and the knobs in one block of memory, which is copied to the card at once."""
+    """The tensors of a batch and the knobs in one block of memory, which is copied to the GPU at once."""
 
     def __init__(self, batch: Batch, knobs: Tensor, device: torch.device) -> None:
         like, end = [*batch.tensors(), knobs], 0
@@ -80,7 +80,7 @@ class _Block:
         self.batch = batch.with_tensors(parts)
 
     def send(self, batch: Batch, knobs: Tensor) -> None:
-        """Copy a batch of the host to the block, without waiting for the card."""
+        """Copy a batch of the host to the block, without waiting for the GPU."""
         host, given = pinned(len(self._bytes)), [*batch.tensors(), knobs]
         for place, t in zip(self._views(host, given), given, strict=True):
             place.copy_(t)
@@ -122,7 +122,7 @@ class _Graph:
 class Replay:
     """Runs an update by a graph for each shape of a batch that comes a second time.
 
-    If the host must wait for the card within a step, as some emissions make it do, no graph can hold it, and all steps
+    If the host must wait for the GPU within a step, as some emissions make it do, no graph can hold it, and all steps
     run as they are.
 
     Args:
@@ -142,7 +142,7 @@ class Replay:
 
     def __call__(self, batch: Batch, carried: State | None, knobs: Knobs) -> tuple[Tensor, State | None]:
         """Make a step on a batch of the host; see ``Update.on_device``."""
-        with torch.cuda.device(self._update.model.device):  # of several cards, the one whose streams are asked for
+        with torch.cuda.device(self._update.model.device):  # of several GPUs, the one whose streams are asked for
             return self._step(batch, carried, knobs)
 
     def _step(self, batch: Batch, carried: State | None, knobs: Knobs) -> tuple[Tensor, State | None]:

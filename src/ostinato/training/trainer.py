@@ -41,7 +41,7 @@ SHOWN = 2_000_000
 WARM_UP = 30
 #: The fewest rows that AdaptiveBPTT's window leaves in a batch; with fewer the engine is slow.
 FEWEST_ROWS = 4
-#: On a card, the host starts steps without waiting for their losses: at most so many, and so many seconds of them.
+#: On a GPU, the host starts steps without waiting for their losses: at most so many, and so many seconds of them.
 AHEAD, SECONDS_AHEAD = 32, 0.05
 
 
@@ -241,7 +241,7 @@ class Trainer:
             self._look()
 
     def _look(self) -> None:
-        """Look at the losses of the steps that were started, and decide how far the host may run ahead of the card."""
+        """Look at the losses of the steps that were started, and decide how far the host may run ahead of the GPU."""
         run, ids, name = self.run, self.material.data.ids, self.model.description.name
         if not self._started:
             return

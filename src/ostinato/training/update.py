@@ -12,7 +12,7 @@ from ostinato.model import SequenceModel
 from ostinato.shapes import State
 
 #: The devices on which the kernel of AdamW divides the gradients, and leaves the weights as they are, where it is given
-#: ``grad_scale`` and ``found_inf``. On Apple's cards it ignored both at first (pull request 186360 of torch).
+#: ``grad_scale`` and ``found_inf``. On Apple's GPUs it ignored both at first (pull request 186360 of torch).
 KERNELS = ("cpu", "cuda")
 
 

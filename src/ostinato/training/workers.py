@@ -153,7 +153,7 @@ def parted() -> Iterator[None]:
 
 @contextmanager
 def started() -> Iterator[WorkerGroup]:
-    """Join the processes if torchrun started them: over gloo, and over NCCL for what is on a card.
+    """Join the processes if torchrun started them: over gloo, and over NCCL for what is on a GPU.
 
     Sums of the losses and the random generators are on the CPU, so that gloo is there in both cases.
 

@@ -21,7 +21,7 @@ def binary(name: str, definitions: Mapping[str, Any], architecture: str) -> byte
     Args:
         name: The source, for example "recurrence.cu".
         definitions: The macros that it is compiled with.
-        architecture: The architecture of the card, for example "sm_90".
+        architecture: The architecture of the GPU, for example "sm_90".
 
     Raises:
         UnavailableError: It must be compiled, and the compiler is missing or refuses it.

@@ -1,4 +1,4 @@
-"""NVRTC, the compiler that torch's CUDA wheels bring: from the sources in this folder to a binary for one card."""
+"""NVRTC, the compiler that torch's CUDA wheels bring: from the sources in this folder to a binary for one GPU."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def compiled(name: str, definitions: Mapping[str, Any], architecture: str) -> by
     Args:
         name: The source, for example "recurrence.cu".
         definitions: The macros that it is compiled with.
-        architecture: The architecture of the card, for example "sm_90".
+        architecture: The architecture of the GPU, for example "sm_90".
 
     Returns:
         The binary, which the driver can load.

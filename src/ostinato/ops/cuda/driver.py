@@ -69,7 +69,7 @@ class Binary:
         """Return the handle of a function that may use this much shared memory, in bytes.
 
         Raises:
-            UnavailableError: The binary has no such function, or the card has less shared memory.
+            UnavailableError: The binary has no such function, or the GPU has less shared memory.
         """
         found = ctypes.c_void_p()
         _check(library().cuModuleGetFunction(ctypes.byref(found), self._module, name.encode()), f"find {name}")

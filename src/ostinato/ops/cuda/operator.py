@@ -127,7 +127,7 @@ torch.library.register_autograd("ostinato::recurrence_on_card", _derivative, set
 
 
 def compiled(cell: str, hidden: int, dtype: torch.dtype) -> bool:
-    """Compile and load the kernels of a cell, and return whether they run on torch's current card.
+    """Compile and load the kernels of a cell, and return whether they run on torch's current GPU.
 
     The tracer of torch takes the answer for a constant (``nn.compiling``).
 

@@ -1,4 +1,4 @@
-"""Whether the kernels run: the card, the types and the sizes they were checked for, and the way back if they fail."""
+"""Whether the kernels run: the GPU, the types and the sizes they were checked for, and the way back if they fail."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from ostinato.ops.cuda.recurrence import kernels
 from ostinato.ops.dispatch_keys import included, keys_of
 from ostinato.ops.variables import GPU_KERNELS, gpu_kernels
 
-#: The capabilities of the cards on which benchmarks/gpu.py was run, with the name of the generation.
+#: The capabilities of the GPUs on which benchmarks/gpu.py was run, with the name of the generation.
 CHECKED: Final = {(9, 0): "Hopper"}
 
 #: Clusters of blocks that share their memory exist since this capability.
@@ -37,7 +37,7 @@ def step_back(error: UnavailableError) -> None:
 
 @cache
 def capability(device: int) -> tuple[int, int] | None:
-    """Return the compute capability of a device, or None if torch sees no card of NVIDIA."""
+    """Return the compute capability of a device, or None if torch sees no GPU of NVIDIA."""
     if torch.version.cuda is None or not torch.cuda.is_available() or device >= torch.cuda.device_count():
         return None
     return torch.cuda.get_device_capability(device)
@@ -89,13 +89,13 @@ def _absence(facts: Mapping[str, Any], *, traced: bool = False) -> str | None:
 
 
 def _unknown_card(*, clusters: bool) -> str | None:
-    """Return why the kernels do not run on torch's current card, or None; with clusters if they need them."""
+    """Return why the kernels do not run on torch's current GPU, or None; with clusters if they need them."""
     found = capability(_current())
     if found is None:
-        return "torch sees no card of NVIDIA"
+        return "torch sees no GPU of NVIDIA"
     name = f"{found[0]}.{found[1]}"
     if clusters and found[0] < _CLUSTERS:
-        return f"a card of compute capability {name} has no clusters of blocks, which came with 9.0"
+        return f"a GPU of compute capability {name} has no clusters of blocks, which came with 9.0"
     if found not in CHECKED and gpu_kernels() != "1":
         return f"not checked on compute capability {name}, {GPU_KERNELS}=1 tries them"
     return None
@@ -124,7 +124,7 @@ def prepare(variant: Variant, device: int) -> None:
 
 @cache
 def _plain(inference: bool) -> tuple[Any, Any]:
-    """Return the dispatch keys of a plain tensor on a card, and those of a thread."""
+    """Return the dispatch keys of a plain tensor on a GPU, and those of a thread."""
     with torch.inference_mode(inference):
         return keys_of(torch.empty(0, device="cuda")), included()
 
@@ -132,7 +132,7 @@ def _plain(inference: bool) -> tuple[Any, Any]:
 def common(tensors: Sequence[Tensor | None]) -> list[Tensor | None] | None:
     """Return the tensors of a call in one type, or None if the kernels may not take their addresses.
 
-    Under autocast they are converted to its type. Otherwise they must have one type, and lie on one card as plain
+    Under autocast they are converted to its type. Otherwise they must have one type, and lie on one GPU as plain
     tensors: a kernel sees nothing of what torch keeps apart from the bytes of a tensor.
     """
     first = tensors[0]
@@ -175,5 +175,5 @@ def level(facts: Mapping[str, Any]) -> bool:
     return effective(facts.get("dtype") or torch.float32) == torch.float32 and facts.get("hidden", MOST) <= 64
 
 
-# a value that means nothing is an error on machines without a card too
+# a value that means nothing is an error on machines without a GPU too
 gpu_kernels()
