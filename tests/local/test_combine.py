@@ -247,6 +247,34 @@ def test_few_windows_hardly_narrow_an_interval() -> None:
     assert (np.abs(made) >= 0.84 * np.abs(quantiles[:1])).all()
 
 
+@pytest.mark.parametrize("steps", [4, 48])
+@pytest.mark.parametrize("needed", [0.4, 2.0])
+def test_two_windows_of_a_single_series_count_as_what_their_steps_are_worth(steps: int, needed: float) -> None:
+    """H steps are worth the square root of H values, the model's own width counts as 20, and narrowing by half."""
+    quantiles = np.broadcast_to(ndtri(LEVELS), (2, steps, len(LEVELS)))
+    ends = needed * ndtri(LEVELS)[[3, -4]]  # errors that reach a multiple of the 80 % interval, on both sides in turn
+    y = np.tile(ends, (2, steps // 2))
+    windows = Windows(np.zeros(2, np.int64), np.arange(2), y, np.ones(2), quantiles[None])
+    made = calibrate(windows, quantiles, 1).widen(quantiles[:1], np.zeros((1, steps)), LEVELS)
+    values = 2 * np.sqrt(steps)
+    factor = needed ** (values / (values + 20) * (0.5 if needed < 1 else 1.0))
+    np.testing.assert_allclose(made[0, :, [3, -4]], np.outer(factor * ndtri(LEVELS)[[3, -4]], np.ones(steps)))
+
+
+def test_two_windows_of_many_steps_do_not_ask_for_the_greatest_error() -> None:
+    """Intervals that hold what they should hardly widen at 80 %. By the greatest of 96 errors they would by 10 %."""
+    rng = np.random.default_rng(0)
+    quantiles = np.broadcast_to(ndtri(LEVELS), (2, 48, len(LEVELS)))
+    widths = []
+    for _ in range(60):
+        windows = Windows(
+            np.zeros(2, np.int64), np.arange(2), rng.standard_normal((2, 48)), np.ones(2), quantiles[None]
+        )
+        made = calibrate(windows, quantiles, 1).widen(quantiles[:1], np.zeros((1, 48)), LEVELS)
+        widths.append(np.log((made[..., -4] - made[..., 3]) / (2 * ndtri(0.9))).mean())
+    assert 0.0 <= np.mean(widths) < 0.07
+
+
 def _judged(better: NDArray[np.int64]) -> Windows:
     """Return windows (S, K) of one step in which one of two members errs by 1, and the other by 1.6."""
     S, K = better.shape

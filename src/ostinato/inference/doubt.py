@@ -14,6 +14,10 @@ without a lag has that of least squares on the history. The mean squared error o
 over the first term at the fitted coefficients is the square of the factor by which the distance from the point grows.
 The factor counts in full up to 20 degrees of freedom. It fades from there to 40, where the bound on the tails of the
 errors ends too. Where it faded from the first value on, 95 % intervals of 16 values held 2 to 4 % fewer values.
+
+The point forecast keeps the bias. With it taken away, by Kendall's formula or the bootstrap and kept within
+stationarity, six steps after 16 values gain .13 nats a step on a trend and nothing on a random walk, and lose .03 on
+AR(.7), .06 on two lags and .003 on white noise (200 series each).
 """
 
 from __future__ import annotations

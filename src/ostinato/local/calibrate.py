@@ -8,7 +8,9 @@ The factors are those of split conformal prediction (Romano et al. 2019, in its 
 - The factor of a panel with few windows is drawn to 1, and what windows say against the width of an interval counts
   half: a combination errs less than its members, so the mean of their intervals is too wide, but windows of a few dates
   may all be calm. On the hourly series of M4, 80 % intervals that never narrow hold 92 % of the values, and these 87 %.
-- The steps of a window are not independent, so the finite-sample correction counts windows and not steps.
+- The steps of a window are not independent, but together they tell more than one value: about as much as the square
+  root of their number (see ``worth``). The finite-sample correction counts what they are worth. With two windows of 48
+  steps it asks for the 86 % quantile where 80 % are to be held; if windows counted, it would ask for the maximum.
 - Errors grow with the horizon in another way than a model says, so each step has factors of its own as far as the
   windows tell.
 - Errors upwards are often larger than errors downwards, so one number of the panel moves width from one side of the
@@ -38,8 +40,10 @@ _DEVIATES = -ndtri(LEVELS[:MEDIAN])
 #: Where the 95, 90 and 80 % intervals are among them.
 _OUTER = slice(1, 4)
 _EIGHTY = 3
-#: The number of windows at which a panel's own factor counts as much as a factor of 1.
-_PRIOR = 12.0
+#: The number of independent values at which a panel's own factor counts as much as a factor of 1. It is the variance of
+#: the logarithm of the score of a step, 1.2, over that of what the windows of a series have in common, .06, in M1 and
+#: tourism. From 14 to 28 the loss differs by less than .6 % where each series of these groups stands alone.
+_PRIOR = 20.0
 #: The number of independent windows at which the skewness of a panel counts half, and its greatest size. The number is
 #: the variance of the mean sign of the errors of a window, .46, over the mean square of what panels have in common,
 #: .062. Both are those of the six groups of M1 and tourism, in their windows before the answers.
@@ -55,6 +59,8 @@ _MOST = 10.0
 #: The share of the logarithm of a factor that counts if the factor narrows an interval. With 1/2, the scaled quantile
 #: loss is lower than with 0 in each of six windows of M4's hourly and of its weekly series (by 4 %), and as low on M1
 #: and tourism. With 1, the few series of hourly demand that move together in a window lose as much as the others gain.
+#: Where each of these series stands alone, 1 lowers the loss by up to 1.3 %, but both windows before a rough day may be
+#: calm: on one such day of half-hourly demand, 80 % and 95 % intervals held 48 and 60 % of the values.
 _NARROWER = 0.5
 #: The share of values equal to the median from which a forecast has a mass there.
 _TIED = 0.1
@@ -106,6 +112,21 @@ def scores(y: Array, quantiles: Array) -> Array:
     return np.asarray(np.clip(np.stack([-error, error]) / (width + tiny), -_MOST, _MOST))
 
 
+def worth(windows: int, steps: int) -> float:
+    """Return the number of independent values that say as much about the width of intervals as windows of some steps.
+
+    It was measured as the variance of what one step says over that of the mean of a window, within the series of a
+    panel. By the logarithms of scores, a window of 4, 6, 8 or 8, 13, 18, 24 and 48 steps is worth 2.4, 2.4, 2.8 or 3.8,
+    3.0, 5.0, 7.5 and 6.3 values (tourism, M1, and the training parts of M4). By whether a value lies within the 80 %
+    interval it is the same to 6 %. The square roots are 2.0, 2.4, 2.8, 3.6, 4.2, 4.9 and 6.9.
+
+    Args:
+        windows: The number of windows.
+        steps: The number of steps of each.
+    """
+    return float(windows * np.sqrt(steps))
+
+
 def calibrate(windows: Windows, quantiles: Array, size: int) -> Factors:
     """Return the factors of each series, step and interval.
 
@@ -130,7 +151,8 @@ def calibrate(windows: Windows, quantiles: Array, size: int) -> Factors:
         near, count = slice(max(0, h - 1), h + 2), int(seen[:, h].sum())
         own = _conformal(score[:, :, near], seen[:, near], weight, sure) if seen[:, near].any() else pooled
         steps[:, h] = (count * own + _STEP * pooled) / (count + _STEP)
-    logs = N / (N + _PRIOR) * (np.log(scale)[:, None, None] + steps[:, None])
+    values = worth(*windows.y.shape)
+    logs = values / (values + _PRIOR) * (np.log(scale)[:, None, None] + steps[:, None])
     return Factors(np.exp(logs - (1 - _NARROWER) * np.minimum(logs.mean(axis=0), 0.0)))
 
 
@@ -143,7 +165,7 @@ def _conformal(score: Array, seen: NDArray[np.bool_], weight: Array, sure: float
         weight: The weights of the windows, (N,).
         sure: The share of the skewness that counts.
     """
-    count = len(weight)
+    count = worth(*seen.shape)
     each = np.broadcast_to(weight[:, None], seen.shape)[seen]
     most = score.max(axis=0)[seen]
     both = _logs(most, SHARES, count, each)
@@ -157,13 +179,13 @@ def _conformal(score: Array, seen: NDArray[np.bool_], weight: Array, sure: float
     return np.stack([both - skew, both + skew])
 
 
-def _logs(score: Array, shares: Array, count: int, weight: Array) -> Array:
+def _logs(score: Array, shares: Array, count: float, weight: Array) -> Array:
     """Return the logarithm of the conformal quantile of each column of scores, (Q // 2,).
 
     Args:
         score: The factors that reach a value, (n, Q // 2).
         shares: The share of the values to reach in each column, (Q // 2,).
-        count: The number of windows in the finite-sample correction.
+        count: The number of independent values in the finite-sample correction.
         weight: The weight of each row, (n,).
     """
     out = np.empty(len(shares))
