@@ -7,24 +7,35 @@ has a generator of its own (``RowGenerators``), and then its numbers do not depe
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TypeAlias, final
+import math
+from typing import Any, Literal, TypeAlias, final
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
+
+from ostinato.shapes import Array
+
+#: The numbers of a row that are drawn at a time, because a call for each row and step costs more than the numbers.
+_BLOCK = 64
 
 
 @final
 class RowGenerators:
     """A generator of its own for each of B rows, the leading axis of what is drawn.
 
+    Standard numbers are drawn in blocks, in step for all rows, and others as they are asked for: so what a row gets
+    depends on its own generator and on its own calls alone. Two methods have the names and the arguments that they have
+    in ``numpy.random.Generator``, so that either may draw in plain numbers.
+
     Args:
         each: The generators, B of them.
     """
 
-    def __init__(self, each: list[torch.Generator]) -> None:
+    def __init__(self, each: list[np.random.Generator]) -> None:
         self.each = each
+        self._blocks: dict[str, Array] = {}
 
     @staticmethod
     def of(seed: int, rows: int) -> RowGenerators:
@@ -34,31 +45,47 @@ class RowGenerators:
             seed: The seed, at least 0.
             rows: The number of rows, B.
         """
-        words = [np.random.SeedSequence((seed, row)).generate_state(1, np.uint64)[0] for row in range(rows)]
-        return RowGenerators([torch.Generator().manual_seed(int(word) >> 1) for word in words])
+        return RowGenerators([np.random.default_rng((seed, row)) for row in range(rows)])
+
+    def standard(self, kind: Literal["random", "standard_normal", "standard_exponential"], count: int) -> Array:
+        """Return so many numbers of each row, (B, n).
+
+        Args:
+            kind: The method of ``numpy.random.Generator`` that draws them.
+            count: The number n.
+        """
+        left = self._blocks.get(kind)
+        if left is None or left.shape[1] < count:
+            left = np.stack([getattr(one, kind)(max(count, _BLOCK)) for one in self.each])
+        self._blocks[kind] = left[:, count:]
+        return left[:, :count]
+
+    def standard_normal(self, size: tuple[int, ...], dtype: Any = np.float64) -> NDArray[Any]:
+        """Return standard normal numbers of a shape (B, ...)."""
+        return self.standard("standard_normal", math.prod(size[1:])).reshape(size).astype(dtype)
+
+    def standard_gamma(self, shape: NDArray[Any]) -> Array:
+        """Return numbers of the gamma distributions with these shape parameters and scale 1, (B, ...)."""
+        return np.stack([one.standard_gamma(part) for part, one in zip(shape, self.each, strict=True)])
 
 
-#: What random numbers are drawn from.
+#: What random numbers are drawn from, and what they are drawn from in plain numbers.
 Source: TypeAlias = torch.Generator | RowGenerators
+PlainSource: TypeAlias = np.random.Generator | RowGenerators
 
 
-def in_numpy(generator: Source) -> np.random.Generator | list[np.random.Generator]:
-    """Return generators of NumPy, with seeds that generators of torch draw: one, or one of each row."""
+def in_numpy(generator: Source) -> PlainSource:
+    """Return a source of plain numbers: that of each row, or one with a seed that a generator of torch draws."""
     if isinstance(generator, RowGenerators):
-        return [np.random.default_rng(_seed(one)) for one in generator.each]
-    return np.random.default_rng(_seed(generator))
+        return generator
+    return np.random.default_rng(int(torch.randint(2**62, (), generator=generator)))
 
 
-def in_torch(rng: np.random.Generator | list[np.random.Generator]) -> Source:
-    """Return generators of torch, with seeds that generators of NumPy draw: one, or one of each row."""
-    if isinstance(rng, list):
-        return RowGenerators([torch.Generator().manual_seed(int(one.integers(2**62))) for one in rng])
+def in_torch(rng: PlainSource) -> Source:
+    """Return a source of tensors: that of each row, or one with a seed that a generator of NumPy draws."""
+    if isinstance(rng, RowGenerators):
+        return rng
     return torch.Generator().manual_seed(int(rng.integers(2**62)))
-
-
-def _seed(generator: torch.Generator) -> int:
-    """Return a seed that a generator draws."""
-    return int(torch.randint(2**62, (), generator=generator))
 
 
 def normal(like: Tensor, generator: Source, dtype: torch.dtype | None = None) -> Tensor:
@@ -69,11 +96,9 @@ def normal(like: Tensor, generator: Source, dtype: torch.dtype | None = None) ->
         generator: The source of randomness.
         dtype: The type of the numbers. None takes that of the tensor.
     """
-
-    def draw(part: Tensor, one: torch.Generator) -> Tensor:
-        return torch.randn(part.shape, generator=one, dtype=dtype or like.dtype)
-
-    return _drawn(draw, like, generator).to(like.device)
+    if isinstance(generator, RowGenerators):
+        return _placed(generator.standard("standard_normal", like[0].numel()), like, dtype)
+    return torch.randn(like.shape, generator=generator, dtype=dtype or like.dtype).to(like.device)
 
 
 def uniform(like: Tensor, generator: Source, dtype: torch.dtype | None = None) -> Tensor:
@@ -84,11 +109,9 @@ def uniform(like: Tensor, generator: Source, dtype: torch.dtype | None = None) -
         generator: The source of randomness.
         dtype: The type of the numbers. None takes that of the tensor.
     """
-
-    def draw(part: Tensor, one: torch.Generator) -> Tensor:
-        return torch.rand(part.shape, generator=one, dtype=dtype or like.dtype)
-
-    return _drawn(draw, like, generator).to(like.device)
+    if isinstance(generator, RowGenerators):
+        return _placed(generator.standard("random", like[0].numel()), like, dtype)
+    return torch.rand(like.shape, generator=generator, dtype=dtype or like.dtype).to(like.device)
 
 
 def uniform_where(where: Tensor, generator: Source, dtype: torch.dtype) -> Tensor:
@@ -103,19 +126,24 @@ def uniform_where(where: Tensor, generator: Source, dtype: torch.dtype) -> Tenso
     """
     if isinstance(generator, RowGenerators):
         counts = where.reshape(len(where), -1).sum(-1).tolist()
-        parts = zip(counts, generator.each, strict=True)
-        return torch.cat([torch.rand(n, generator=one, dtype=dtype) for n, one in parts]).to(where.device)
+        parts = [one.random(n) for n, one in zip(counts, generator.each, strict=True) if n]
+        return torch.from_numpy(np.concatenate([np.empty(0), *parts])).to(where.device, dtype)
     return torch.rand(int(where.sum()), generator=generator, dtype=dtype).to(where.device)
 
 
 def gamma(shape: Tensor, generator: Source) -> Tensor:
     """Return numbers of the gamma distributions with these shape parameters and scale 1, (B, ...)."""
-    return _drawn(lambda part, one: torch._standard_gamma(part, generator=one), shape.cpu(), generator).to(shape.device)
+    if isinstance(generator, RowGenerators):
+        return torch.from_numpy(generator.standard_gamma(shape.cpu().numpy())).to(shape)
+    return torch._standard_gamma(shape.cpu(), generator=generator).to(shape.device)
 
 
 def poisson(rate: Tensor, generator: Source) -> Tensor:
     """Return numbers of the Poisson distributions with these rates, (B, ...)."""
-    return _drawn(lambda part, one: torch.poisson(part, generator=one), rate.cpu(), generator).to(rate.device)
+    if isinstance(generator, RowGenerators):
+        each = zip(rate.cpu().numpy(), generator.each, strict=True)
+        return torch.from_numpy(np.stack([one.poisson(part) for part, one in each])).to(rate)
+    return torch.poisson(rate.cpu(), generator=generator).to(rate.device)
 
 
 def choice(p: Tensor, generator: Source) -> Tensor:
@@ -124,15 +152,13 @@ def choice(p: Tensor, generator: Source) -> Tensor:
     The place of the greatest p / e wins, with e exponential and independent, as in torch.multinomial. Only the numbers
     e are moved, and no device has to wait.
     """
-
-    def draw(part: Tensor, one: torch.Generator) -> Tensor:
-        return torch.empty(part.shape, dtype=p.dtype).exponential_(1, generator=one)
-
-    return (p / _drawn(draw, p, generator).to(p.device)).argmax(-1, keepdim=True)
-
-
-def _drawn(draw: Callable[[Tensor, torch.Generator], Tensor], like: Tensor, generator: Source) -> Tensor:
-    """Return what is drawn for a tensor (B, ...) by one generator, or row by row by those of the rows."""
     if isinstance(generator, RowGenerators):
-        return torch.stack([draw(part, one) for part, one in zip(like, generator.each, strict=True)])
-    return draw(like, generator)
+        e = _placed(generator.standard("standard_exponential", p[0].numel()), p)
+    else:
+        e = torch.empty(p.shape, dtype=p.dtype).exponential_(1, generator=generator).to(p.device)
+    return (p / e).argmax(-1, keepdim=True)
+
+
+def _placed(numbers: Array, like: Tensor, dtype: torch.dtype | None = None) -> Tensor:
+    """Return numbers (B, n) in the shape (B, ...), on the device and in the type of a tensor, or in another type."""
+    return torch.from_numpy(numbers).reshape(like.shape).to(like.device, dtype or like.dtype)

@@ -12,13 +12,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ostinato.emissions.draws import Source
+from ostinato.emissions.draws import PlainSource, Source
 
 Floats: TypeAlias = NDArray[np.float32]
 #: A function of the parameters (P,) and a value that returns nats.
 PlainDensity: TypeAlias = Callable[[Sequence[float], float], float]
 #: A function of the parameters (..., P), a generator and a temperature that returns draws (...).
-PlainDraws: TypeAlias = Callable[[Floats, np.random.Generator, float], Floats]
+PlainDraws: TypeAlias = Callable[[Floats, PlainSource, float], Floats]
 
 
 @dataclass(frozen=True)

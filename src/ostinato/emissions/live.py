@@ -10,6 +10,7 @@ from scipy import special
 
 from ostinato.emissions.bounded import LEAST
 from ostinato.emissions.constraints import FARTHEST, FLOOR, LEAST_DF
+from ostinato.emissions.draws import PlainSource
 from ostinato.emissions.emission import Floats
 
 
@@ -57,13 +58,13 @@ def earlier(row: Sequence[float], e: Sequence[float]) -> float:
     return sum(w * max(-FARTHEST, min(FARTHEST, v)) for w, v in zip(row, e, strict=False))
 
 
-def draw_normal(params: Floats, rng: np.random.Generator, temperature: float) -> Floats:
+def draw_normal(params: Floats, rng: PlainSource, temperature: float) -> Floats:
     """Return draws (...) of params (..., 2); temperature multiplies the scale."""
     scale = np.logaddexp(np.float32(0), params[..., 1])
     return _draws(params, scale, rng.standard_normal(params.shape[:-1], dtype=np.float32), temperature)
 
 
-def draw_student_t(params: Floats, rng: np.random.Generator, temperature: float) -> Floats:
+def draw_student_t(params: Floats, rng: PlainSource, temperature: float) -> Floats:
     """Return draws (...) of params (..., 3); temperature multiplies the scale."""
     raw = np.logaddexp(np.float32(0), params[..., 1:])
     half = (raw[..., 1] + np.float32(LEAST_DF)) / 2

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ostinato.emissions.conditional import Conditional
-from ostinato.emissions.draws import in_torch
+from ostinato.emissions.draws import PlainSource, in_torch
 from ostinato.emissions.emission import Floats, PlainDraws, Support
 from ostinato.inference.live.layers import array_of, bind
 from ostinato.inference.live.step import places, steps_of
@@ -72,7 +72,7 @@ class PlainPaths:
         self,
         state: State,
         horizon: int,
-        rng: np.random.Generator | list[np.random.Generator],
+        rng: PlainSource,
         support: Support,
         temperature: float,
         keep: KeptSteps | None = None,
@@ -102,7 +102,7 @@ class PlainPaths:
                 params = self._constant + (run_backbone() @ self._head).reshape(params.shape)
             if keep is not None and keep.open:
                 keep.append(self._conditional(params, loc, np.broadcast_to(sd, (B, D))))
-            drawn = self._drawn(params, rng, temperature)
+            drawn = self._draws(params, rng, temperature)
             z = bound(drawn, params, loc, sd)
             values[:, :, horizon - 1 - t] = z
             e = np.asarray((z - loc) / self._sigma[self._used(seen)], dtype=np.float32)
@@ -116,16 +116,8 @@ class PlainPaths:
             np.concatenate([z, np.ones_like(z), loc, np.arcsinh(e)], axis=-1, out=inputs)
         return torch.from_numpy(values[:, :, horizon - 1 :: -1].transpose(2, 0, 1).copy())
 
-    def _drawn(
-        self, params: Floats, rng: np.random.Generator | list[np.random.Generator], temperature: float
-    ) -> Floats:
-        """Return independent draws (B, D) of parameters (B, D, P)."""
-        if isinstance(rng, list):
-            return np.stack([self._draws(row, one, temperature) for row, one in zip(params, rng, strict=True)])
-        return self._draws(params, rng, temperature)
-
     def _bound(
-        self, support: Support, rng: np.random.Generator | list[np.random.Generator], temperature: float
+        self, support: Support, rng: PlainSource, temperature: float
     ) -> Callable[[Floats, Floats, Floats, Floats], Floats]:
         """Return a function of draws (B, D), parameters, location and scale that returns the values in the support."""
         low = array_of(support.low)
