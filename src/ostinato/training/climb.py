@@ -129,7 +129,7 @@ class Ladder:
             return Rung(**row), finished
         torch.manual_seed(self.options.seed)
         begun = self.begun if name == "ar" else time.monotonic()
-        base = self._base_of(name)
+        base = self.base_of(name)
         if name == "mixture":
             assert best is not None
             model = fit_mixture(best[1], self.material, self.base, self.options)
@@ -174,7 +174,7 @@ class Ladder:
         seconds = self.workers.first(time.monotonic() - begun) * times
         return Budget(max(budget.seconds - seconds, budget.seconds / 2), budget.steps)
 
-    def _base_of(self, name: str) -> Base:
+    def base_of(self, name: str) -> Base:
         """Return the closed form that a model corrects: for a network, adaptive filters where the ladder has them."""
         if name in SMOOTHED:
             found, notes = smoothing(self.material, self.options, name)

@@ -35,6 +35,7 @@ from ostinato.training.closed_form import closed_form, closed_form_name
 from ostinato.training.config import LadderOptions, defaults, method_for
 from ostinato.training.cost import affordable
 from ostinato.training.evidence import chosen, how_few
+from ostinato.training.judging import affordable as affordable_judging
 from ostinato.training.material import Material, material_of
 from ostinato.training.objective import BLOCK
 from ostinato.training.rungs import names_of, smoothing_left_out
@@ -116,6 +117,10 @@ def fit_ladder(  # noqa: PLR0913, PLR0914 - each argument is one that ostinato.f
     chosen_method = method or method_for(data, base.order)
     bf16 = in_bf16(precision)
     ladder = Ladder(material, base, begun, options, chosen_method, keep, workers, on_progress, bf16, "mixture" in names)
+    judged = affordable_judging(material, ladder.base_of, options, names, limits, keep, workers)
+    held = 0 if judged is None else sum(z - a for _, a, z in material.spans("held-out"))
+    material = replace(material, judged=judged)
+    ladder = replace(ladder, material=material)
     climbed = list(ladder.climb(names, limits, on_rung))
     kept, best = chosen(climbed, material) if model == "auto" else climbed[-1]
     refit_device = "cpu" if best.on_processor else best.device if asked() == "auto" else asked()
@@ -129,6 +134,8 @@ def fit_ladder(  # noqa: PLR0913, PLR0914 - each argument is one that ostinato.f
     said += [*ladder.noted, *ladder.placed, *_precision(bf16, names)]
     if material.within is not None:
         said.append(material.within.note(len(data.values)))
+    if judged is not None:
+        said.append(judged.note(held))
     if model == "auto":
         said += filter(None, [smoothing_left_out(data, options.season)])
     said += filter(None, (own.truncation, own.moved, no_time_left(record, limits.seconds)))

@@ -15,10 +15,45 @@ from ostinato.data.encoding import fit_encoding
 from ostinato.data.sequences import SequenceSet
 from ostinato.data.split import Part, Split
 from ostinato.errors import DataError
+from ostinato.numbers import counted
 from ostinato.training.within import Within, spread
 
 #: The greatest number of steps that a closed form is fitted to: enough for a few dozen coefficients.
 ENOUGH = 400_000
+#: The length of the stretches of sound and series that stand for a part that judges. Each has a past that warms up the
+#: state, of 1,088 steps for adaptive filters: shorter stretches would cost more, and fewer would say less about a part.
+STRETCH = 512
+
+
+@dataclass(frozen=True)
+class Judged:
+    """How much sound or series of each part that judges is looked at; everything else looks at all of the data.
+
+    Attributes:
+        steps: The steps of the validation part, and of the held-out part.
+    """
+
+    steps: int
+
+    def spread(self, spans: list[Span]) -> list[Span]:
+        """Return about so many steps of spans: short spans, and stretches of long ones, at equal distances.
+
+        The order of the sequences is often one of groups, such as speakers, so that equal distances meet all of them.
+        """
+        total = sum(z - a for _, a, z in spans)
+        if total <= self.steps:
+            return spans
+        blocks = sorted((b, max(a, stop - STRETCH), stop) for b, a, z in spans for stop in range(z, a, -STRETCH))
+        count = max(1, self.steps * len(blocks) // total)
+        return [blocks[(2 * i + 1) * len(blocks) // (2 * count)] for i in range(count)]
+
+    def note(self, held: int) -> str:
+        """Return the numbers in words, for a held-out part of so many steps."""
+        return (
+            f"judging every network on all {counted(held, 'held-out step')} would take more than the budget leaves for "
+            f"it, so each model was judged on about {self.steps:,} steps of each part that judges: stretches spread "
+            f"over the part, whose figures are less exact; a larger budget takes more"
+        )
 
 
 @dataclass(frozen=True)
@@ -31,6 +66,7 @@ class Material:
         encoding: The map from the sequences as read to model space.
         split: The training, validation and held-out parts.
         within: How many of the steps are looked at; None is all of them.
+        judged: How many steps of sound or series each part that judges has; None is all of them.
     """
 
     data: SequenceSet
@@ -38,6 +74,7 @@ class Material:
     encoding: Encoding
     split: Split
     within: Within | None = None
+    judged: Judged | None = None
 
     def spans(self, part: Part) -> list[Span]:
         """Return the spans of a part as (sequence, first, stop), in steps of model space, as far as they are looked at.
@@ -45,6 +82,8 @@ class Material:
         Stretches of data that are not looked at in full stand for their part.
         """
         spans = self.split.spans(part, self.data.lengths, self.encoded.lengths)
+        if self.judged is not None and part in ("validation", "held-out"):
+            return self.judged.spread(spans)
         if self.within is None or part == "known":
             return spans
         return self._spread(spans, self.within.trained if part == "train" else self.within.judged)
