@@ -69,7 +69,7 @@ CASES = {
     "fit mixture": _fit("mixture", TEXT, "--steps 40 --hidden 12"),
     "fit bpe": _fit("gru", TEXT, "--steps 30 --hidden 12 --vocabulary bpe"),
     "fit report": Case("fit {d}/series.csv --model ar -o m.ost --report r.html", ("m.ost", "r.html"), resumes=True),
-    "fit search": _fit("auto", SERIES, "--search 3 --steps 20"),
+    "fit search": Case("fit {d}/series.csv -o m.ost --search 3 --steps 20", ("m.ost",), resumes=True),
     "fit direct": Case("fit {d}/panel.csv --horizon 5 --steps 30 --networks 1 -o m.ost", ("m.ost",)),
     "fit label": Case("fit {d}/classes.csv --label kind --model ar -o m.ost", ("m.ost",)),
     "fit each": Case("fit {d}/panel.parquet --each -o fits", ("fits",), fresh=True),
@@ -233,7 +233,7 @@ def disturbed(
     words, code = said.decode(errors="replace"), process.returncode
     found.count({0: "done", -number: "at once", 128 + number: "stopped"}.get(code, "other"))
     if code not in {0, -number, 128 + number}:
-        yield f"exit code {code}: {words[-400:]}"
+        yield f"exit code {code}: {words[:400]} ... {words[-400:]}"
     # Python itself, before a line of the package runs, ends with 130 and no words
     unsaid = code == 128 + number and words.splitlines()[-1:] not in (["stopped"], [])
     if "Traceback" in words or unsaid:

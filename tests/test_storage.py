@@ -123,6 +123,15 @@ def test_a_failed_write_loses_nothing(tmp_path: Path, monkeypatch: pytest.Monkey
     assert [p.name for p in tmp_path.iterdir()] == ["m.ost"]
 
 
+def test_a_file_beyond_the_limit_of_its_size(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise OSError(errno.EFBIG, os.strerror(errno.EFBIG))
+
+    monkeypatch.setattr(os, "fsync", fail)
+    with pytest.raises(ModelFileError, match="ulimit -f"):
+        atomic_write(tmp_path / "m.ost", b"x")
+
+
 def test_a_folder_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(ModelFileError, match="cannot write the file") as info:
         atomic_write(tmp_path / "no" / "m.ost", b"x")

@@ -137,6 +137,7 @@ ROWS: tuple[Bad, ...] = (
     ask("an alarm for text", "stream {models}/names.ost --alarm 0.1", "takes no --alarm", stdin=b"a\n"),
     ask("an alarm of nan", f"{STREAM} --alarm nan", "alarm", "nan", stdin=b"1\n"),
     ask("states in no folder", f"{STREAM} --state none/states", "folder to write to does not exist", stdin=b"1\n"),
+    ask("states in a device", f"{STREAM} --state /dev/null", "cannot be kept in a device or a pipe", stdin=b"1\n"),
     ask("states that are a model", f"{STREAM} --state {{models}}/series.ost", "cannot be read", stdin=b"1\n"),
     ask("no ONNX file", "export {models}/series.ost", "--onnx"),
     ask("a graph in no folder", "export {models}/series.ost --onnx none/x.onnx", "folder to write to does not exist"),

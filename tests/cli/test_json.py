@@ -56,6 +56,7 @@ FAILURES: tuple[tuple[str, ...], ...] = (
     ("export", "none.ost", "--onnx", "new.onnx"),
     ("compress", "words.ost", "none.txt"),
     ("decompress", "words.ost", "words.txt"),
+    ("decompress", "words.ost", "words.osz", "-o", "none/new.txt"),
     ("token", "one", "--tokens", "data.csv"),
 )
 #: Words that would write two things to standard output.

@@ -19,7 +19,7 @@ from ostinato.cli.checkpoint import alone, checkpoint
 from ostinato.cli.main import main
 from ostinato.data.sequences import SequenceSet
 from ostinato.dispatch.fit import fit
-from ostinato.errors import ConfigError
+from ostinato.errors import ConfigError, ModelFileError
 from ostinato.fits.budget import Budget
 from ostinato.storage import load_bundle
 from zoo import rungs
@@ -160,6 +160,23 @@ def test_a_checkpoint_of_another_run_is_refused(tmp_path: Path) -> None:
             fit(wave, **other, **how)
     with pytest.raises(ConfigError, match="checkpoint belongs to a fit of other data"):
         fit(wave[1:], hidden=4, **how)
+
+
+@pytest.mark.parametrize(("name", "cut"), [("gru.ost", 0), ("gru.ost", 800), ("gru.running", 800)])
+def test_a_checkpoint_that_was_cut_short_is_refused(tmp_path: Path, name: str, cut: int) -> None:
+    how: dict[str, Any] = {"model": "gru", "budget": Budget(None, 3), "checkpoint": tmp_path / "spot", "hidden": 4}
+    wave = np.sin(np.arange(200) / 3)
+    fit(wave, **how)
+    whole = (tmp_path / "spot" / "gru.ost").read_bytes()
+    (tmp_path / "spot" / "gru.ost").unlink()
+    (tmp_path / "spot" / name).write_bytes(whole[:cut])
+    with pytest.raises(ModelFileError, match="cannot continue from its checkpoint") as refused:
+        fit(wave, **how)
+    assert refused.value.where == str(tmp_path / "spot" / name)
+    (tmp_path / "spot" / name).unlink()
+    (tmp_path / "spot" / "gru.running").write_bytes(whole)  # a model is not the state of a fit
+    with pytest.raises(ModelFileError, match="not the state of a fit"):
+        fit(wave, **how)
 
 
 @pytest.mark.parametrize("name", ["BLOCKS", "LEAST_BLOCK", "ENOUGH"])

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import importlib
 import os
 import resource
 import signal
 import struct
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -89,6 +91,33 @@ class TestStopping:
             with pytest.raises(stopping.Stopped):
                 stopping.check()
         stopping.check()
+
+    @pytest.mark.parametrize("number", stopping.SIGNALS)
+    def test_a_signal_waits_until_a_module_is_loaded(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+    ) -> None:
+        name = f"loads_slowly_{number}"
+        words = f"import os, time\nos.kill(os.getpid(), {number})\ntime.sleep(0.1)\nwhole = True\n"
+        (tmp_path / f"{name}.py").write_text(words)
+        monkeypatch.syspath_prepend(tmp_path)
+
+        def loads_and_waits() -> None:
+            importlib.import_module(name)
+            threading.Event().wait(60)  # a wait that only a signal to this thread ends
+
+        with pytest.raises(stopping.Stopped) as stopped, stopping.unwinding():
+            loads_and_waits()
+        assert stopped.value.code == 128 + number
+        assert sys.modules[name].whole
+
+    def test_a_module_that_runs_a_command_while_it_is_loaded_is_stopped_at_once(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        words = "import os, signal\nfrom ostinato.cli import stopping\nwith stopping.unwinding():\n"
+        (tmp_path / "runs_a_command.py").write_text(words + "    os.kill(os.getpid(), signal.SIGTERM)\n    late = 1\n")
+        monkeypatch.syspath_prepend(tmp_path)
+        with pytest.raises(stopping.Stopped):
+            importlib.import_module("runs_a_command")
 
     @pytest.mark.parametrize("number", stopping.SIGNALS)
     def test_a_signal_while_words_are_parsed_ends_at_once(self, number: int) -> None:

@@ -53,6 +53,7 @@ def command(
     for target in targets.values():
         if output is None and target.exists():
             raise ConfigError(f"there is already a file {target}", fix="name another place with --output")
+        options.writable(target)
     sizes: dict[str, int] = {}
     for name, parts in files.items():
         sizes[str(targets[name])] = atomic_write(targets[name], parts)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, final
 
 from ostinato.cli import options, screen
+from ostinato.errors import ConfigError
 from ostinato.storage.locks import FileLock
 
 if TYPE_CHECKING:
@@ -29,13 +30,15 @@ class Keeper:
         digest: The SHA-256 of the model file.
 
     Raises:
-        ConfigError: Another process keeps the file.
+        ConfigError: Another process keeps the file, or it is a device or a pipe.
         ModelFileError: The file is damaged, or its states belong to another model.
         WriteError: The file cannot be written.
     """
 
     def __init__(self, monitor: Monitor, path: Path, digest: str) -> None:
         options.writable(path)
+        if path.exists() and not path.is_file():
+            raise ConfigError("the states cannot be kept in a device or a pipe", where=str(path), fix="name a file")
         self._monitor, self._path, self._digest = monitor, path, digest
         self._lock = FileLock(
             path,

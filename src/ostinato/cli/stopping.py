@@ -6,10 +6,12 @@ import math
 import os
 import select
 import signal
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, Final
+from types import FrameType
+from typing import Final
 
 #: The signals that tell a command to stop: Ctrl-C, the end of a service or a job, and a closed terminal.
 SIGNALS: Final = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
@@ -30,6 +32,8 @@ class Stopped(KeyboardInterrupt):
 #: The signals that came, and those that ``unwinding`` handles.
 _asked: list[int] = []
 _heeded: list[int] = []
+#: The seconds after which a signal that came while a module was loaded is sent again.
+_AGAIN: Final = 0.02
 
 
 def check() -> None:
@@ -118,16 +122,24 @@ def unwinding() -> Iterator[None]:
 
     Ctrl-C goes to every process of a terminal, and a child of a fork has the handlers of its parent: it ends as it
     would without them, because its parent says what happened.
+
+    A signal that comes while a module is loaded waits until that is done. The C++ code of torch runs Python while it is
+    loaded, and an exception there aborts the process.
     """
     if threading.current_thread() is not threading.main_thread():
         yield  # Python lets only the main thread handle signals
         return
-    own = os.getpid()
+    own, outside, waiting = os.getpid(), _loading(sys._getframe()), dict[int, threading.Timer]()
 
-    def stop(number: int, frame: Any) -> None:
+    def stop(number: int, frame: FrameType | None) -> None:
         if os.getpid() != own:
             signal.signal(number, signal.SIG_DFL)
             os.kill(os.getpid(), number)
+        if _loading(frame) > outside:
+            waiting[number] = threading.Timer(_AGAIN, _send, (number,))
+            waiting[number].daemon = True
+            waiting[number].start()
+            return
         _asked.append(number)
         raise Stopped(number)
 
@@ -140,8 +152,27 @@ def unwinding() -> Iterator[None]:
     try:
         yield
     finally:
+        for timer in waiting.values():
+            timer.cancel()
         _heeded.clear()
         for number, handler in before.items():
             signal.signal(number, handler)
         if before:
             _asked.clear()
+
+
+def _send(number: int) -> None:
+    """Send a signal to the main thread, which also ends a call of that thread that waits."""
+    if hasattr(signal, "pthread_kill") and (main := threading.main_thread().ident):
+        signal.pthread_kill(main, number)
+    else:  # Windows
+        signal.raise_signal(number)
+
+
+def _loading(frame: FrameType | None) -> int:
+    """Return how many frames of Python's code that loads modules are on the stack of a frame."""
+    found = 0
+    while frame is not None:
+        found += frame.f_code.co_filename.startswith("<frozen importlib")
+        frame = frame.f_back
+    return found

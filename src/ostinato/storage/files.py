@@ -84,6 +84,8 @@ def atomic_write(path: str | Path, content: bytes | Iterable[bytes]) -> int:
         fix = {
             errno.ENOSPC: "free space on the disk, then write the file again; an earlier file is unchanged",
             errno.EACCES: "choose a folder that you may write to",
+            errno.EROFS: "choose a folder that you may write to",
+            errno.EFBIG: "raise the limit on the size of a file (ulimit -f), or write to another file system",
             errno.ENOENT: "choose another path" if path.parent.is_dir() else f"make the folder first: {path.parent}",
         }.get(error.errno or 0, "choose another path")
         raise WriteError(f"cannot write the file: {error.strerror or error}", where=str(path), fix=fix) from error

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from ostinato._version import __version__
 from ostinato.data.sequences import SequenceSet
 from ostinato.data.split import Split
-from ostinato.errors import ConfigError, WriteError
+from ostinato.errors import ConfigError, ModelFileError, WriteError
 from ostinato.fits.budget import CHECKPOINT_EVERY, Budget
 from ostinato.gradients.methods import Method
 from ostinato.storage import VERSION, atomic_write
@@ -71,6 +72,23 @@ class Checkpoint:
         if not file.exists():
             atomic_write(file, repr(measure()).encode())
         return float(file.read_text())
+
+
+@contextmanager
+def reading() -> Iterator[None]:
+    """Read a file of a checkpoint in the block; an error about that file says that the fit cannot continue from it.
+
+    Raises:
+        ModelFileError: The file is damaged, or it is not the state of a fit.
+    """
+    try:
+        yield
+    except ModelFileError as error:
+        raise ModelFileError(
+            f"the fit cannot continue from its checkpoint: {error.what}",
+            where=error.where,
+            fix="remove --resume to start from the beginning",
+        ) from error
 
 
 def fingerprint(

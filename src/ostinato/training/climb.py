@@ -23,7 +23,7 @@ from ostinato.model_file import load_model, save_model
 from ostinato.record import LadderRecord, Rung
 from ostinato.training.adaptive import adapted, counts_of, fit_mixture
 from ostinato.training.build import build
-from ostinato.training.checkpoint import Checkpoint
+from ostinato.training.checkpoint import Checkpoint, reading
 from ostinato.training.closed_form import Base, adaptive_filter, closed_form_name, smoothing
 from ostinato.training.config import ADAPTIVE, FILTERED, LadderOptions
 from ostinato.training.epochs import judged_pieces
@@ -123,7 +123,8 @@ class Ladder:
         keep, workers = self.keep, self.workers
         done = keep.path / f"{name}.ost" if keep else None
         if done and workers.first(done.exists()):
-            finished = load_model(done).likelihood("resume")
+            with reading():
+                finished = load_model(done).likelihood("resume")
             row = finished.description.ladder_record.rung
             assert row is not None
             return Rung(**row), finished

@@ -9,10 +9,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ostinato.errors import ModelFileError
 from ostinato.model import SequenceModel
 from ostinato.numbers import counted
 from ostinato.shapes import State
 from ostinato.storage import load_bundle, save_bundle
+from ostinato.training.checkpoint import reading
 from ostinato.training.workers import WorkerGroup
 
 
@@ -85,8 +87,15 @@ class Run:
         save_bundle(path, tensors, document)
 
     def load(self, path: Path, model: SequenceModel, workers: WorkerGroup) -> None:
-        """Continue from a file. The number of workers may differ; new workers keep their random generators."""
-        tensors, document = load_bundle(path)
+        """Continue from a file. The number of workers may differ; new workers keep their random generators.
+
+        Raises:
+            ModelFileError: The file is damaged, or it is not the state of a fit.
+        """
+        with reading():
+            tensors, document = load_bundle(path)
+            if "counters" not in document:
+                raise ModelFileError("the file is not the state of a fit", where=str(path))
         model.load_state_dict(_under(tensors, "live."))
         here = model.device
         self.average, self.weights = (_under(tensors, name, here) for name in ("average.", "best."))
