@@ -84,8 +84,8 @@ ROWS: tuple[Bad, ...] = (
         "cannot read 'x' in column 'y' as a number", "bad.csv, line 4",
     ),
     csv(
-        "the same in a gzip'd file", gzip.compress(long({9: "2024-01-08,?"}).encode()),
-        "cannot read '?' in column 'y' as a number", "line 9",
+        "the same in a gzip'd file", gzip.compress(long({9: "2024-01-08,??"}).encode()),
+        "cannot read '??' in column 'y' as a number", "line 9",
         command="fit bad.csv.gz -o m.ost", file="bad.csv.gz",
     ),
     csv(

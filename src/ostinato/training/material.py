@@ -51,8 +51,8 @@ class Judged:
         """Return the numbers in words, for a held-out part of so many steps."""
         return (
             f"judging every network on all {counted(held, 'held-out step')} would take more than the budget leaves for "
-            f"it, so each model was judged on about {self.steps:,} steps of each part that judges: stretches spread "
-            f"over the part, whose figures are less exact; a larger budget takes more"
+            f"it, so each model was judged on about {counted(self.steps, 'step')} of each part that judges: stretches "
+            f"spread over the part, whose figures are less exact; a larger budget takes more"
         )
 
 
