@@ -21,6 +21,11 @@ from ostinato.model_file import save_model
 from ostinato.serve.store import open_store
 
 INT, TERM, HUP = signal.SIGINT, signal.SIGTERM, signal.SIGHUP
+#: The usual handling of signals, whatever the tests run under: nohup ignores SIGHUP, a job in the background SIGINT.
+USUAL = (
+    "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
+    "signal.signal(signal.SIGHUP, signal.SIG_DFL)"
+)
 
 
 @pytest.fixture(scope="module")
@@ -34,9 +39,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     ("signals", "code"), [((INT, INT, INT), 130), ((HUP,), 129), ((HUP, HUP), 129), ((TERM, INT), 130)], ids=str
 )
 def test_signals_end_a_server_in_order(model: Path, tmp_path: Path, signals: tuple[int, ...], code: int) -> None:
-    server = Server(
-        model, tmp_path / "streams", first="import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"
-    )
+    server = Server(model, tmp_path / "streams", first=USUAL)
     try:
         status, _ = server.ask("POST", "/v1/streams/a/events", {"y": 5.0})
     finally:

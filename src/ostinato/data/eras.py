@@ -25,7 +25,9 @@ _OF_JAPAN = re.compile(
 
 
 def note_on_years(times: Times) -> list[str]:
-    """Return a note on times whose years are those of another calendar, if there are any.
+    """Return a note on days or months whose years are those of another calendar, if there are any.
+
+    Years alone may be of the past: rings of trees begin before the year 1300.
 
     Args:
         times: The times, (N,), as datetime64 or whole numbers.
@@ -34,7 +36,7 @@ def note_on_years(times: Times) -> list[str]:
         return []
     first, last = (int(t.astype("datetime64[Y]").astype(np.int64)) + 1970 for t in (times.min(), times.max()))
     for low, high, calendar, why in _ERAS:
-        if low <= first and last <= high:
+        if low <= first and last <= high and (times.astype("datetime64[Y]").astype(times.dtype) != times).any():
             return [
                 f"the years {first} to {last} are read as those of the Gregorian calendar; if they are of {calendar}, "
                 f"write the dates in the Gregorian one, because {why}"
