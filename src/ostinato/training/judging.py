@@ -58,7 +58,7 @@ class Passes:
         return low
 
 
-def affordable(
+def judged_within(
     material: Material,
     base_of: Callable[[str], Base],
     options: LadderOptions,

@@ -35,7 +35,7 @@ from ostinato.training.closed_form import closed_form, closed_form_name
 from ostinato.training.config import LadderOptions, defaults, method_for
 from ostinato.training.cost import affordable
 from ostinato.training.evidence import chosen, how_few
-from ostinato.training.judging import affordable as affordable_judging
+from ostinato.training.judging import judged_within
 from ostinato.training.material import Material, material_of
 from ostinato.training.objective import BLOCK
 from ostinato.training.rungs import names_of, smoothing_left_out
@@ -117,7 +117,7 @@ def fit_ladder(  # noqa: PLR0913, PLR0914 - each argument is one that ostinato.f
     chosen_method = method or method_for(data, base.order)
     bf16 = in_bf16(precision)
     ladder = Ladder(material, base, begun, options, chosen_method, keep, workers, on_progress, bf16, "mixture" in names)
-    judged = affordable_judging(material, ladder.base_of, options, names, limits, keep, workers)
+    judged = judged_within(material, ladder.base_of, options, names, limits, keep, workers)
     held = 0 if judged is None else sum(z - a for _, a, z in material.spans("held-out"))
     material = replace(material, judged=judged)
     ladder = replace(ladder, material=material)

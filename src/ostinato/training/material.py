@@ -16,7 +16,7 @@ from ostinato.data.sequences import SequenceSet
 from ostinato.data.split import Part, Split
 from ostinato.errors import DataError
 from ostinato.numbers import counted
-from ostinato.training.within import Within, spread
+from ostinato.training.within import Within, blocks, spread
 
 #: The greatest number of steps that a closed form is fitted to: enough for a few dozen coefficients.
 ENOUGH = 400_000
@@ -43,9 +43,9 @@ class Judged:
         total = sum(z - a for _, a, z in spans)
         if total <= self.steps:
             return spans
-        blocks = sorted((b, max(a, stop - STRETCH), stop) for b, a, z in spans for stop in range(z, a, -STRETCH))
-        count = max(1, self.steps * len(blocks) // total)
-        return [blocks[(2 * i + 1) * len(blocks) // (2 * count)] for i in range(count)]
+        whole = sorted(blocks(spans, STRETCH))
+        count = max(1, self.steps * len(whole) // total)
+        return [whole[(2 * i + 1) * len(whole) // (2 * count)] for i in range(count)]
 
     def note(self, held: int) -> str:
         """Return the numbers in words, for a held-out part of so many steps."""

@@ -104,7 +104,7 @@ def spread(spans: list[Span], most: int) -> list[Span]:
         return spans
     length = max(1, min(STRETCH, most // FEWEST))
     if any(z - a < length for _, a, z in spans):
-        return _blocks(spans, length, most)
+        return _drawn(spans, length, most)
     count = max(1, most // length)
     out = []
     for i in range(count):
@@ -115,16 +115,21 @@ def spread(spans: list[Span], most: int) -> list[Span]:
     return out
 
 
-def _blocks(spans: list[Span], length: int, most: int) -> list[Span]:
+def blocks(spans: list[Span], length: int) -> list[Span]:
+    """Return spans cut from their ends into blocks of a length; the first block of a span may be shorter."""
+    return [(b, max(a, stop - length), stop) for b, a, z in spans for stop in range(z, a, -length)]
+
+
+def _drawn(spans: list[Span], length: int, most: int) -> list[Span]:
     """Return at most ``most`` steps of spans: the last block of a length, cut from their ends, and others at random."""
-    blocks = [(b, max(a, stop - length), stop) for b, a, z in spans for stop in range(z, a, -length)]
-    last = max(blocks)
-    order, kept, left = np.random.default_rng(0).permutation(len(blocks)), [last], most - (last[2] - last[1])
+    whole = blocks(spans, length)
+    last = max(whole)
+    order, kept, left = np.random.default_rng(0).permutation(len(whole)), [last], most - (last[2] - last[1])
     for i in order.tolist():
-        _, a, z = blocks[i]
+        _, a, z = whole[i]
         if z - a > left:
             break
-        if blocks[i] != last:
-            kept.append(blocks[i])
+        if whole[i] != last:
+            kept.append(whole[i])
             left -= z - a
     return sorted(kept)
