@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +22,13 @@ from ostinato.fits.budget import Budget
 from ostinato.fits.progress import TrainingProgress
 from ostinato.gradients.methods import FullBPTT, Method, TruncatedBPTT
 from ostinato.inference.score import score
+from ostinato.layers.ar import AR
+from ostinato.layers.markov import Markov
 from ostinato.model import SequenceModel
 from ostinato.record import LadderRecord
+from ostinato.training.closed_form import closed_form
+from ostinato.training.config import LadderOptions
+from ostinato.training.material import Material
 from ostinato.training.trainer import Trainer
 from zoo import kept, sequential
 
@@ -182,6 +188,33 @@ def test_the_figures_are_those_of_the_model_before_the_refit(tmp_path: Path) -> 
 
 def test_a_record_of_an_early_version_says_nothing_about_a_refit() -> None:
     assert LadderRecord.from_json({"steps": 3}).refit is None
+
+
+def test_a_convolution_keeps_its_depth_when_all_of_the_data_want_a_farther_lag(monkeypatch: pytest.MonkeyPatch) -> None:
+    def farther(
+        whole: Material, options: LadderOptions, order: int | None = None
+    ) -> tuple[AR | Markov, tuple[str, ...]]:
+        return closed_form(whole, replace(options, max_order=128), order)
+
+    monkeypatch.setattr("ostinato.training.refit.closed_form", farther)
+    draws = np.random.default_rng(0).standard_normal(900)
+    y = np.zeros(900)
+    for t in range(1, 900):
+        y[t] = np.sin(2 * y[t - 1]) + 0.2 * draws[t] + (0.4 * y[t - 70] if t > 70 else 0.0)
+    made = fit(y, **{**HOW, "model": "conv", "dropout": 0.0})
+    network = sequential(made.model)
+    assert network.description.name == "conv"
+    assert network.front.reach >= 64
+    assert network.description.config["parts"]["depth"] == 1
+    assert any("from the kept weights on" in note for note in made.notes), made.notes
+
+
+def test_a_refit_takes_data_whose_held_out_part_has_other_values() -> None:
+    for held_out in (-5.0, 0.0, 40.5):
+        y = np.abs(WAVE) + 1
+        y[270:] = held_out + 0.01 * np.arange(30)
+        made = fit(y, **HOW)
+        assert np.isfinite(score(made.model, y).log_prob)
 
 
 @pytest.mark.parametrize(

@@ -28,6 +28,7 @@ def build(
     options: LadderOptions,
     *,
     centred: bool = False,
+    depth: int | None = None,
     memory: Counts | None = None,
     network: str = "",
 ) -> SequenceModel:
@@ -39,6 +40,8 @@ def build(
         base: The closed form that the model corrects.
         options: The options of the model.
         centred: Whether the location of a model without a backbone stays at the prediction of the closed form.
+        depth: The number of layers. None takes that of the options, and for a convolution as many as reach the farthest
+            lag of the closed form.
         memory: The fitted counts of an adaptive model.
         network: The backbone of the network of a mixture.
     """
@@ -54,12 +57,15 @@ def build(
     # the chain has counted the steps that a network is trained on, so there it would seem better than it is
     corrected = None if isinstance(base, Markov) and name != "ar" else base
     channels = len(data.channels)
+    if depth is None:
+        far = 0 if isinstance(base, AdaptiveFilter | Smoothing) else base.order
+        depth = depth_for(name, options.depth, far)
     parts = Architecture(
         network or name,
         emission,
         channels,
         options.hidden,
-        options.depth if isinstance(base, AdaptiveFilter | Smoothing) else depth_for(name, options.depth, base.order),
+        depth,
         options.dropout,
         options.embedding,
         components,

@@ -105,7 +105,9 @@ class Refit:
             base, _ = closed_form(whole, self.options, None if isinstance(base, AR) else base.order)
         torch.manual_seed(self.options.seed)
         closed = name in ("ar", *SMOOTHED)
-        model = self._likelier(name, whole, base) if closed else build(name, whole, base, self.options)
+        # all of the data may want a closed form that reaches farther, and a convolution would be deeper for it
+        depth = kept.description.config["parts"]["depth"]
+        model = self._likelier(name, whole, base) if closed else build(name, whole, base, self.options, depth=depth)
         words = f"fitted again to all {counted(int(data.lengths.sum()), 'step')}"
         if name == "filter":
             words = f"set to the unit of all {counted(int(data.lengths.sum()), 'step')}"
@@ -115,7 +117,7 @@ class Refit:
             words += "" if before == after else f", before that {before}"
         if name not in BARE:
             torch.manual_seed(self.options.seed)
-            _carry(model, kept, build(name, self.material, stood, self.options))
+            _carry(model, kept, build(name, self.material, stood, self.options, depth=depth))
             model.bf16 = self.bf16
             words += f", {self._train(model.to(device), kept.description.ladder_record, whole, budget)}"
             model.cpu()
