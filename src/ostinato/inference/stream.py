@@ -25,6 +25,7 @@ from ostinato.inference.live.build import live
 from ostinato.inference.live.doubt import Doubt
 from ostinato.inference.live.step import Live
 from ostinato.inference.mixture import marginal_quantiles
+from ostinato.inference.raw import raw_sequences
 from ostinato.inference.rollout import window_of
 from ostinato.model_file import Model
 from ostinato.numbers import counted
@@ -110,7 +111,7 @@ class Stream:
         """
         with computing_on(device):
             self.model, self._id = placed(model.likelihood("follow a stream").eval()), unique_id
-        self._step = np.array([real("step", step, above=0)])
+        self._step = real("step", step, above=0)
         if robust is not None and not self.model.encoding.continuous:
             raise ConfigError(f"robust needs continuous values, got {robust!r}", fix="remove robust")
         limit = None if robust is None else real("robust", robust, above=0, fix="use a number such as 6")
@@ -130,7 +131,7 @@ class Stream:
 
     def _plain(self) -> Live | None:
         """Return the step in plain numbers; None if the model has none."""
-        return live(self.model, self._id, float(self._step[0]), self._doubt)
+        return live(self.model, self._id, self._step, self._doubt)
 
     def __getstate__(self) -> dict[str, Any]:
         """Return the stream without its step in plain numbers, which points into memory and is built again."""
@@ -274,18 +275,7 @@ class Stream:
 
     def _set(self, values: NDArray[Any], *, ends: bool = False) -> SequenceSet:
         """Return raw values (T, D) as the one sequence of a SequenceSet."""
-        description, source = self.model.description, self.model.description.source
-        return SequenceSet(
-            description.kind,
-            values,
-            np.array([0, len(values)], dtype=np.int64),
-            (self._id,),
-            tuple(source.get("channels", ["y"])) if description.traits.numeric else ("y",),
-            step=None if self.model.encoding.spacing is None else self._step,
-            terminated=ends,
-            count=bool(source.get("count")),
-            meta=source,
-        )
+        return raw_sequences(self.model, [self._id], values, [len(values)], spacing=self._step, ends=ends)
 
     def _unroll(self, encoded: Encoded) -> tuple[Array, Array]:
         """Return surprisals (T,), and expected values (T, D) in model space; the state moves on, a window at a time."""
