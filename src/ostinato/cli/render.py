@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import math
+from collections.abc import Sequence
 from datetime import date, time
 from pathlib import Path
 from typing import Any

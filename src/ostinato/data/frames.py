@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from typing import Any
 
 import numpy as np
@@ -14,68 +14,32 @@ from ostinato.data import checks, ids
 from ostinato.data.calendar import Months, Steps, from_json
 from ostinato.data.cells import read_cells, stand_in
 from ostinato.data.columns import IDS, Roles, find, named
-from ostinato.data.covariates import Columns, Indicators, check_known, words_of
+from ostinato.data.covariates import Indicators, check_known, words_of
 from ostinato.data.detect import description_length, find_calendars
 from ostinato.data.eras import note_on_years
 from ostinato.data.filled_ids import filled
-from ostinato.data.join import SeriesRows, in_order, join
+from ostinato.data.join import Reading, join
 from ostinato.data.keys import check_second_key
 from ostinato.data.origin import Origin
 from ostinato.data.parts import JOINED, joined
 from ostinato.data.rows import differing, numerals_of, tidied, without_odd_rows
 from ostinato.data.sequences import SequenceSet
+from ostinato.data.series_rows import SeriesRows, in_order
 from ostinato.data.stamps import parse_times
+from ostinato.data.table_options import TableOptions, TimeOptions
 from ostinato.data.time_form import Stamps
 from ostinato.data.time_names import TIMES
 from ostinato.shapes import Array
 
-_NONE = Columns()
 
-
-@dataclass(frozen=True)
-class TimeOptions:
-    """How a column of times is read.
-
-    Attributes:
-        day_first: Whether 01/02/2024 is the first of February; None chooses the reading with the more regular steps.
-        zone: The zone of the times; None takes that of the column.
-        calendar: The calendar that is expected, as JSON, if a model has one.
-    """
-
-    day_first: bool | None = None
-    zone: str | None = None
-    calendar: dict[str, Any] | None = None
-
-
-_BY_ITSELF = TimeOptions()
-
-
-def from_frame(
-    frame: pl.DataFrame,
-    origin: Origin,
-    *,
-    kind: str | None = None,
-    id_col: str | None = None,
-    time_col: str | None = None,
-    target: list[str] | None = None,
-    covariates: Columns = _NONE,
-    decimal: str | None = None,
-    categories: dict[str, list[str]] | None = None,
-    clock: TimeOptions = _BY_ITSELF,
-) -> SequenceSet:
+def from_frame(frame: pl.DataFrame, origin: Origin, options: TableOptions, *, kind: str | None = None) -> SequenceSet:
     """Return a table as a SequenceSet, whether a row is one step (a long or wide table) or a whole series.
 
     Args:
         frame: The table.
         origin: The origin of its rows, for an error.
+        options: How the table is read.
         kind: "series" or "prices"; found from the names and values if None.
-        id_col: The column of ids, if given.
-        time_col: The column of times, if given; "none" if the rows are steps in their order.
-        target: The columns to model, if given.
-        covariates: The columns of covariates.
-        decimal: The decimal sign where the cells leave it open.
-        categories: The words of each column of categories of an earlier reading; None to find them.
-        clock: How the column of times is read.
 
     Returns:
         The sequences.
@@ -84,40 +48,34 @@ def from_frame(
         DataError: A cell is not a number or a time, or is infinite; an id is missing; a time occurs twice with
             different values; a series has no observed value; or a price is not above 0. The error names row and series.
     """
+    id_col, time_col, target, covariates = options.id_col, options.time_col, options.target, options.covariates
     if id_col is None and time_col is None and target is None and not covariates.all and _rows_are_series(frame):
         return _by_row(frame, origin, kind)
-    frame, origin = clean(frame, origin, id_col, decimal, time_col, target or (), covariates.all)
+    frame, origin = clean(frame, origin, options)
     roles = find(frame, origin.name, id_col, time_col, target, covariates.all)
-    data = _by_step(frame, roles, Indicators.of(frame, covariates, origin, categories), origin, kind, clock)
+    columns = Indicators.of(frame, covariates, origin, options.categories)
+    data = _by_step(frame, roles, columns, origin, kind, options.clock)
     return data if roles.time is not None or not time_col else replace(data, meta={**data.meta, "time_col": time_col})
 
 
-def clean(
-    frame: pl.DataFrame,
-    origin: Origin,
-    id_col: str | None,
-    decimal: str | None = None,
-    time_col: str | None = None,
-    target: Sequence[str] = (),
-    covariates: Sequence[str] = (),
-) -> tuple[pl.DataFrame, Origin]:
+def clean(frame: pl.DataFrame, origin: Origin, options: TableOptions) -> tuple[pl.DataFrame, Origin]:
     """Return a table of data rows alone, with words that are numbers as numbers, and its time in one column.
+
+    Times that are words, such as "20240131", stay words too. The columns to model are not parts of a time; covariates
+    may be parts of a time, and stay in the table.
 
     Args:
         frame: The table.
         origin: The origin of its rows.
-        id_col: The column of ids, if given; its words stay words.
-        decimal: The decimal sign where the cells leave it open.
-        time_col: The column of times, if given; times that are words, such as "20240131", stay words too.
-        target: The columns to model, if given; they are not parts of a time.
-        covariates: The covariates, if given; they may be parts of a time, and stay in the table.
+        options: How the table is read.
 
     Returns:
         The table, and the origin of its rows with notes on what was changed.
     """
+    id_col, time_col = options.id_col, options.time_col
     frame, origin = without_odd_rows(_spelled_out(frame), origin)
     key = id_col or named(frame.columns, IDS)
-    found = numerals_of(frame, key, decimal, None)
+    found = numerals_of(frame, key, options.decimal, None)
     time = named(frame.columns, TIMES) if time_col is None else time_col
     if time in found and found[time].all and parse_times(frame[time]) is not None:
         del found[time]
@@ -125,7 +83,7 @@ def clean(
     # a model that was fitted to joined columns asks for the column that they became
     if time_col is not None and (time_col in frame.columns or time_col != JOINED):
         return frame, origin
-    return joined(frame, origin, taken={id_col, *target}, kept=covariates)
+    return joined(frame, origin, taken={id_col, *(options.target or ())}, kept=options.covariates.all)
 
 
 def _spelled_out(frame: pl.DataFrame) -> pl.DataFrame:
@@ -165,7 +123,7 @@ def _by_step(
     if columns.categories:
         meta["categories"] = columns.categories
     form = stamps.form if stamps else None
-    return join(rows, roles.values, kind, origin, meta, (*notes, *order_notes), columns.columns, form)
+    return join(rows, roles.values, kind, Reading(origin, meta, (*notes, *order_notes), columns.columns, form))
 
 
 def _ordered(
@@ -283,14 +241,4 @@ def _by_row(frame: pl.DataFrame, origin: Origin, kind: str | None) -> SequenceSe
         seen = np.flatnonzero(~np.isnan(cells))
         length = int(seen[-1]) + 1 if len(seen) else 0
         rows.append(SeriesRows(name, cells[:length, None], None, np.full(length, i, dtype=np.int64)))
-    return join(
-        rows,
-        ("y",),
-        kind,
-        origin,
-        {},
-        (
-            *origin.on(()),
-            "each row is read as one series",
-        ),
-    )
+    return join(rows, ("y",), kind, Reading(origin, {}, (*origin.on(()), "each row is read as one series")))
