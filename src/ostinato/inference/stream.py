@@ -19,7 +19,6 @@ from ostinato.data.spelling import spelling_of
 from ostinato.device import Device, computing_on, placed
 from ostinato.emissions.emission import Support
 from ostinato.errors import ConfigError, DataError
-from ostinato.forecasting.inputs import words
 from ostinato.inference.adapt import learns
 from ostinato.inference.live.build import live
 from ostinato.inference.live.doubt import Doubt
@@ -27,8 +26,8 @@ from ostinato.inference.live.step import Live
 from ostinato.inference.mixture import marginal_quantiles
 from ostinato.inference.raw import raw_sequences
 from ostinato.inference.rollout import window_of
+from ostinato.inference.steps_given import as_steps
 from ostinato.model_file import Model
-from ostinato.numbers import counted
 from ostinato.shapes import Array, State
 from ostinato.threads import Threads, computing, decide
 
@@ -228,7 +227,7 @@ class Stream:
     def _block(self, values: NDArray[Any] | Sequence[Any] | str) -> Seen:
         if not self.model.description.traits.numeric:
             return self._text(values)
-        raw = self._raw(values)
+        raw = as_steps(values, self.model, self._where)
         # a price is modelled as its return over the price before
         block = raw if self._last is None else np.concatenate([self._last, raw])
         data, encoding = self._set(block), self.model.encoding
@@ -310,43 +309,6 @@ class Stream:
             believed = self._doubt.believes(bool(far.any()))
             self._state = self.model.observe(middle, value if believed else torch.where(far, loc, value))
         return torch.stack(nats), torch.stack(means)
-
-    def _raw(self, values: NDArray[Any] | Sequence[Any] | str) -> NDArray[Any]:
-        """Return values as an array (T, D), after checks."""
-        raw, channels = self._floats(values), self.model.channels
-        raw = raw.reshape(1, 1) if raw.ndim == 0 and channels == 1 else raw
-        raw = raw.reshape(-1, channels if not raw.size else 1) if raw.ndim == 1 else raw
-        if raw.ndim != 2 or raw.shape[1] != channels:
-            raise DataError(
-                f"the step has {counted(raw.shape[-1] if raw.ndim else 1, 'value')}, expected {channels}",
-                where=self._where(0),
-                fix="give one value for each channel, in the order of the training data",
-            )
-        bad = self.model.encoding.impossible(raw)
-        if bad.any():
-            at = int(np.flatnonzero(bad)[0])
-            raise DataError(
-                f"the model cannot take the value {words(raw[at])}",
-                where=self._where(at),
-                fix=self.model.encoding.possible,
-            )
-        return raw
-
-    def _floats(self, values: Any) -> Array:
-        """Return values as float64: numbers and None, but no strings, which may hold anything."""
-        fix = "give numbers, and None or NaN where a value is missing"
-        try:
-            given = np.asarray(values)
-            if given.dtype.kind not in "iuf":
-                plain = given.astype(object)
-                for one in plain.flat:
-                    if isinstance(one, str | bytes | bool | np.bool_ | complex):
-                        raise DataError(f"the stream is numbers, got {one!r}", where=self._where(0), fix=fix)
-                given = plain
-            return given.astype(np.float64)
-        except (TypeError, ValueError, OverflowError) as error:
-            what = f"the values cannot be read as numbers: {error}"
-            raise DataError(what, where=self._where(0), fix=fix) from error
 
     def _where(self, ahead: int) -> str:
         """Return the place of a step for an error; ``ahead`` is its place in the block."""
