@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from ostinato.data.covariates import Covariates
-from ostinato.data.join import Reading, join
+from ostinato.data.join import Provenance, join
 from ostinato.data.origin import FileRows, Origin
 from ostinato.data.read import read_like
 from ostinato.data.sequences import SequenceSet
@@ -54,8 +54,8 @@ def append_rows(history: SequenceSet, rows: SequenceSet | Any) -> SequenceSet:
     origin = Origin("the updated history", tuple(FileRows(name, n) for name, n in lengths.items()))
     series = [_concatenated(each) for each in pieces.values()]
     form = history.time_form or new.time_form
-    reading = Reading(origin, history.meta, covariates=columns[0], form=form)
-    return join(series, history.channels, history.kind, reading)
+    provenance = Provenance(origin, history.meta, covariates=columns[0], form=form)
+    return join(series, history.channels, history.kind, provenance)
 
 
 def _listed(data: SequenceSet) -> str:

@@ -18,7 +18,7 @@ from ostinato.data.covariates import Indicators, check_known, words_of
 from ostinato.data.detect import description_length, find_calendars
 from ostinato.data.eras import note_on_years
 from ostinato.data.filled_ids import filled
-from ostinato.data.join import Reading, join
+from ostinato.data.join import Provenance, join
 from ostinato.data.keys import check_second_key
 from ostinato.data.origin import Origin
 from ostinato.data.parts import JOINED, joined
@@ -123,7 +123,7 @@ def _by_step(
     if columns.categories:
         meta["categories"] = columns.categories
     form = stamps.form if stamps else None
-    return join(rows, roles.values, kind, Reading(origin, meta, (*notes, *order_notes), columns.columns, form))
+    return join(rows, roles.values, kind, Provenance(origin, meta, (*notes, *order_notes), columns.columns, form))
 
 
 def _ordered(
@@ -241,4 +241,4 @@ def _by_row(frame: pl.DataFrame, origin: Origin, kind: str | None) -> SequenceSe
         seen = np.flatnonzero(~np.isnan(cells))
         length = int(seen[-1]) + 1 if len(seen) else 0
         rows.append(SeriesRows(name, cells[:length, None], None, np.full(length, i, dtype=np.int64)))
-    return join(rows, ("y",), kind, Reading(origin, {}, (*origin.on(()), "each row is read as one series")))
+    return join(rows, ("y",), kind, Provenance(origin, {}, (*origin.on(()), "each row is read as one series")))

@@ -32,7 +32,7 @@ NEVER_CHANGE = "series whose values never change"
 
 
 @dataclass(frozen=True)
-class Reading:
+class Provenance:
     """How rows were read, as far as a SequenceSet keeps it.
 
     Attributes:
@@ -50,14 +50,16 @@ class Reading:
     form: TimeForm | None = None
 
 
-def join(series: Sequence[SeriesRows], channels: tuple[str, ...], kind: str | None, reading: Reading) -> SequenceSet:
+def join(
+    series: Sequence[SeriesRows], channels: tuple[str, ...], kind: str | None, provenance: Provenance
+) -> SequenceSet:
     """Join series end to end.
 
     Args:
         series: The series.
         channels: The names of the D columns of values.
         kind: "series" or "prices"; found from the names and values if None.
-        reading: How their rows were read.
+        provenance: How their rows were read.
 
     Returns:
         The sequences.
@@ -65,9 +67,9 @@ def join(series: Sequence[SeriesRows], channels: tuple[str, ...], kind: str | No
     Raises:
         DataError: Two series have the same id, or a value or a time is not allowed. The error names row and series.
     """
-    origin, meta, form, covariates = reading.origin, reading.meta, reading.form, reading.covariates
+    origin, meta, form, covariates = provenance.origin, provenance.meta, provenance.form, provenance.covariates
     _check_series(series, channels, origin)
-    all_notes = list(reading.notes)
+    all_notes = list(provenance.notes)
     found = _find_kind(series, channels, kind, origin, all_notes)
     log_returns = TRAITS[found].log_returns
     times = [s.times for s in series if s.times is not None]
