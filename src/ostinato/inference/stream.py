@@ -21,7 +21,7 @@ from ostinato.emissions.emission import Support
 from ostinato.errors import ConfigError, DataError
 from ostinato.inference.adapt import learns
 from ostinato.inference.live.build import live
-from ostinato.inference.live.doubt import Doubt
+from ostinato.inference.live.robust import Robust
 from ostinato.inference.live.step import Live
 from ostinato.inference.mixture import marginal_quantiles
 from ostinato.inference.raw import raw_sequences
@@ -114,7 +114,7 @@ class Stream:
         if robust is not None and not self.model.encoding.continuous:
             raise ConfigError(f"robust needs continuous values, got {robust!r}", fix="remove robust")
         limit = None if robust is None else real("robust", robust, above=0, fix="use a number such as 6")
-        self._doubt = None if limit is None else Doubt(limit)
+        self._robust = None if limit is None else Robust(limit)
         decide(threads)  # a number out of range is an error of the caller, not of the first block
         self._threads = threads
         self.adapts = learns(self.model, adapt)
@@ -130,15 +130,15 @@ class Stream:
 
     def _plain(self) -> Live | None:
         """Return the step in plain numbers; None if the model has none."""
-        return live(self.model, self._id, self._step, self._doubt)
+        return live(self.model, self._id, self._step, self._robust)
 
     def __getstate__(self) -> dict[str, Any]:
         """Return the stream without its step in plain numbers, which points into memory and is built again."""
         self._release()
         kept = {name: value for name, value in self.__dict__.items() if name not in ("_live", "_held")}
         # a live step changes tensors in place, so a copy needs its own
-        doubt = None if self._doubt is None else replace(self._doubt)
-        return {**kept, "_state": tuple(s.clone() for s in self._state), "_doubt": doubt}
+        robust = None if self._robust is None else replace(self._robust)
+        return {**kept, "_state": tuple(s.clone() for s in self._state), "_robust": robust}
 
     def __setstate__(self, kept: dict[str, Any]) -> None:
         self.__dict__.update(kept)
@@ -156,7 +156,7 @@ class Stream:
         """Return what the stream goes on from, which later steps do not change."""
         self._release()
         state = tuple(s.clone() for s in self._state)
-        doubted = 0 if self._doubt is None else self._doubt.in_a_row
+        doubted = 0 if self._robust is None else self._robust.in_a_row
         return Held(state, self._last, self.steps, doubted, self._returned)
 
     def resume(self, held: Held) -> None:
@@ -166,8 +166,8 @@ class Stream:
             held: The state of a stream of the same model and id.
         """
         state, self._last, self.steps, doubted, self._returned = held
-        if self._doubt is not None:
-            self._doubt.in_a_row = doubted
+        if self._robust is not None:
+            self._robust.in_a_row = doubted
         # a stream that learns changes its state in place, and what is held stays as it is
         self._state = tuple(s.clone() for s in state) if self.adapts else state
         self._held = False
@@ -294,7 +294,7 @@ class Stream:
 
     def _steps(self, x: Tensor, support: Support) -> tuple[Tensor, Tensor]:
         """Return the nats and means (T, 1, D) of the steps x (T, 1, D); the state moves on."""
-        if self._doubt is None:
+        if self._robust is None:
             conditional, self._state = self.model.unroll(x, self._state, in_place=self.adapts)
             return conditional.log_prob(x, support), conditional.mean(support)
         nats, means = [], []
@@ -305,8 +305,8 @@ class Stream:
             assert scale is not None
             nats.append(conditional.log_prob(value, support))
             means.append(conditional.mean(support))
-            far = ((value - loc) / scale).abs() > self._doubt.limit
-            believed = self._doubt.believes(bool(far.any()))
+            far = ((value - loc) / scale).abs() > self._robust.limit
+            believed = self._robust.believes(bool(far.any()))
             self._state = self.model.observe(middle, value if believed else torch.where(far, loc, value))
         return torch.stack(nats), torch.stack(means)
 
