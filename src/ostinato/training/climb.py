@@ -186,7 +186,7 @@ class Ladder:
         """Return a function that computes the first step of the training with a copy of a model on a device."""
         trial = copy.deepcopy(model).to(device)
         trial.bf16 = self.setup.bf16
-        return Trainer(trial, self.setup.material, self.method, self.setup.options).first_step()
+        return Trainer(trial, self.setup, self.method).first_step()
 
     def _train(self, model: SequenceModel, budget: Budget) -> tuple[int, float]:
         """Train a network, record how, and return its optimiser steps and seconds."""
@@ -194,7 +194,7 @@ class Ladder:
         if setup.workers.size > 1:
             setup.workers.seed(setup.options.seed)
         model.bf16 = setup.bf16
-        trainer = Trainer(model, setup.material, self.method, setup.options, setup.workers)
+        trainer = Trainer(model, setup, self.method)
         running = replace(setup.keep, path=setup.keep.path / f"{name}.running") if setup.keep else None
         run = trainer.fit(budget, setup.on_progress, running)
         adaptive = self.method if isinstance(self.method, AdaptiveBPTT) else None

@@ -152,7 +152,7 @@ class Refit:
         if self.setup.keep:
             running = replace(self.setup.keep, path=self.setup.keep.path / f"{model.description.name}.refit.running")
         seen = self.setup.material.spans("train")
-        trainer = Trainer(model, whole, method, self.setup.options, self.setup.workers, again=steps, seen=seen)
+        trainer = Trainer(model, replace(self.setup, material=whole), method, again=steps, seen=seen)
         done = trainer.fit(budget, self.setup.on_progress, running).step
         cut = "" if done >= steps else f" of {steps:,}, because the budget ended,"
         return f"{done:,}{cut} optimiser step{'s' * (done != 1)} from the kept weights on"

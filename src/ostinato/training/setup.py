@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from ostinato.fits.progress import TrainingProgress
 from ostinato.training.checkpoint import Checkpoint
@@ -19,7 +19,7 @@ class Setup:
     Attributes:
         material: The data of the fit.
         options: The options of the models and their training.
-        workers: The processes that train together.
+        workers: The processes that train together; this one alone if left out.
         keep: The folder of the checkpoint, or None.
         on_progress: Called after every optimiser step.
         bf16: Whether the products are computed in bfloat16.
@@ -27,7 +27,7 @@ class Setup:
 
     material: Material
     options: LadderOptions
-    workers: WorkerGroup
+    workers: WorkerGroup = field(default_factory=WorkerGroup)
     keep: Checkpoint | None = None
     on_progress: Callable[[TrainingProgress], None] | None = None
     bf16: bool = False
