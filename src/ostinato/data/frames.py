@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import polars as pl
@@ -93,37 +93,76 @@ def _spelled_out(frame: pl.DataFrame) -> pl.DataFrame:
     return frame.with_columns(pl.col(names).cast(pl.String)) if names else frame
 
 
+class _Cells(NamedTuple):
+    """The numbers of the rows of a table.
+
+    Attributes:
+        values: The values, (N, D).
+        known: The future covariates, (N, C).
+        past: The past covariates, (N, P).
+    """
+
+    values: Array
+    known: Array
+    past: Array
+
+
 def _by_step(
     frame: pl.DataFrame, roles: Roles, columns: Indicators, origin: Origin, kind: str | None, clock: TimeOptions
 ) -> SequenceSet:
     """Read a long or wide table; the rows of a series need not be next to each other."""
     values, origin = _values(frame, roles.values, origin)
-    known, past = (columns.numbers(frame, names, origin) for names in (columns.given.known, columns.given.past))
-    notes = [*origin.on((*roles.values, *columns.given.all)), *columns.notes, *roles.notes]
-    only_name = roles.values[0] if len(roles.values) == 1 else "series"
-    meta: dict[str, Any] = {"id_col": roles.id, "time_col": roles.time, "target": list(roles.values)}
-    keys = _keys(frame, roles, only_name, origin, notes, meta)
+    given = columns.given
+    cells = _Cells(values, *(columns.numbers(frame, names, origin) for names in (given.known, given.past)))
+    keys, key_notes, key_meta = _keys(frame, roles, origin)
+    parts = _parts(keys)
+    stamps, clock_notes, clock_meta = None, list[str](), dict[str, Any]()
+    if roles.time is not None:
+        stamps, clock_notes, clock_meta = _clock(frame[roles.time], list(parts.values()), origin, clock)
+    rows = _rows(frame, columns, cells, None if stamps is None else stamps.times, parts, origin)
+    rows, order_notes = _ordered(frame, roles, rows, given.all, origin)
+    notes = [*origin.on((*roles.values, *given.all)), *columns.notes, *roles.notes]
+    notes += [*key_notes, *ids.alike(pl.Series(list(parts), dtype=pl.String)), *clock_notes, *order_notes]
+    meta: dict[str, Any] = {
+        "id_col": roles.id,
+        "time_col": roles.time,
+        "target": list(roles.values),
+        **key_meta,
+        **clock_meta,
+    }
+    meta.update((name, list(names)) for name, names in asdict(given).items() if names)
+    if columns.categories:
+        meta["categories"] = columns.categories
+    form = stamps.form if stamps else None
+    return join(rows, roles.values, kind, Provenance(origin, meta, tuple(notes), columns.columns, form))
+
+
+def _parts(keys: pl.Series) -> dict[str, NDArray[np.int64]]:
+    """Return the rows of each series, by the id of each row."""
     names = keys.unique(maintain_order=True)
-    notes += ids.alike(names)
     codes = keys.replace_strict(names, np.arange(len(names)), return_dtype=pl.Int64).to_numpy()
     order = np.argsort(codes, kind="stable").astype(np.int64)
     parts = np.split(order, np.cumsum(np.bincount(codes, minlength=len(names)))[:-1])
-    stamps, times = None, None
-    if roles.time is not None:
-        stamps = read_clock(frame[roles.time], parts, origin, clock, notes, meta)
-        times = stamps.times
+    return dict(zip(names.to_list(), parts, strict=True))
+
+
+def _rows(
+    frame: pl.DataFrame,
+    columns: Indicators,
+    cells: _Cells,
+    times: NDArray[Any] | None,
+    parts: dict[str, NDArray[np.int64]],
+    origin: Origin,
+) -> list[SeriesRows]:
+    """Return the series with their covariates, from the numbers and the times (N,) of the rows."""
     rows = []
-    for name, part in zip(names.to_list(), parts, strict=True):
+    values, known, past = cells
+    for name, part in parts.items():
         check_known(known[part], part, columns.columns.known, name, origin)
         static = words_of(frame, part, columns.given.static, name, origin)
         when = None if times is None else times[part]
         rows.append(SeriesRows(name, values[part], when, part, known[part], past[part], static))
-    rows, order_notes = _ordered(frame, roles, rows, columns.given.all, origin)
-    meta.update((name, list(names)) for name, names in asdict(columns.given).items() if names)
-    if columns.categories:
-        meta["categories"] = columns.categories
-    form = stamps.form if stamps else None
-    return join(rows, roles.values, kind, Provenance(origin, meta, (*notes, *order_notes), columns.columns, form))
+    return rows
 
 
 def _ordered(
@@ -144,16 +183,13 @@ def _ordered(
     return found, notes
 
 
-def _keys(
-    frame: pl.DataFrame, roles: Roles, name: str, origin: Origin, notes: list[str], meta: dict[str, Any]
-) -> pl.Series:
-    """Return the id of each row as words, or the name of the only series, and add the notes and the type of the ids."""
+def _keys(frame: pl.DataFrame, roles: Roles, origin: Origin) -> tuple[pl.Series, list[str], dict[str, Any]]:
+    """Return the id of each row as words, or the name of the only series, with notes and the type of the ids."""
     if roles.id is None:
-        return pl.repeat(name, len(frame), eager=True)
+        name = roles.values[0] if len(roles.values) == 1 else "series"
+        return pl.repeat(name, len(frame), eager=True), [], {}
     column, said = filled(frame, roles.id, roles.time, origin)
-    meta[ids.META] = ids.type_of(column)
-    notes += [*said, *ids.note_of(column)]
-    return ids.as_words(column, origin)
+    return ids.as_words(column, origin), [*said, *ids.note_of(column)], {ids.META: ids.type_of(column)}
 
 
 def _values(frame: pl.DataFrame, columns: Sequence[str], origin: Origin) -> tuple[Array, Origin]:
@@ -167,14 +203,9 @@ def _values(frame: pl.DataFrame, columns: Sequence[str], origin: Origin) -> tupl
     return np.stack(found, axis=1), origin
 
 
-def read_clock(
-    column: pl.Series,
-    parts: list[NDArray[np.int64]],
-    origin: Origin,
-    clock: TimeOptions,
-    notes: list[str],
-    meta: dict[str, Any],
-) -> Stamps:
+def _clock(
+    column: pl.Series, parts: list[NDArray[np.int64]], origin: Origin, clock: TimeOptions
+) -> tuple[Stamps, list[str], dict[str, Any]]:
     """Read the column of times, and choose between day and month first by the more regular steps.
 
     Args:
@@ -182,12 +213,11 @@ def read_clock(
         parts: The rows of each series.
         origin: The origin of its rows, for an error.
         clock: How the column is read.
-        notes: The notes, to which what was guessed is added.
-        meta: The options of the reading, to which those that were found are added.
 
     Returns:
-        The times and their form.
+        The times and their form, notes on what was guessed, and the options that a later reading needs.
     """
+    notes, meta = list[str](), dict[str, Any]()
     if clock.calendar is not None and column.dtype.is_integer() and isinstance(from_json(clock.calendar), Steps):
         column = column.alias("")  # these times count steps, whatever their column is called
     found = checks.times(column, origin, day_first=clock.day_first, zone=clock.zone)
@@ -200,10 +230,9 @@ def read_clock(
         meta["day_first"] = day_first
     elif clock.day_first is not None:
         meta["day_first"] = clock.day_first
-    notes.extend((*found.notes, *note_on_years(found.times)))
     if clock.calendar is not None:
         meta["calendar"] = clock.calendar
-    return found
+    return found, [*notes, *found.notes, *note_on_years(found.times)], meta
 
 
 def _irregularity(stamps: Stamps, parts: list[NDArray[np.int64]]) -> float:
