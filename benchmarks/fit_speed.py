@@ -32,6 +32,7 @@ from ostinato.training.build import build
 from ostinato.training.closed_form import closed_form
 from ostinato.training.config import Config
 from ostinato.training.material import Material
+from ostinato.training.setup import Setup
 from ostinato.training.trainer import Trainer
 
 H, ROWS, WINDOW, TURN = 128, 64, 128, 10
@@ -85,7 +86,7 @@ def trainer(data: Any, truncated: bool) -> tuple[Trainer, list[Batch]]:
     base, _ = closed_form(material, config)
     torch.manual_seed(0)
     model = build("gru", material, base, config)
-    ours = Trainer(model, material, TruncatedBPTT(WINDOW) if truncated else FullBPTT(), config)
+    ours = Trainer(model, Setup(material, config), TruncatedBPTT(WINDOW) if truncated else FullBPTT())
     ours.model.train()
     return ours, [b for b in ours._epoch() if b.x.shape[1] > 1]
 

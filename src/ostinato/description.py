@@ -35,6 +35,11 @@ class Description:
         return TRAITS[self.kind]
 
     @property
+    def channels(self) -> tuple[str, ...]:
+        """The names of the channels of the training data; "y" for text, and if they are not known."""
+        return tuple(self.source.get("channels") or ("y",)) if self.traits.numeric else ("y",)
+
+    @property
     def ladder_record(self) -> LadderRecord:
         """The record of a fit of the ladder, as typed values."""
         return LadderRecord.from_json(self.record)

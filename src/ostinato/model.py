@@ -21,7 +21,7 @@ from ostinato.forecasting.inputs import check_possible
 from ostinato.layers.adaptive import AdaptiveMemory
 from ostinato.layers.build import SMOOTHED
 from ostinato.layers.front import Ahead, Front
-from ostinato.layers.recurrence import Recurrence
+from ostinato.layers.recurrence import Recurrence, chosen
 from ostinato.numbers import counted
 from ostinato.shapes import State
 from ostinato.storage import save_described
@@ -171,17 +171,10 @@ class SequenceModel(nn.Module):
             state: The state, (B, ...) each.
             rows: Which rows start anew, (B,), bool.
         """
-        parts, fresh = self.parts(state), self.parts(self.initial_state(len(rows)))
-
-        def chosen(new: State, old: State) -> State:
-            pairs = zip(new, old, strict=True)
-            return tuple(torch.where(rows.view(-1, *[1] * (s.dim() - 1)), i, s) for i, s in pairs)
-
-        if isinstance(self.backbone, AdaptiveMemory):
-            backbone = self.backbone.restarted(parts.backbone, rows)
-        else:
-            backbone = chosen(fresh.backbone, parts.backbone)
-        return StateParts(chosen(fresh.front, parts.front), backbone).joined()
+        parts = self.parts(state)
+        front = chosen(rows, self.front.initial_state(len(rows)), parts.front)
+        backbone = parts.backbone if self.backbone is None else self.backbone.restarted(parts.backbone, rows)
+        return StateParts(front, backbone).joined()
 
     def next_sequence(self, state: State) -> State:
         """Return the state at the start of the next sequence, for all rows.
@@ -206,14 +199,9 @@ class SequenceModel(nn.Module):
             times: The number of copies of each row.
         """
         parts = self.parts(state)
-        copied, shared = parts.joined(), tuple[Tensor, ...]()
-        if isinstance(self.backbone, AdaptiveMemory):
-            own = self.backbone.owned(parts.backbone, learns=False)
-            cut = self.backbone.small(own)
-            copied = (*parts.front, *own[:cut])
-            shared = tuple(s.expand(times, *s.shape[1:]) if len(s) == 1 else s.repeat_interleave(times, 0)
-                           for s in own[cut:])  # fmt: skip
-        return (*(s.repeat_interleave(times, dim=0) for s in copied), *shared)
+        front = tuple(s.repeat_interleave(times, dim=0) for s in parts.front)
+        backbone = parts.backbone if self.backbone is None else self.backbone.repeated(parts.backbone, times)
+        return StateParts(front, backbone).joined()
 
     def unroll(
         self, x: Tensor, state: State | None = None, lengths: Tensor | None = None, *, in_place: bool = False

@@ -39,11 +39,9 @@ def deprecated(since: str, **names: str) -> Callable[[Callable[P, R]], Callable[
     Returns:
         The decorator. The decorated function raises TypeError if the old and the new name are both given.
     """
-    major, minor = map(int, since.split("."))
 
     def warn(function: str, old: str, new: str) -> None:
-        what = f"{function}({old}=...) is called {new} since version {since}; {old} goes with {major}.{minor + 1}"
-        warnings.warn(what, DeprecationWarning, stacklevel=3)
+        _warn(f"{function}({old}=...)", old, new, since)
 
     accept: Callable[[Callable[P, R]], Callable[P, R]] = _accepting(names, warn)
 
@@ -52,6 +50,25 @@ def deprecated(since: str, **names: str) -> Callable[[Callable[P, R]], Callable[
         return accept(function)
 
     return decorate
+
+
+def warn_of_attribute(owner: str, old: str, new: str, since: str) -> None:
+    """Warn that an attribute is read by its earlier name; its property calls this, and ``DEPRECATED`` lists it.
+
+    Args:
+        owner: The class of the attribute.
+        old: Its earlier name.
+        new: The name that replaces it.
+        since: The minor version that replaced the name.
+    """
+    _warn(f"{owner}.{old}", old, new, since)
+
+
+def _warn(what: str, old: str, new: str, since: str) -> None:
+    """Warn the caller of a function that calls this in its turn."""
+    major, minor = map(int, since.split("."))
+    gone = f"{old} goes with {major}.{minor + 1}"
+    warnings.warn(f"{what} is called {new} since version {since}; {gone}", DeprecationWarning, stacklevel=4)
 
 
 def _accepting(

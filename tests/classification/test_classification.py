@@ -227,6 +227,15 @@ def test_right_probabilities_are_calibrated_and_others_are_not() -> None:
     assert sure.calibration.low > 0.2
     assert found.log_loss.low < -float(logs[np.arange(4000), labels].mean()) < found.log_loss.high
     assert sum(one.count for one in found.bins) == 4000
+    assert sum(one.count * one.confidence for one in found.bins) == pytest.approx(np.exp(logs.max(1)).sum())
+
+
+def test_the_confidence_of_a_bin_has_its_earlier_name_too() -> None:
+    found = judge(np.log(np.array([[0.8, 0.2], [0.3, 0.7]])), np.array([0, 0]))
+    with pytest.warns(DeprecationWarning, match=r"Bin\.asserted is called confidence since version 0\.1") as told:
+        assert found.bins[1].asserted == pytest.approx(0.8)
+    assert told[0].filename == __file__
+    assert [one["asserted"] for one in found.to_json()["bins"]] == [one.confidence for one in found.bins]
 
 
 def test_a_head_finds_the_informative_block() -> None:

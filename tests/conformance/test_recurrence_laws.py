@@ -129,6 +129,30 @@ def test_rows_of_length_zero_keep_their_state(name: str) -> None:
 
 
 @every
+def test_rows_that_start_anew_begin_at_the_start_and_the_others_go_on(name: str) -> None:
+    r = recurrence(name)
+    x, state = inputs(r)
+    anew = torch.arange(B) % 2 == 0
+    with torch.no_grad():
+        (h, last), (h_on, last_on) = r.unroll(x, r.restarted(state, anew)), r.unroll(x, state)
+        h_new, last_new = r.unroll(x)
+    same(h, torch.where(anew[:, None], h_new, h_on))
+    for one, new, on in zip(last, last_new, last_on, strict=True):
+        same(one[anew], new[anew])
+        same(one[~anew], on[~anew])
+
+
+@every
+def test_copies_of_a_row_go_on_as_the_row_does(name: str) -> None:
+    r = recurrence(name)
+    x, state = inputs(r)
+    with torch.no_grad():
+        h, _ = r.unroll(x.repeat_interleave(3, dim=1), r.repeated(state, 3))
+        expected, _ = r.unroll(x, state)
+    same(h, expected.repeat_interleave(3, dim=1))
+
+
+@every
 def test_outputs_beyond_the_end_of_a_row_are_finite_and_have_no_effect(name: str) -> None:
     r = recurrence(name)
     x, state = inputs(r)

@@ -16,7 +16,7 @@ from polars.testing import assert_frame_equal
 
 import ostinato
 from ostinato.data.calendar import Calendar
-from ostinato.data.detect import named
+from ostinato.data.frequency import named
 from ostinato.errors import ConfigError, DataError
 from ostinato.local.forecast import default_horizon
 

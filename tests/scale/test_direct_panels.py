@@ -15,7 +15,7 @@ from polars.testing import assert_frame_equal
 import ostinato
 from ostinato import scale
 from ostinato.cli.main import main
-from ostinato.direct.network import SegmentNetwork
+from ostinato.direct.network import NetworkForm, SegmentNetwork
 from ostinato.emissions.quantiles import LEVELS
 from ostinato.errors import ConfigError, ModelFileError
 from ostinato.scale.plan import plan
@@ -41,7 +41,8 @@ def models() -> dict[str, ostinato.DirectModel]:
     assert closed.base.own
     torch.manual_seed(0)
     size = {"window": closed.base.window.lookback, "horizon": 4, "segment": 7, "series": 6, "levels": len(LEVELS)}
-    networks = tuple(SegmentNetwork("gru", **size, hidden=8, dropout=0.0).eval() for _ in range(2))
+    form = NetworkForm("gru", **size, hidden=8, dropout=0.0)
+    networks = tuple(SegmentNetwork(form).eval() for _ in range(2))
     for network in networks:
         torch.nn.init.normal_(network.head.weight, std=0.1)
     return {"closed": closed, "networks": replace(closed, networks=networks)}

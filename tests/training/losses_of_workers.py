@@ -24,6 +24,7 @@ from ostinato.training.build import build
 from ostinato.training.closed_form import closed_form
 from ostinato.training.config import Config
 from ostinato.training.material import Material
+from ostinato.training.setup import Setup
 from ostinato.training.workers import started
 
 METHODS: dict[str, Method] = {
@@ -59,7 +60,7 @@ def losses(method: Method, dtype: torch.dtype, workers: Any) -> list[float]:
         seen.append(loss)
 
     vars(trainer)["check_finite"] = keep
-    trainer.Trainer(model, made, method, config, workers).fit(Budget(None, STEPS))
+    trainer.Trainer(model, Setup(made, config, workers), method).fit(Budget(None, STEPS))
     return seen[::2]  # each step's loss, and then its gradient's norm
 
 

@@ -17,6 +17,7 @@ from ostinato.training.build import build
 from ostinato.training.closed_form import closed_form
 from ostinato.training.config import LadderOptions
 from ostinato.training.material import material_of
+from ostinato.training.setup import Setup
 from ostinato.training.trainer import Trainer
 from zoo import KINDS, kept, made
 
@@ -44,7 +45,7 @@ def test_a_network_is_never_trained_on_what_it_is_stopped_by() -> None:
     data, options = long_text(), LadderOptions(hidden=4)
     given = material_of(data, split(data))
     base, _ = closed_form(given, options, 1)
-    trainer = Trainer(build("gru", given, base, options), given, TruncatedBPTT(128), options)
+    trainer = Trainer(build("gru", given, base, options), Setup(given, options), TruncatedBPTT(128))
     parts = {
         "train": [range(p.counted, p.stop) for p in trainer.epochs.pieces],
         "validation": [range(p.counted, p.stop) for p in trainer.watched],

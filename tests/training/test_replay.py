@@ -27,6 +27,7 @@ from ostinato.training.build import build
 from ostinato.training.closed_form import closed_form
 from ostinato.training.config import LadderOptions as Config
 from ostinato.training.replay import Replay
+from ostinato.training.setup import Setup
 from ostinato.training.trainer import Trainer
 from ostinato.training.update import Knobs, Update
 from pretend_card import pretend_card
@@ -57,7 +58,7 @@ def trainer_of(method: Method, **options: Any) -> Trainer:
     given, config = material(torch.float32), Config(hidden=6, batch_steps=250, patience=1000, **options)
     base, _ = closed_form(given, config)
     torch.manual_seed(0)
-    return Trainer(build("gru", given, base, config), given, method, config)
+    return Trainer(build("gru", given, base, config), Setup(given, config), method)
 
 
 def update_of(trainer: Trainer) -> Update:

@@ -14,7 +14,7 @@ from ostinato.errors import ConfigError
 from ostinato.fits.budget import Budget
 from ostinato.inference.describe import describe_model
 from ostinato.training import search as module
-from ostinato.training.search import search
+from ostinato.training.search import SearchPlan, search
 from zoo import kept
 
 pytest.importorskip("optuna", reason="needs ostinato[ray]")
@@ -40,9 +40,9 @@ def test_a_stopped_search_resumes(data: SequenceSet, tmp_path: Path, monkeypatch
     stopped: dict[str, object] = {}
     monkeypatch.setattr(module, "attempt", stopping)
     with pytest.raises(KeyboardInterrupt):
-        search(data, 5, tmp_path, budget=BUDGET)
+        search(data, SearchPlan(5, BUDGET), tmp_path)
     before = (tmp_path / "trial-0000.ost").stat().st_mtime_ns
-    found, table = search(data, 5, tmp_path, budget=BUDGET)
+    found, table = search(data, SearchPlan(5, BUDGET), tmp_path)
     assert count == 6  # two, the one that was stopped, and the three that were left
     assert len(table) == 5
     assert [row.number for row in sorted(table, key=lambda row: row.number)] == [0, 1, 3, 4, 5]
@@ -56,14 +56,14 @@ def test_a_stopped_search_resumes(data: SequenceSet, tmp_path: Path, monkeypatch
     assert (best.held_out, best.seconds > 0) == (kept(found).held_out, True)
     assert record["search"] == [vars(row) for row in table]
     assert any("of 5 trials of a search" in line for line in describe_model(found.model))
-    again, _ = search(data, 5, tmp_path, budget=BUDGET)
+    again, _ = search(data, SearchPlan(5, BUDGET), tmp_path)
     assert count == 6
     assert again.kept == found.kept
 
 
 def test_invalid_searches_are_refused(data: SequenceSet, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="trials must be at least 1, got 0"):
-        search(data, 0, tmp_path)
-    search(data, 1, tmp_path, budget=BUDGET)
+        search(data, SearchPlan(0), tmp_path)
+    search(data, SearchPlan(1, BUDGET), tmp_path)
     with pytest.raises(ConfigError, match="a fit of other data or other options"):
-        search(data, 1, tmp_path, budget=BUDGET, seed=1)
+        search(data, SearchPlan(1, BUDGET, seed=1), tmp_path)

@@ -24,6 +24,7 @@ from ostinato.training.closed_form import closed_form
 from ostinato.training.config import Config
 from ostinato.training.material import Material
 from ostinato.training.run import Run
+from ostinato.training.setup import Setup
 from ostinato.training.trainer import Trainer
 from ostinato.training.truncation import Bias, choose, norm
 
@@ -118,7 +119,7 @@ def test_killed_between_two_looks_and_resumed_is_bitwise_never_killed(
 
         torch.manual_seed(0)
         model = build("gru", material, base, config)
-        trainer = Trainer(model, material, AdaptiveBPTT(bias=0.3, window=32, shortest=16), config)
+        trainer = Trainer(model, Setup(material, config), AdaptiveBPTT(bias=0.3, window=32, shortest=16))
         return model, trainer.fit(Budget(None, 20), progress if last else None, Checkpoint(tmp_path / name, "", 0.0))
 
     straight, expected = run("straight")

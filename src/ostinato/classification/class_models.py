@@ -26,6 +26,7 @@ from ostinato.training.climb import Ladder
 from ostinato.training.closed_form import closed_form, closed_form_name
 from ostinato.training.config import ADAPTIVE, LadderOptions, method_for
 from ostinato.training.material import Material, nonnegative
+from ostinato.training.setup import Setup
 from ostinato.training.workers import current
 
 
@@ -145,9 +146,7 @@ class ClassModels:
         base, _ = closed_form(material, self.options, 0 if self.name != "ar" and not data.traits.numeric else None)
         if self.name in BACKBONES:
             method = method_for(data, base.order)
-            ladder = Ladder(
-                material, base, begun, self.options, method, keep=None, workers=current(), on_progress=None, bf16=False
-            )
+            ladder = Ladder(Setup(material, self.options, current()), base, begun, method)
             _, model = [*ladder.climb(("ar", self.name), self.share, None)][-1]
         else:
             memory = counts_of(material) if self.name in ADAPTIVE else None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple, Unpack
 
 import numpy as np
@@ -149,7 +149,7 @@ def fit_classifier(  # noqa: PLR0913, PLR0914 - each argument is a choice of its
             "afterwards the models and the head were fitted again to all sequences, the held-out ones included"
         )
     judged = trained and trained.judgement
-    record = {"bayes": asdict(bayes), "head": judged and asdict(judged), "model": name, "counts": counts.tolist()}
+    record = {"bayes": bayes.to_json(), "head": judged and judged.to_json(), "model": name, "counts": counts.tolist()}
     rule = "head" if trained is not None and trained.better else "bayes"
     return ClassifierFit(Classifier(classes, tuple(models), p, head, rule, label, record), bayes, judged, tuple(notes))
 

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from itertools import pairwise
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtri
 
+from ostinato.renamed import DEPRECATED, warn_of_attribute
 from ostinato.shapes import Array
 
 #: The resamples of the sequences, and the level of all intervals.
 _RESAMPLES, LEVEL = 1000, 0.95
 #: The bins of the calibration hold equally many sequences.
 _BINS: Final = 10
+#: The version in which the confidence of a bin got its name.
+_SINCE: Final = "0.1"
+DEPRECATED[f"{__name__}.Bin.asserted"] = _SINCE
 
 
 class Estimate(NamedTuple):
@@ -42,15 +46,21 @@ class Bin:
 
     Attributes:
         count: The number of sequences.
-        asserted: The mean probability of the class that was named.
+        confidence: The mean probability of the class that was named.
         correct: The share that was named rightly.
         error: The standard error of this share if the probabilities were right.
     """
 
     count: int
-    asserted: float
+    confidence: float
     correct: float
     error: float
+
+    @property
+    def asserted(self) -> float:
+        """The earlier name of ``confidence``."""
+        warn_of_attribute("Bin", "asserted", "confidence", since=_SINCE)
+        return self.confidence
 
 
 @dataclass(frozen=True)
@@ -73,6 +83,11 @@ class Judgement:
     calibration: Estimate
     by_chance: float
     bins: tuple[Bin, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the judgement as JSON. Bins also have their confidence under its earlier name, "asserted"."""
+        bins = [{**asdict(one), "asserted": one.confidence} for one in self.bins]
+        return {**asdict(self), "bins": bins}
 
 
 def judge(log_prob: Array, labels: NDArray[np.int64], seed: int = 0) -> Judgement:

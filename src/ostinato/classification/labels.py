@@ -10,8 +10,9 @@ import polars as pl
 
 from ostinato.choices import advice
 from ostinato.data.ids import as_words
-from ostinato.data.read import Rows, read, read_like, rows_like, rows_of
+from ostinato.data.read import read, read_like
 from ostinato.data.sequences import SequenceSet
+from ostinato.data.source_rows import Rows, rows_like, rows_of
 from ostinato.errors import ConfigError, DataError
 
 #: Where ``SequenceSet.meta`` keeps that the classes are a column of the table.

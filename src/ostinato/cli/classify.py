@@ -47,7 +47,6 @@ def command(
     """
     if output:
         options.writable(output)
-    from dataclasses import asdict
 
     from ostinato.classification.verb import classify, words_of
     from ostinato.cli.render import answer, as_table, printed
@@ -72,7 +71,7 @@ def command(
             "classes": list(found.classes),
             "rule": found.rule,
             "sequences": frame.to_dicts(),
-            "judged": None if judged is None else asdict(judged),
+            "judged": None if judged is None else judged.to_json(),
         })  # fmt: skip
         return
     if output:
@@ -154,14 +153,12 @@ def fit(request: FitRequest, label: str, prior: str, *, as_json: bool) -> None:
 
 def _document(found: ClassifierFit, path: Path) -> dict[str, Any]:
     """Return what a fit found, as JSON."""
-    from dataclasses import asdict
-
     return {
         "model": str(path),
         "classes": list(found.classifier.classes),
         "prior": found.classifier.prior.tolist(),
         "rule": found.classifier.rule,
-        "bayes": asdict(found.bayes),
-        "head": None if found.head is None else asdict(found.head),
+        "bayes": found.bayes.to_json(),
+        "head": None if found.head is None else found.head.to_json(),
         "notes": list(found.notes),
     }

@@ -150,22 +150,15 @@ def _fit_on_cluster(request: FitRequest, cluster: Cluster, folder: Path, display
 def _search(request: FitRequest, trials: int, sequences: SequenceSet, folder: Path, display: LadderDisplay) -> Fit:
     """Fit several models with other options and return the likeliest one."""
     from ostinato import scale
-    from ostinato.training.search import search
+    from ostinato.fits.budget import Budget
+    from ostinato.training.search import SearchPlan, search
 
     if not request.cluster:
-        return search(
-            sequences,
-            trials,
-            folder,
-            budget=request.budget,
-            held_out=request.held_out,
-            seed=request.seed,
-            refit=request.refit,
-            threads=request.threads,
-            device=request.device,
-            precision=request.precision,
-            on_trial=display.trial,
-        )[0]
+        plan = SearchPlan(
+            trials, request.budget or Budget(), request.held_out, request.seed, request.refit, request.threads
+        )
+        on, precision = request.device, request.precision
+        return search(sequences, plan, folder, device=on, precision=precision, on_trial=display.trial)[0]
     fit_options.check_on_the_cpu(request)
     best, rows = scale.search(
         request.data,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import math
+from collections.abc import Sequence
 from datetime import date, time
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ from ostinato.errors import DataError
 from ostinato.numbers import shown
 
 
-def as_csv(drawn: list[NDArray[Any]], channels: list[str]) -> pl.DataFrame:
+def as_csv(drawn: list[NDArray[Any]], channels: Sequence[str]) -> pl.DataFrame:
     """Return sequences (T, D) as a table with the columns unique_id, ds (the step) and one for each channel."""
     frames = [
         pl.DataFrame({"unique_id": [f"sample-{i + 1}"] * len(x), "ds": range(1, len(x) + 1)}).hstack(

@@ -174,15 +174,15 @@ def _write(
     from ostinato.data.sound import as_wav
     from ostinato.storage import atomic_write
 
-    kind, source = model.description.kind, model.description.source
+    kind = model.description.kind
     match kind:
         case "text":
             content = ("\n".join(drawn) + "\n").encode()
         case "sound":
             whole = drawn[0] if not isinstance(start, SequenceSet) else np.concatenate([start[0], drawn[0]])
-            content = as_wav(whole, source)
+            content = as_wav(whole, model.description.source)
         case _:
-            frame = as_csv(drawn, source.get("channels", ["y"]))
+            frame = as_csv(drawn, model.description.channels)
             if output is None and not as_json:
                 printed(frame)
                 return

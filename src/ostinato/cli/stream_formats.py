@@ -93,7 +93,7 @@ class JsonLines(Format):
     def __init__(self, monitor: Monitor) -> None:
         self._monitor = monitor
         source = monitor.model.description.source
-        self._channels = list(source.get("channels") or ["y"])
+        self._channels = list(monitor.model.description.channels)
         self._ids = [name for name in (source.get("id_col"), "unique_id", "id") if name]
         self._times = [name for name in (source.get("time_col"), "ds", "time", "timestamp") if name]
         self._said: set[str] = set()

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ostinato.data.calendar import Calendar, Days, Steps, from_json
-from ostinato.data.detect import named, of_frequency
+from ostinato.data.frequency import named, of_frequency
 from ostinato.data.sequences import SequenceSet
 from ostinato.errors import ConfigError
 from ostinato.numbers import counted

@@ -7,10 +7,11 @@ from typing import Any
 import numpy as np
 
 from ostinato.data.covariates import Covariates
-from ostinato.data.join import SeriesRows, join
+from ostinato.data.join import Provenance, join
 from ostinato.data.origin import FileRows, Origin
 from ostinato.data.read import read_like
 from ostinato.data.sequences import SequenceSet
+from ostinato.data.series_rows import SeriesRows
 from ostinato.errors import DataError
 
 
@@ -52,9 +53,9 @@ def append_rows(history: SequenceSet, rows: SequenceSet | Any) -> SequenceSet:
     lengths = {"the history": len(history.values), "the new rows": len(new.values)}
     origin = Origin("the updated history", tuple(FileRows(name, n) for name, n in lengths.items()))
     series = [_concatenated(each) for each in pieces.values()]
-    return join(
-        series, history.channels, history.kind, origin, history.meta, (), columns[0], history.time_form or new.time_form
-    )
+    form = history.time_form or new.time_form
+    provenance = Provenance(origin, history.meta, covariates=columns[0], form=form)
+    return join(series, history.channels, history.kind, provenance)
 
 
 def _listed(data: SequenceSet) -> str:

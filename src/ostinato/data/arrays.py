@@ -13,9 +13,10 @@ from numpy.typing import NDArray
 from ostinato.data import ids
 from ostinato.data.cells import read_cells
 from ostinato.data.from_pandas import column_of, frame_of
-from ostinato.data.join import SeriesRows, join
+from ostinato.data.join import Provenance, join
 from ostinato.data.origin import FileRows, Origin
 from ostinato.data.sequences import SequenceSet
+from ostinato.data.series_rows import SeriesRows
 from ostinato.data.wide_decimals import column_of as arrow_column
 from ostinato.errors import DataError
 from ostinato.numbers import counted
@@ -118,7 +119,7 @@ def from_arrays(data: Any, kind: str | None) -> SequenceSet:
         for (n, x), start in zip(rows.items(), starts[:-1], strict=True)
     ]
     parts = tuple(FileRows(f"sequence {n!r}", len(x), unit="step") for n, x in rows.items())
-    return join(series, channels, kind, Origin("the arrays", parts), meta, tuple(notes))
+    return join(series, channels, kind, Provenance(Origin("the arrays", parts), meta, tuple(notes)))
 
 
 def _named(data: Any) -> tuple[dict[str, Any], dict[str, Any]]:

@@ -394,13 +394,13 @@ def _days(months: Times, day: str) -> Times:
     elif which == "business":
         found = np.busday_offset(starts, int(of) - 1, roll="forward")
     elif which == "last":
-        found = ends - (_weekday(ends) - WEEKDAYS.index(of)) % 7
+        found = ends - (weekday_of(ends) - WEEKDAYS.index(of)) % 7
     else:
-        found = starts + (WEEKDAYS.index(of) - _weekday(starts)) % 7 + 7 * (int(which) - 1)
+        found = starts + (WEEKDAYS.index(of) - weekday_of(starts)) % 7 + 7 * (int(which) - 1)
     return np.asarray(found)
 
 
-def _weekday(days: Times) -> NDArray[np.int64]:
+def weekday_of(days: Times) -> NDArray[np.int64]:
     """Return the weekday of each day, from Monday = 0."""
     return np.asarray((days.astype(np.int64) - _MONDAY) % 7)
 

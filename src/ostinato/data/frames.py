@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
-from typing import Any
+from dataclasses import asdict, replace
+from typing import Any, NamedTuple
 
 import numpy as np
 import polars as pl
@@ -14,68 +14,32 @@ from ostinato.data import checks, ids
 from ostinato.data.calendar import Months, Steps, from_json
 from ostinato.data.cells import read_cells, stand_in
 from ostinato.data.columns import IDS, Roles, find, named
-from ostinato.data.covariates import Columns, Indicators, check_known, words_of
+from ostinato.data.covariates import Indicators, check_known, words_of
 from ostinato.data.detect import description_length, find_calendars
 from ostinato.data.eras import note_on_years
 from ostinato.data.filled_ids import filled
-from ostinato.data.join import SeriesRows, in_order, join
+from ostinato.data.join import Provenance, join
 from ostinato.data.keys import check_second_key
 from ostinato.data.origin import Origin
 from ostinato.data.parts import JOINED, joined
 from ostinato.data.rows import differing, numerals_of, tidied, without_odd_rows
 from ostinato.data.sequences import SequenceSet
+from ostinato.data.series_rows import SeriesRows, in_order
 from ostinato.data.stamps import parse_times
+from ostinato.data.table_options import TableOptions, TimeOptions
 from ostinato.data.time_form import Stamps
 from ostinato.data.time_names import TIMES
 from ostinato.shapes import Array
 
-_NONE = Columns()
 
-
-@dataclass(frozen=True)
-class TimeOptions:
-    """How a column of times is read.
-
-    Attributes:
-        day_first: Whether 01/02/2024 is the first of February; None chooses the reading with the more regular steps.
-        zone: The zone of the times; None takes that of the column.
-        calendar: The calendar that is expected, as JSON, if a model has one.
-    """
-
-    day_first: bool | None = None
-    zone: str | None = None
-    calendar: dict[str, Any] | None = None
-
-
-_BY_ITSELF = TimeOptions()
-
-
-def from_frame(
-    frame: pl.DataFrame,
-    origin: Origin,
-    *,
-    kind: str | None = None,
-    id_col: str | None = None,
-    time_col: str | None = None,
-    target: list[str] | None = None,
-    covariates: Columns = _NONE,
-    decimal: str | None = None,
-    categories: dict[str, list[str]] | None = None,
-    clock: TimeOptions = _BY_ITSELF,
-) -> SequenceSet:
+def from_frame(frame: pl.DataFrame, origin: Origin, options: TableOptions, *, kind: str | None = None) -> SequenceSet:
     """Return a table as a SequenceSet, whether a row is one step (a long or wide table) or a whole series.
 
     Args:
         frame: The table.
         origin: The origin of its rows, for an error.
+        options: How the table is read.
         kind: "series" or "prices"; found from the names and values if None.
-        id_col: The column of ids, if given.
-        time_col: The column of times, if given; "none" if the rows are steps in their order.
-        target: The columns to model, if given.
-        covariates: The columns of covariates.
-        decimal: The decimal sign where the cells leave it open.
-        categories: The words of each column of categories of an earlier reading; None to find them.
-        clock: How the column of times is read.
 
     Returns:
         The sequences.
@@ -84,40 +48,34 @@ def from_frame(
         DataError: A cell is not a number or a time, or is infinite; an id is missing; a time occurs twice with
             different values; a series has no observed value; or a price is not above 0. The error names row and series.
     """
+    id_col, time_col, target, covariates = options.id_col, options.time_col, options.target, options.covariates
     if id_col is None and time_col is None and target is None and not covariates.all and _rows_are_series(frame):
         return _by_row(frame, origin, kind)
-    frame, origin = clean(frame, origin, id_col, decimal, time_col, target or (), covariates.all)
+    frame, origin = clean(frame, origin, options)
     roles = find(frame, origin.name, id_col, time_col, target, covariates.all)
-    data = _by_step(frame, roles, Indicators.of(frame, covariates, origin, categories), origin, kind, clock)
+    columns = Indicators.of(frame, covariates, origin, options.categories)
+    data = _by_step(frame, roles, columns, origin, kind, options.clock)
     return data if roles.time is not None or not time_col else replace(data, meta={**data.meta, "time_col": time_col})
 
 
-def clean(
-    frame: pl.DataFrame,
-    origin: Origin,
-    id_col: str | None,
-    decimal: str | None = None,
-    time_col: str | None = None,
-    target: Sequence[str] = (),
-    covariates: Sequence[str] = (),
-) -> tuple[pl.DataFrame, Origin]:
+def clean(frame: pl.DataFrame, origin: Origin, options: TableOptions) -> tuple[pl.DataFrame, Origin]:
     """Return a table of data rows alone, with words that are numbers as numbers, and its time in one column.
+
+    Times that are words, such as "20240131", stay words too. The columns to model are not parts of a time; covariates
+    may be parts of a time, and stay in the table.
 
     Args:
         frame: The table.
         origin: The origin of its rows.
-        id_col: The column of ids, if given; its words stay words.
-        decimal: The decimal sign where the cells leave it open.
-        time_col: The column of times, if given; times that are words, such as "20240131", stay words too.
-        target: The columns to model, if given; they are not parts of a time.
-        covariates: The covariates, if given; they may be parts of a time, and stay in the table.
+        options: How the table is read.
 
     Returns:
         The table, and the origin of its rows with notes on what was changed.
     """
+    id_col, time_col = options.id_col, options.time_col
     frame, origin = without_odd_rows(_spelled_out(frame), origin)
     key = id_col or named(frame.columns, IDS)
-    found = numerals_of(frame, key, decimal, None)
+    found = numerals_of(frame, key, options.decimal, None)
     time = named(frame.columns, TIMES) if time_col is None else time_col
     if time in found and found[time].all and parse_times(frame[time]) is not None:
         del found[time]
@@ -125,7 +83,7 @@ def clean(
     # a model that was fitted to joined columns asks for the column that they became
     if time_col is not None and (time_col in frame.columns or time_col != JOINED):
         return frame, origin
-    return joined(frame, origin, taken={id_col, *target}, kept=covariates)
+    return joined(frame, origin, taken={id_col, *(options.target or ())}, kept=options.covariates.all)
 
 
 def _spelled_out(frame: pl.DataFrame) -> pl.DataFrame:
@@ -135,37 +93,76 @@ def _spelled_out(frame: pl.DataFrame) -> pl.DataFrame:
     return frame.with_columns(pl.col(names).cast(pl.String)) if names else frame
 
 
+class _Cells(NamedTuple):
+    """The numbers of the rows of a table.
+
+    Attributes:
+        values: The values, (N, D).
+        known: The future covariates, (N, C).
+        past: The past covariates, (N, P).
+    """
+
+    values: Array
+    known: Array
+    past: Array
+
+
 def _by_step(
     frame: pl.DataFrame, roles: Roles, columns: Indicators, origin: Origin, kind: str | None, clock: TimeOptions
 ) -> SequenceSet:
     """Read a long or wide table; the rows of a series need not be next to each other."""
     values, origin = _values(frame, roles.values, origin)
-    known, past = (columns.numbers(frame, names, origin) for names in (columns.given.known, columns.given.past))
-    notes = [*origin.on((*roles.values, *columns.given.all)), *columns.notes, *roles.notes]
-    only_name = roles.values[0] if len(roles.values) == 1 else "series"
-    meta: dict[str, Any] = {"id_col": roles.id, "time_col": roles.time, "target": list(roles.values)}
-    keys = _keys(frame, roles, only_name, origin, notes, meta)
+    given = columns.given
+    cells = _Cells(values, *(columns.numbers(frame, names, origin) for names in (given.known, given.past)))
+    keys, key_notes, key_meta = _keys(frame, roles, origin)
+    parts = _parts(keys)
+    stamps, clock_notes, clock_meta = None, list[str](), dict[str, Any]()
+    if roles.time is not None:
+        stamps, clock_notes, clock_meta = _clock(frame[roles.time], list(parts.values()), origin, clock)
+    rows = _rows(frame, columns, cells, None if stamps is None else stamps.times, parts, origin)
+    rows, order_notes = _ordered(frame, roles, rows, given.all, origin)
+    notes = [*origin.on((*roles.values, *given.all)), *columns.notes, *roles.notes]
+    notes += [*key_notes, *ids.alike(pl.Series(list(parts), dtype=pl.String)), *clock_notes, *order_notes]
+    meta: dict[str, Any] = {
+        "id_col": roles.id,
+        "time_col": roles.time,
+        "target": list(roles.values),
+        **key_meta,
+        **clock_meta,
+    }
+    meta.update((name, list(names)) for name, names in asdict(given).items() if names)
+    if columns.categories:
+        meta["categories"] = columns.categories
+    form = stamps.form if stamps else None
+    return join(rows, roles.values, kind, Provenance(origin, meta, tuple(notes), columns.columns, form))
+
+
+def _parts(keys: pl.Series) -> dict[str, NDArray[np.int64]]:
+    """Return the rows of each series, by the id of each row."""
     names = keys.unique(maintain_order=True)
-    notes += ids.alike(names)
     codes = keys.replace_strict(names, np.arange(len(names)), return_dtype=pl.Int64).to_numpy()
     order = np.argsort(codes, kind="stable").astype(np.int64)
     parts = np.split(order, np.cumsum(np.bincount(codes, minlength=len(names)))[:-1])
-    stamps, times = None, None
-    if roles.time is not None:
-        stamps = read_clock(frame[roles.time], parts, origin, clock, notes, meta)
-        times = stamps.times
+    return dict(zip(names.to_list(), parts, strict=True))
+
+
+def _rows(
+    frame: pl.DataFrame,
+    columns: Indicators,
+    cells: _Cells,
+    times: NDArray[Any] | None,
+    parts: dict[str, NDArray[np.int64]],
+    origin: Origin,
+) -> list[SeriesRows]:
+    """Return the series with their covariates, from the numbers and the times (N,) of the rows."""
     rows = []
-    for name, part in zip(names.to_list(), parts, strict=True):
+    values, known, past = cells
+    for name, part in parts.items():
         check_known(known[part], part, columns.columns.known, name, origin)
         static = words_of(frame, part, columns.given.static, name, origin)
         when = None if times is None else times[part]
         rows.append(SeriesRows(name, values[part], when, part, known[part], past[part], static))
-    rows, order_notes = _ordered(frame, roles, rows, columns.given.all, origin)
-    meta.update((name, list(names)) for name, names in asdict(columns.given).items() if names)
-    if columns.categories:
-        meta["categories"] = columns.categories
-    form = stamps.form if stamps else None
-    return join(rows, roles.values, kind, origin, meta, (*notes, *order_notes), columns.columns, form)
+    return rows
 
 
 def _ordered(
@@ -186,16 +183,13 @@ def _ordered(
     return found, notes
 
 
-def _keys(
-    frame: pl.DataFrame, roles: Roles, name: str, origin: Origin, notes: list[str], meta: dict[str, Any]
-) -> pl.Series:
-    """Return the id of each row as words, or the name of the only series, and add the notes and the type of the ids."""
+def _keys(frame: pl.DataFrame, roles: Roles, origin: Origin) -> tuple[pl.Series, list[str], dict[str, Any]]:
+    """Return the id of each row as words, or the name of the only series, with notes and the type of the ids."""
     if roles.id is None:
-        return pl.repeat(name, len(frame), eager=True)
+        name = roles.values[0] if len(roles.values) == 1 else "series"
+        return pl.repeat(name, len(frame), eager=True), [], {}
     column, said = filled(frame, roles.id, roles.time, origin)
-    meta[ids.META] = ids.type_of(column)
-    notes += [*said, *ids.note_of(column)]
-    return ids.as_words(column, origin)
+    return ids.as_words(column, origin), [*said, *ids.note_of(column)], {ids.META: ids.type_of(column)}
 
 
 def _values(frame: pl.DataFrame, columns: Sequence[str], origin: Origin) -> tuple[Array, Origin]:
@@ -209,14 +203,9 @@ def _values(frame: pl.DataFrame, columns: Sequence[str], origin: Origin) -> tupl
     return np.stack(found, axis=1), origin
 
 
-def read_clock(
-    column: pl.Series,
-    parts: list[NDArray[np.int64]],
-    origin: Origin,
-    clock: TimeOptions,
-    notes: list[str],
-    meta: dict[str, Any],
-) -> Stamps:
+def _clock(
+    column: pl.Series, parts: list[NDArray[np.int64]], origin: Origin, clock: TimeOptions
+) -> tuple[Stamps, list[str], dict[str, Any]]:
     """Read the column of times, and choose between day and month first by the more regular steps.
 
     Args:
@@ -224,12 +213,11 @@ def read_clock(
         parts: The rows of each series.
         origin: The origin of its rows, for an error.
         clock: How the column is read.
-        notes: The notes, to which what was guessed is added.
-        meta: The options of the reading, to which those that were found are added.
 
     Returns:
-        The times and their form.
+        The times and their form, notes on what was guessed, and the options that a later reading needs.
     """
+    notes, meta = list[str](), dict[str, Any]()
     if clock.calendar is not None and column.dtype.is_integer() and isinstance(from_json(clock.calendar), Steps):
         column = column.alias("")  # these times count steps, whatever their column is called
     found = checks.times(column, origin, day_first=clock.day_first, zone=clock.zone)
@@ -242,10 +230,9 @@ def read_clock(
         meta["day_first"] = day_first
     elif clock.day_first is not None:
         meta["day_first"] = clock.day_first
-    notes.extend((*found.notes, *note_on_years(found.times)))
     if clock.calendar is not None:
         meta["calendar"] = clock.calendar
-    return found
+    return found, [*notes, *found.notes, *note_on_years(found.times)], meta
 
 
 def _irregularity(stamps: Stamps, parts: list[NDArray[np.int64]]) -> float:
@@ -283,14 +270,4 @@ def _by_row(frame: pl.DataFrame, origin: Origin, kind: str | None) -> SequenceSe
         seen = np.flatnonzero(~np.isnan(cells))
         length = int(seen[-1]) + 1 if len(seen) else 0
         rows.append(SeriesRows(name, cells[:length, None], None, np.full(length, i, dtype=np.int64)))
-    return join(
-        rows,
-        ("y",),
-        kind,
-        origin,
-        {},
-        (
-            *origin.on(()),
-            "each row is read as one series",
-        ),
-    )
+    return join(rows, ("y",), kind, Provenance(origin, {}, (*origin.on(()), "each row is read as one series")))

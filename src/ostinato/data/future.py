@@ -18,6 +18,7 @@ from ostinato.data.covariates import Columns, Indicators, check_known
 from ostinato.data.frames import clean
 from ostinato.data.origin import Origin
 from ostinato.data.sequences import SequenceSet
+from ostinato.data.table_options import TableOptions
 from ostinato.data.time_form import TimeForm
 from ostinato.errors import DataError
 
@@ -46,9 +47,8 @@ def with_future(data: SequenceSet, source: Any) -> SequenceSet:
     id_col, names = data.meta.get("id_col"), covariates.columns.known
     time_col = None if data.times is None else data.meta.get("time_col")
     given = Columns(tuple(data.meta.get("known", names)))
-    frame, origin = clean(
-        *_frame(source, id_col, data.meta), id_col, data.meta.get("decimal"), time_col, covariates=given.known
-    )
+    options = TableOptions(id_col, time_col, covariates=given, decimal=data.meta.get("decimal"))
+    frame, origin = clean(*_frame(source, id_col, data.meta), options)
     check_names(frame, origin.name, (id_col, time_col, *given.known))
     columns = Indicators.of(frame, given, origin, data.meta.get("categories") or {})
     x = columns.numbers(frame, given.known, origin)

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ostinato.data.calendar import Calendar, from_json, to_json
 from ostinato.data.cells import small_changes
@@ -18,6 +17,7 @@ from ostinato.data.covariates import Columns, Covariates
 from ostinato.data.detect import find_calendars
 from ostinato.data.origin import Origin
 from ostinato.data.sequences import SequenceSet
+from ostinato.data.series_rows import LONGEST, SeriesRows, on_full_grid
 from ostinato.data.stuck import rests, stuck
 from ostinato.data.time_form import TimeForm
 from ostinato.errors import DataError
@@ -29,91 +29,29 @@ from ostinato.shapes import Array
 _COUNTS = 1000
 #: The note on constant series, which a forecast replaces by one that says more.
 NEVER_CHANGE = "series whose values never change"
-#: The most times that missing steps may lengthen a series. Beyond it, its rows are consecutive steps.
-_LONGEST = 20
 
 
 @dataclass(frozen=True)
-class SeriesRows:
-    """One series with the rows of its source.
+class Provenance:
+    """How rows were read, as far as a SequenceSet keeps it.
 
     Attributes:
-        name: The id of the series.
-        values: The values, (T, D), NaN where a value is missing.
-        times: The times, (T,), or None.
-        rows: The row of the source that each step came from, (T,).
-        known: The future covariates, (T, C), or None.
-        past: The past covariates, (T, P), or None.
-        static: The S static covariates.
+        origin: The origin of the rows, for an error.
+        meta: The options of the reading, for ``SequenceSet.meta``.
+        notes: The notes of the reader so far.
+        covariates: The names of the covariates.
+        form: The form that the times came in.
     """
 
-    name: str
-    values: Array
-    times: NDArray[Any] | None
-    rows: NDArray[np.int64]
-    known: Array | None = None
-    past: Array | None = None
-    static: tuple[str, ...] = ()
-
-
-def in_order(series: Sequence[SeriesRows]) -> tuple[list[SeriesRows], list[str]]:
-    """Sort the rows of each series by time, and set aside rows that occur twice.
-
-    Args:
-        series: The series as their rows stand in the source.
-
-    Returns:
-        The series in order, and notes. Rows of one time with different values are kept, for an error.
-    """
-    out: list[SeriesRows] = []
-    newest: list[str] = []
-    mixed: list[str] = []
-    twice: list[str] = []
-    for s in series:
-        if s.times is None or len(s.times) < 2 or bool((s.times[1:] > s.times[:-1]).all()):
-            out.append(s)
-            continue
-        if not bool((s.times[1:] >= s.times[:-1]).all()):
-            (newest if bool((s.times[1:] <= s.times[:-1]).all()) else mixed).append(s.name)
-        one = _picked(s, np.argsort(s.times, kind="stable"))
-        again = _repeats(one)
-        if again.any():
-            twice.append(f"{s.name}: {int(again.sum())}")
-        out.append(_picked(one, np.flatnonzero(~again)))
-    notes = []
-    for names, what in ((newest, "newest first"), (mixed, "not in order of time")):
-        if names:
-            notes.append(f"the rows are {what} and are sorted, in {len(names):,} series ({', '.join(names[:3])})")
-    if twice:
-        notes.append(f"rows that occur twice are set aside, in {len(twice):,} series ({', '.join(twice[:3])})")
-    return out, notes
-
-
-def _picked(s: SeriesRows, rows: NDArray[np.int64]) -> SeriesRows:
-    times, known, past = (None if x is None else x[rows] for x in (s.times, s.known, s.past))
-    return SeriesRows(s.name, s.values[rows], times, s.rows[rows], known, past, s.static)
-
-
-def _repeats(s: SeriesRows) -> NDArray[np.bool_]:
-    """Return whether each row is equal to the row before it, (T,)."""
-    assert s.times is not None
-    same = np.append(False, s.times[1:] == s.times[:-1])
-    for x in (s.values, s.known, s.past):
-        if x is not None and same.any():
-            equal = (x[1:] == x[:-1]) | (np.isnan(x[1:]) & np.isnan(x[:-1]))
-            same[1:] &= equal.all(axis=1)
-    return same
+    origin: Origin
+    meta: dict[str, Any]
+    notes: tuple[str, ...] = ()
+    covariates: Columns | None = None
+    form: TimeForm | None = None
 
 
 def join(
-    series: Sequence[SeriesRows],
-    channels: tuple[str, ...],
-    kind: str | None,
-    origin: Origin,
-    meta: dict[str, Any],
-    notes: tuple[str, ...] = (),
-    covariates: Columns | None = None,
-    form: TimeForm | None = None,
+    series: Sequence[SeriesRows], channels: tuple[str, ...], kind: str | None, provenance: Provenance
 ) -> SequenceSet:
     """Join series end to end.
 
@@ -121,11 +59,7 @@ def join(
         series: The series.
         channels: The names of the D columns of values.
         kind: "series" or "prices"; found from the names and values if None.
-        origin: The origin of the rows, for an error.
-        meta: The options of the reading, for ``SequenceSet.meta``.
-        notes: The notes of the reader so far.
-        covariates: The names of the covariates.
-        form: The form that the times came in.
+        provenance: How their rows were read.
 
     Returns:
         The sequences.
@@ -133,8 +67,9 @@ def join(
     Raises:
         DataError: Two series have the same id, or a value or a time is not allowed. The error names row and series.
     """
+    origin, meta, form, covariates = provenance.origin, provenance.meta, provenance.form, provenance.covariates
     _check_series(series, channels, origin)
-    all_notes = list(notes)
+    all_notes = list(provenance.notes)
     found = _find_kind(series, channels, kind, origin, all_notes)
     log_returns = TRAITS[found].log_returns
     times = [s.times for s in series if s.times is not None]
@@ -233,10 +168,10 @@ def _gap_notes(
         if s.times is None or calendar is None or len(s.times) < 3 or whole is not s:
             continue
         ends = min(s.times[1] - s.times[0], s.times[-1] - s.times[-2])
-        if s.times[-1] - s.times[0] <= _LONGEST * len(s.times) * ends:
+        if s.times[-1] - s.times[0] <= LONGEST * len(s.times) * ends:
             continue  # the usual case, at the cost of four numbers
         steps = np.diff(s.times).astype(np.float64)
-        if steps.sum() > _LONGEST * len(s.times) * np.median(steps):
+        if steps.sum() > LONGEST * len(s.times) * np.median(steps):
             at = int(steps.argmax())
             return [
                 f"series {s.name!r} has no row between {stamp(s.times[at])} and {stamp(s.times[at + 1])}, which is too "
@@ -317,37 +252,6 @@ def _counts(values: Array) -> bool:
 def _on_full_grids(series: Sequence[SeriesRows], calendars: Sequence[Calendar | None]) -> list[SeriesRows]:
     """Put every series on the full grid of its calendar."""
     return [on_full_grid(s, calendar) for s, calendar in zip(series, calendars, strict=True)]
-
-
-def on_full_grid(s: SeriesRows, calendar: Calendar | None) -> SeriesRows:
-    """Put a series on the full grid of its calendar.
-
-    Args:
-        s: The series.
-        calendar: Its calendar, or None.
-
-    Returns:
-        The series with a row for every time of the calendar: NaN for the values of an added step, and the future
-        covariates of the step before it. The series itself if no step is missing, if its times are not on the calendar,
-        or if it would become more than twenty times as long.
-    """
-    if s.times is None or calendar is None or len(s.times) < 2:
-        return s
-    place, on = calendar.places(s.times, np.broadcast_to(s.times[0], s.times.shape))
-    place = place - place[0]
-    T = int(place[-1]) + 1
-    if not on.all() or len(place) == T or _LONGEST * len(place) < T:
-        return s
-    steps = np.arange(T)
-    full = np.full((T, s.values.shape[1]), np.nan)
-    full[place] = s.values
-    stamps = calendar.between(s.times[0], s.times[-1])
-    known = None if s.known is None else s.known[np.searchsorted(place, steps, side="right") - 1]
-    past = None
-    if s.past is not None:
-        past = np.full((T, s.past.shape[1]), np.nan)
-        past[place] = s.past
-    return SeriesRows(s.name, full, stamps, s.rows, known, past, s.static)
 
 
 def _covariates(series: Sequence[SeriesRows], columns: Columns) -> Covariates:

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import polars as pl
 
-from ostinato.data.short_years import century, century_note
+from ostinato.data.century import century, century_note
 from ostinato.data.time_form import Stamps, TimeForm, micros
 from ostinato.data.zones import instants
 

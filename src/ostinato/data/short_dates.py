@@ -5,7 +5,7 @@ both ends are possible, it is the one whose days follow one another more regular
 them (``detect``); if neither is, the column is refused. Day or month first is then decided as for whole years. Points
 stand between day, month and year, and between month, day and year only if no cell can be the former.
 
-The century is that of ``short_years``: a year from 30 to 68 has none that is certain.
+The century is that of ``century``: a year from 30 to 68 has none that is certain.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ import polars as pl
 from numpy.typing import NDArray
 
 from ostinato.data.calendar import Months
+from ostinato.data.century import century, century_note
 from ostinato.data.detect import description_length, own_calendar
 from ostinato.data.rewritten import Rewritten, with_pattern
-from ostinato.data.short_years import century, century_note
 from ostinato.data.time_form import Stamps, Times
 
 _GAP = r"\s?[-/.]\s?"

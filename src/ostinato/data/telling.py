@@ -7,11 +7,11 @@ from collections.abc import Iterator
 
 import polars as pl
 
-from ostinato.data import net_dates, short_dates, short_years, weekdays, zone_names
+from ostinato.data import net_dates, short_dates, short_months, weekdays, zone_names
 from ostinato.data.rewritten import Rewritten
 
 #: The spellings, each with the look of a first cell. Only a column that has it is read as a whole.
-_SPELLINGS = tuple((re.compile(one.LOOK), one.rewritten) for one in (net_dates, weekdays, zone_names, short_years))
+_SPELLINGS = tuple((re.compile(one.LOOK), one.rewritten) for one in (net_dates, weekdays, zone_names, short_months))
 
 
 _SHORT = re.compile(short_dates.LOOK)

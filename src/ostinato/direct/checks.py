@@ -8,7 +8,7 @@ from ostinato.choices import unknown
 from ostinato.data.ahead import times_ahead
 from ostinato.data.calendar import Days, Every, Steps
 from ostinato.data.covariates import Columns
-from ostinato.data.detect import named
+from ostinato.data.frequency import named
 from ostinato.data.sequences import SequenceSet
 from ostinato.data.time_form import TimeForm
 from ostinato.description import Description

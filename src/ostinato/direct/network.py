@@ -7,6 +7,7 @@ of its segment and an embedding of the series, and returns by how much to move t
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import final
 
 import torch
@@ -19,6 +20,31 @@ from ostinato.layers.build import build_backbone
 EMBEDDING = 16
 
 
+@dataclass(frozen=True)
+class NetworkForm:
+    """What a network is built with.
+
+    Attributes:
+        backbone: A name of layers.build.BACKBONES.
+        window: The number K of values in a window.
+        horizon: The number H of steps ahead.
+        segment: The number of steps in a segment.
+        series: The number of series, each of which gets an embedding.
+        levels: The number Q of quantile levels.
+        hidden: The number of hidden units.
+        dropout: The dropout before the last layer.
+    """
+
+    backbone: str
+    window: int
+    horizon: int
+    segment: int
+    series: int
+    levels: int
+    hidden: int
+    dropout: float
+
+
 @final
 class SegmentNetwork(nn.Module):
     """The network that moves the quantiles of the closed form.
@@ -26,53 +52,23 @@ class SegmentNetwork(nn.Module):
     The moves are zero before training. They are in the units of the window and not of the errors of the series, so that
     a series that the closed form forecasts well can be moved as far as any other.
 
-    Attributes:
-        config: The arguments that the network was built with, as JSON.
+    Args:
+        form: What the network is built with.
     """
 
-    def __init__(
-        self,
-        backbone: str,
-        window: int,
-        horizon: int,
-        segment: int,
-        series: int,
-        levels: int,
-        hidden: int,
-        dropout: float,
-    ) -> None:
-        """Build the network.
-
-        Args:
-            backbone: A name of layers.build.BACKBONES.
-            window: The number K of values in a window.
-            horizon: The number H of steps ahead.
-            segment: The number of steps in a segment.
-            series: The number of series, each of which gets an embedding.
-            levels: The number Q of quantile levels.
-            hidden: The number of hidden units.
-            dropout: The dropout before the last layer.
-        """
+    def __init__(self, form: NetworkForm) -> None:
         super().__init__()
-        self.config = {
-            "backbone": backbone,
-            "window": window,
-            "horizon": horizon,
-            "segment": segment,
-            "series": series,
-            "levels": levels,
-            "hidden": hidden,
-            "dropout": dropout,
-        }
-        self.horizon, self.segment, self.levels = horizon, segment, levels
+        self.form = form
+        window, horizon, segment, hidden = form.window, form.horizon, form.segment, form.hidden
+        self.horizon, self.segment, self.levels = horizon, segment, form.levels
         self.steps, self.ahead = window // segment, -(-horizon // segment)
         self.read = nn.Linear(segment, hidden)
-        self.backbone = build_backbone(backbone, hidden, hidden)
-        self.series = nn.Embedding(series + 1, EMBEDDING)
+        self.backbone = build_backbone(form.backbone, hidden, hidden)
+        self.series = nn.Embedding(form.series + 1, EMBEDDING)
         self.place = nn.Parameter(torch.randn(self.ahead, EMBEDDING) / 10)
         self.mix = nn.Linear(self.backbone.output_size + 2 * EMBEDDING + segment + 2, 2 * hidden)
-        self.dropout = nn.Dropout(dropout)
-        self.head = nn.Linear(2 * hidden, segment * levels)
+        self.dropout = nn.Dropout(form.dropout)
+        self.head = nn.Linear(2 * hidden, segment * form.levels)
         nn.init.normal_(self.series.weight, std=0.1)
         nn.init.zeros_(self.head.weight)
         nn.init.zeros_(self.head.bias)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ from torch import Tensor
 
 from ostinato.direct.closed_form import ClosedForm
 from ostinato.direct.effects import Effects, EffectsForm
-from ostinato.direct.network import SegmentNetwork
+from ostinato.direct.network import NetworkForm, SegmentNetwork
 from ostinato.direct.windows import WindowSpec
 from ostinato.numbers import counted
 from ostinato.shapes import Array
@@ -53,7 +54,7 @@ def pack(
         tensors.update({f"network.{i}.{name}": x for name, x in network.state_dict().items()})
     document = {
         "window": base.window.to_json(),
-        "networks": [network.config for network in networks],
+        "networks": [asdict(network.form) for network in networks],
         "own": own,
         "deviation": deviation,
         "groups": groups,
@@ -79,7 +80,7 @@ def unpack(
     _require_fit(base, x)
     networks = []
     for i, config in enumerate(document["networks"]):
-        network, start = SegmentNetwork(**config), f"network.{i}."
+        network, start = SegmentNetwork(NetworkForm(**config)), f"network.{i}."
         network.load_state_dict({n.removeprefix(start): t for n, t in tensors.items() if n.startswith(start)})
         networks.append(network.eval())
     return base, tuple(networks), x["factors"]

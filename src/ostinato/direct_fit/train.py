@@ -21,7 +21,7 @@ from torch import Tensor
 
 from ostinato.device import Decision, decide
 from ostinato.direct.closed_form import ClosedForm
-from ostinato.direct.network import SegmentNetwork
+from ostinato.direct.network import NetworkForm, SegmentNetwork
 from ostinato.direct.windows import Windows, bounded
 from ostinato.emissions.quantiles import LEVELS
 from ostinato.errors import NonFiniteLossError
@@ -223,7 +223,7 @@ class NetworkTraining:
         # a segment is a season, or the horizon if that is shorter; a window holds at least two segments
         segment = min(window.season if window.season > 1 else H, H, max(window.lookback // 2, 1))
         shape = window.lookback, H, segment, self.count, len(LEVELS)
-        return SegmentNetwork(self.config.backbone, *shape, self.config.hidden, self.config.dropout)
+        return SegmentNetwork(NetworkForm(self.config.backbone, *shape, self.config.hidden, self.config.dropout))
 
     def _device(self, net: SegmentNetwork, seed: int, steps: float) -> Decision:
         """Return the device of a training of some steps, by a timed first step of a copy of the network."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Final
+from typing import Final, NamedTuple
 
 import torch
 from torch import Tensor
@@ -43,22 +43,25 @@ def likeliest(
     limits = (support.unit, support.low, support.high)
     rows = torch.stack([p.expand(shape).double() for p in (*parts, *limits)], -1).reshape(-1, 7).tolist()
     flat = params.detach().double().reshape(-1, params.shape[-1])
-    found = [_of_one(emission, own[None], *row) for own, row in zip(flat, rows, strict=True)]
+    found = [_of_one(emission, own[None], _Channel(*row)) for own, row in zip(flat, rows, strict=True)]
     return torch.tensor(found, dtype=params.dtype, device=params.device).reshape(shape)
 
 
-def _of_one(  # noqa: PLR0917 - the numbers of one channel
-    emission: Emission,
-    params: Tensor,
-    least: float,
-    most: float,
-    loc: float,
-    scale: float,
-    unit: float,
-    low: float,
-    high: float,
-) -> float:
+class _Channel(NamedTuple):
+    """The numbers of one channel: its least and greatest location in units of u, and those of ``likeliest``."""
+
+    least: float
+    most: float
+    loc: float
+    scale: float
+    unit: float
+    low: float
+    high: float
+
+
+def _of_one(emission: Emission, params: Tensor, channel: _Channel) -> float:
     """Return the likeliest value of one channel with the parameters (1, P)."""
+    least, most, loc, scale, unit, low, high = channel
     ends = (unit / scale, (low - loc) / scale, (high - loc) / scale)
     inner = Support(*(torch.tensor([end], dtype=params.dtype, device=params.device) for end in ends))
 

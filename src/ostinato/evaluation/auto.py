@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import replace
 
 import numpy as np
 
@@ -17,6 +16,7 @@ from ostinato.evaluation.fitted import Fitted, Quantiles, fitted
 from ostinato.evaluation.forecasters import Baseline, Forecaster, baselines
 from ostinato.evaluation.local import Local
 from ostinato.evaluation.summary import Tally, probabilities, resolution
+from ostinato.evaluation.task import Task
 from ostinato.evaluation.windows import BacktestPlan
 from ostinato.fits.result import Fit
 from ostinato.local.forecast import LOCAL, names_of_methods
@@ -31,41 +31,6 @@ _WINDOWS, _STEPS = 3, 60
 _MARGIN = 0.02
 #: The baseline that "auto" uses if the history is too short for a choice.
 _SHORT = "naive2"
-
-
-@dataclass(frozen=True)
-class Task:
-    """What a forecaster is fitted to, and how.
-
-    Attributes:
-        history: The steps that the model may be fitted to.
-        plan: The windows of the backtest.
-        season: The season in steps.
-        own_season: The season that was given, for local methods and the ladder; None to follow the calendar.
-        sampling: The number of sample paths and their seed, as keywords of ``fitted``.
-        options: The options of ``fit``.
-    """
-
-    history: SequenceSet
-    plan: BacktestPlan
-    season: int
-    own_season: int | None
-    sampling: dict[str, int]
-    options: dict[str, Any]
-
-    def direct(self, steps: SequenceSet) -> Fit:
-        """Return a direct model for the horizon of the plan, fitted to some steps of the history."""
-        how = {"season": self.season, **fields_for("direct", self.options)}
-        return fit(steps, model="direct", horizon=self.plan.horizon, **how)
-
-    def ladder(self, steps: SequenceSet, model: str) -> Fit:
-        """Return a model of the ladder, or with "auto" the best one, fitted to some steps of the history."""
-        return fit(steps, model=model, **self.ladder_season(), **fields_for("ladder", self.options))
-
-    def ladder_season(self) -> dict[str, Any]:
-        """Return the season that was given as an option of the ladder; none for prices, which have no season there."""
-        given = self.own_season is not None and self.history.kind == "series"
-        return {"season": self.own_season} if given else {}
 
 
 def named(name: str, model: str, task: Task) -> tuple[Forecaster, list[str]]:
@@ -127,9 +92,20 @@ def best(name: str, task: Task) -> tuple[Forecaster, list[str]]:
     if isinstance(best, Local):
         return replace(best, name=name), [f"auto: {best.name} is used: {where}, {figures}"]
     direct = best.model.max_horizon is not None
-    again = task.direct(history) if direct else task.ladder(history, best.model.description.name)
+    again = _direct(task, history) if direct else _ladder(task, history, best.model.description.name)
     note = f"auto: {best.name} is used: {where}, {figures}; it is fitted again to every step before that cutoff"
     return fitted(name, again.model, **task.sampling), [note]
+
+
+def _direct(task: Task, steps: SequenceSet) -> Fit:
+    """Return a direct model for the horizon of the plan, fitted to some steps of the history."""
+    how = {"season": task.season, **fields_for("direct", task.options)}
+    return fit(steps, model="direct", horizon=task.plan.horizon, **how)
+
+
+def _ladder(task: Task, steps: SequenceSet, model: str) -> Fit:
+    """Return a model of the ladder, or with "auto" the best one, fitted to some steps of the history."""
+    return fit(steps, model=model, **task.ladder_season(), **fields_for("ladder", task.options))
 
 
 def _models(task: Task, before: SequenceSet) -> list[Quantiles | Fitted]:
@@ -141,9 +117,9 @@ def _models(task: Task, before: SequenceSet) -> list[Quantiles | Fitted]:
     """
     out: list[Quantiles | Fitted] = []
     with suppress(DataError):
-        direct = task.direct(before)
+        direct = _direct(task, before)
         out.append(fitted(f"direct ({direct.kept.name})", direct.model, **task.sampling))
-    ladder = task.ladder(before, "auto")
+    ladder = _ladder(task, before, "auto")
     return [*out, fitted(ladder.kept.name, ladder.model, **task.sampling)]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -23,6 +23,7 @@ from ostinato.evaluation.choice import forecaster, names
 from ostinato.evaluation.forecasters import Forecaster, Predicted, baselines
 from ostinato.evaluation.metrics import seasonal_error
 from ostinato.evaluation.summary import Tally, interval, probabilities, resolution, summary
+from ostinato.evaluation.task import Task
 from ostinato.evaluation.windows import BacktestPlan, BacktestWindow
 from ostinato.forecasting.table import ds_column, some_of
 from ostinato.look import Shown
@@ -152,15 +153,14 @@ def cross_validation(  # noqa: PLR0913 - the public function has one keyword for
     models, warnings = _before_windows(models, data, plan)
     notes += warnings
     tallies = {name: Tally(level) for name in (*models, *BASELINES)}
-    history, frames = plan.before(data), []
+    task, frames = Task(plan.before(data), plan, season, own_season, n_paths, options), []
     forecasters: list[Forecaster] = []
-    options |= {"n_paths": n_paths, "own_season": own_season}
     for window in plan.windows(data):
         if refit or not forecasters:
-            forecasters = []
+            forecasters, here = [], replace(task, history=window.history) if refit else task
             for name, given in models.items():
                 begun = time.monotonic()
-                chosen, remarks = forecaster(name, given, window.history if refit else history, plan, season, **options)
+                chosen, remarks = forecaster(name, given, here)
                 tallies[name].seconds += time.monotonic() - begun
                 # while the weights stay, the log_prob of a step depends on no cutoff
                 forecasters.append(chosen if refit else chosen.scored(data))

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from ostinato.data.sequences import SequenceSet
 from ostinato.errors import ConfigError
 from ostinato.evaluation.baselines import BASELINES
 from ostinato.evaluation.forecasters import Forecaster
 from ostinato.evaluation.local import Local
-from ostinato.evaluation.windows import BacktestPlan
+from ostinato.evaluation.task import Task
 from ostinato.local.forecast import check_forecastable, names_of_methods
 
 if TYPE_CHECKING:
@@ -41,17 +40,7 @@ def names(models: list[str | Model]) -> list[str]:
     return out
 
 
-def forecaster(
-    name: str,
-    model: str | Model,
-    history: SequenceSet,
-    plan: BacktestPlan,
-    season: int,
-    *,
-    n_paths: int,
-    own_season: int | None = None,
-    **options: Any,
-) -> tuple[Forecaster, list[str]]:
+def forecaster(name: str, model: str | Model, task: Task) -> tuple[Forecaster, list[str]]:
     """Return the forecaster of a model, fitted to a history if it is not fitted yet, and notes on it.
 
     "auto" chooses between the baselines, the local methods ("local", which is "auto" of ``ostinato.forecast``), a
@@ -62,27 +51,18 @@ def forecaster(
     Args:
         name: The name of the model in the table.
         model: The name of a model to fit, or a fitted model.
-        history: The steps that the model may be fitted to.
-        plan: The windows of the backtest.
-        season: The season in steps.
-        n_paths: The number of sample paths of a forecast.
-        own_season: The season that was given, for local methods and the ladder; None to follow the calendar.
-        **options: The options of ``fit``.
+        task: What it is fitted to, and how.
 
     Raises:
         ConfigError: No model has the name.
     """
-    sampling = {"n_paths": n_paths, "seed": options.get("seed", 0)}
     if isinstance(model, str) and is_local(model):
-        check_forecastable(history)
-        return Local(name, model, own_season), []
+        check_forecastable(task.history)
+        return Local(name, model, task.own_season), []
     # the other subpackages import torch, which a local method does without
     from ostinato.evaluation import auto
     from ostinato.evaluation.fitted import fitted
 
     if not isinstance(model, str):
-        return fitted(name, model, **sampling), []
-    task = auto.Task(history, plan, season, own_season, sampling, options)
-    if model == "auto":
-        return auto.best(name, task)
-    return auto.named(name, model, task)
+        return fitted(name, model, **task.sampling), []
+    return auto.best(name, task) if model == "auto" else auto.named(name, model, task)

@@ -6,9 +6,9 @@ import numpy as np
 
 from ostinato.data.amplitude import Amplitude
 from ostinato.data.scaling import NOTHING, Scaling
-from ostinato.data.sequences import SequenceSet
 from ostinato.export.graph import Wire, maximum, where
 from ostinato.export.laws.law import Lattice
+from ostinato.inference.raw import raw_sequences
 from ostinato.model import SequenceModel
 
 
@@ -18,18 +18,7 @@ class Numbers:
     def __init__(self, model: SequenceModel, unique_id: str, spacing: float) -> None:
         self.model, encoding, D = model, model.encoding, model.channels
         self._encoding, self._returns = encoding, model.description.traits.log_returns
-        source, none = model.description.source, np.zeros(2, dtype=np.int64)
-        encoded = encoding.encode(
-            SequenceSet(
-                model.description.kind,
-                np.zeros((0, D)),
-                none,
-                (unique_id,),
-                tuple(source.get("channels", [f"y{d}" for d in range(D)])),
-                step=None if encoding.spacing is None else np.array([spacing]),
-                count=bool(source.get("count")),
-            )
-        )
+        encoded = encoding.encode(raw_sequences(model, [unique_id], np.zeros((0, D)), [0], spacing=spacing))
         self.support = Lattice(*(t[0].double().numpy() for t in (encoded.unit, encoded.low, encoded.high)))
         self.spacing = spacing
         match encoding:

@@ -179,7 +179,7 @@ class StepGraph:
             "ostinato": __version__,
             "kind": model.description.kind,
             "model": model.title(),
-            "channels": json.dumps(source.get("channels", ["y"]), ensure_ascii=False),
+            "channels": json.dumps(model.description.channels, ensure_ascii=False),
             "unit_of_surprisal": "nats",
             "unique_id": self.unique_id,
         }

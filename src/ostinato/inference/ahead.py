@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -74,13 +75,14 @@ def steps_ahead(
     encoding, gaps = model.encoding.with_own(data) if state is None else model.encoding, missing_at_the_end(data)
     history = data.cut(np.zeros_like(gaps), data.lengths - gaps)
     encoded, generator = encoding.encode(history), torch.Generator().manual_seed(seed)
+    histories = _Histories(history, encoding, encoded, gaps)
     out: list[StepsAhead] = []
     group = max(1, ROWS // n_paths)
     model = placed(model, one_step(group * n_paths), horizon * len(history) / group)
     for first in range(0, len(history), group):
         rows = list(range(first, min(first + group, len(history))))
         begun = state_after(model, encoded, rows) if state is None else tuple(s[rows] for s in state)
-        drawn = _Group(model, encoding, encoded, history, rows, gaps[rows], n_paths, begun)
+        drawn = _Group(model, histories, rows, n_paths, begun)
         out += drawn.ahead(horizon, p, generator)
     return with_doubt(model, history, gaps, out) if state is None else out
 
@@ -110,24 +112,48 @@ def level_notes(level: tuple[float, ...], made: list[StepsAhead], horizon: int, 
     ]
 
 
+class _Histories(NamedTuple):
+    """All sequences up to their last values.
+
+    Attributes:
+        data: The sequences.
+        encoding: The map from their raw values to model space.
+        encoded: The same in model space.
+        gaps: The number of missing steps after the end of each, (B,).
+    """
+
+    data: SequenceSet
+    encoding: Encoding
+    encoded: Encoded
+    gaps: NDArray[np.int64]
+
+
+class _Drawn(NamedTuple):
+    """What was drawn of the T steps after the end of one sequence, in model space.
+
+    Attributes:
+        z: The sample paths, (S, T, D).
+        exact: The quantiles of the distributions, (P, T, D), NaN where the paths alone give them.
+        share: The effective number of paths in the tail of each quantile, (P, T, D).
+        mean: The mean of the first step, (D,).
+    """
+
+    z: Array
+    exact: Array
+    share: Array
+    mean: Array
+
+
 class _Group:
     """Some sequences that are drawn together: each of B rows has S paths, one after the other."""
 
     def __init__(
-        self,
-        model: SequenceModel,
-        encoding: Encoding,
-        encoded: Encoded,
-        history: SequenceSet,
-        rows: list[int],
-        gaps: NDArray[np.int64],
-        n_paths: int,
-        state: State,
+        self, model: SequenceModel, histories: _Histories, rows: list[int], n_paths: int, state: State
     ) -> None:
-        self._model, self._encoding, self._history = model, encoding, history
-        self._rows, self._gaps, self._n_paths = rows, gaps, n_paths
+        self._model, self._encoding, self._history = model, histories.encoding, histories.data
+        self._rows, self._gaps, self._n_paths = rows, histories.gaps[rows], n_paths
         self._state = model.repeated(state, n_paths)
-        parts = (encoded.unit, encoded.low, encoded.high)
+        parts = (histories.encoded.unit, histories.encoded.low, histories.encoded.high)
         self._support = Support(*(s[rows].repeat_interleave(n_paths, 0) for s in parts)).to(model.device)
 
     def ahead(self, horizon: int, p: Array, generator: torch.Generator) -> list[StepsAhead]:
@@ -158,11 +184,12 @@ class _Group:
             if t:
                 share[:, which, t] = weight.cpu().numpy().swapaxes(1, 2)
         means = kept[0].mean(self._support)[:: self._n_paths].cpu().double().numpy()
-        return [self._one(i, z[i], exact[i], share[i], means[i], horizon, p) for i in range(len(self._rows))]
+        each = (_Drawn(*one) for one in zip(z, exact, share, means, strict=True))
+        return [self._one(i, one, horizon, p) for i, one in enumerate(each)]
 
-    def _one(self, i: int, z: Array, exact: Array, share: Array, mean: Array, horizon: int, p: Array) -> StepsAhead:
-        """Return the steps of row i from its paths z (S, T, D) and the quantiles (P, T, D) in model space."""
-        row, gap = self._rows[i], int(self._gaps[i])
+    def _one(self, i: int, drawn: _Drawn, horizon: int, p: Array) -> StepsAhead:
+        """Return the steps of row i from what was drawn of it."""
+        row, gap, (z, exact, share, mean) = self._rows[i], int(self._gaps[i]), drawn
         raw = np.asarray(self._encoding.decode(z, self._history, row), dtype=np.float64)[:, gap : gap + horizon]
         exact, share = exact[:, gap : gap + horizon], share[:, gap : gap + horizon]
         quantiles = np.quantile(raw, p, axis=0) if len(p) else np.zeros((0, *raw.shape[1:]))

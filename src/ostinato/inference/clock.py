@@ -14,7 +14,7 @@ import polars as pl
 
 from ostinato.data.calendar import Calendar, Days, Every, Steps, from_json
 from ostinato.data.checks import check_whole_time, stamp
-from ostinato.data.detect import of_frequency
+from ostinato.data.frequency import of_frequency
 from ostinato.data.stamps import read_times
 from ostinato.data.zones import instants, wall
 from ostinato.errors import DataError

@@ -24,6 +24,7 @@ from ostinato.emissions.choice import Choice
 from ostinato.emissions.emission import Support
 from ostinato.errors import ConfigError
 from ostinato.forecasting.inputs import as_sequences
+from ostinato.inference.raw import raw_sequences
 from ostinato.inference.rollout import generators, one_step, paths, state_after
 from ostinato.inference.writing import Writing, stop_strings, until
 from ostinato.layers.cell import Cell
@@ -241,12 +242,4 @@ def _prompt(model: SequenceModel, prompt: str | SequenceSet | None) -> SequenceS
             fix="give data as the prompt: a SequenceSet, or on the command line the path of a file",
         )
     values = encoding.prompt(prompt or "", model.channels)
-    return SequenceSet(
-        description.kind,
-        values,
-        np.array([0, len(values)], dtype=np.int64),
-        ("sample",),
-        tuple(description.source.get("channels", ("y",))),
-        step=None if encoding.spacing is None else np.array([encoding.spacing]),
-        meta=description.source,
-    )
+    return raw_sequences(model, ["sample"], values, [len(values)], spacing=None)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ostinato.data.batching import Piece, aligned
+from ostinato.data.batching import Batch, Piece, aligned
 from ostinato.data.corpus import blocks, forget, scratch
 from ostinato.data.describe import when
 from ostinato.data.encoded import Encoded
@@ -247,29 +247,31 @@ def score(
         window = min(WINDOW, int(lengths.max(initial=1)))
         with torch.inference_mode(False), torch.enable_grad():
             learning = LearningWeights(sequence_model)
-            _in_chunks(learning.model, encoded, items, max(1, WINDOW // usual), window, surprisal, learning.learn)
+            in_order = aligned(encoded, items, max(1, WINDOW // usual) * window, window)
+            _in_chunks(learning.model, encoded, in_order, surprisal, learning.learn)
         return Scores(data, _in_units(surprisal, encoded), encoded.offsets, adapted=True)
     # in order of length, so that few rows are idle at the end
     items = [Piece(b, 0, 0, int(lengths[b])) for b in np.argsort(lengths, kind="stable") if lengths[b]]
     rows = max(1, min(512, 16_384 // usual, len(items) or 1))
     window = min(window_of(sequence_model), max(64, 65_536 // rows))
 
+    def chunks() -> Iterator[Batch]:
+        return aligned(encoded, items, rows * window, window)
+
     def first(model: SequenceModel) -> None:
-        chunk = next(aligned(encoded, items, rows * window, window)).to(model.device)
+        chunk = next(chunks()).to(model.device)
         model.unroll(chunk.x, model.initial_state(len(chunk.rows)))
 
     if items:
         sequence_model = placed(sequence_model, first, len(encoded.values) / (rows * window))
-    _in_chunks(sequence_model, encoded, items, rows, window, surprisal)
+    _in_chunks(sequence_model, encoded, chunks(), surprisal)
     return Scores(data, _in_units(surprisal, encoded), encoded.offsets)
 
 
 def _in_chunks(
     model: SequenceModel,
     encoded: Encoded,
-    items: list[Piece],
-    rows: int,
-    window: int,
+    chunks: Iterable[Batch],
     surprisal: NDArray[Any],
     learn: Callable[[Tensor], None] | None = None,
 ) -> None:
@@ -278,14 +280,12 @@ def _in_chunks(
     Args:
         model: The model.
         encoded: The sequences in model space.
-        items: The sequences, in the order in which they are taken.
-        rows: The number of sequences in a chunk.
-        window: The number of steps in a chunk.
-        surprisal: The surprisals, (N,). Those of the items are replaced.
+        chunks: The chunks of the sequences, in the order in which they are taken.
+        surprisal: The surprisals, (N,). Those of the sequences in the chunks are replaced.
         learn: Called with the nats of each chunk, (N,), after they were kept; it may change the weights of the model.
     """
     state: State | None = None
-    for chunk in aligned(encoded, items, rows * window, window):
+    for chunk in chunks:
         batch = chunk.to(model.device)
         if state is not None:
             state = model.restarted(state, batch.reset)

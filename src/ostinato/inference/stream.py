@@ -19,15 +19,15 @@ from ostinato.data.spelling import spelling_of
 from ostinato.device import Device, computing_on, placed
 from ostinato.emissions.emission import Support
 from ostinato.errors import ConfigError, DataError
-from ostinato.forecasting.inputs import words
 from ostinato.inference.adapt import learns
 from ostinato.inference.live.build import live
-from ostinato.inference.live.doubt import Doubt
+from ostinato.inference.live.robust import Robust
 from ostinato.inference.live.step import Live
 from ostinato.inference.mixture import marginal_quantiles
+from ostinato.inference.raw import raw_sequences
 from ostinato.inference.rollout import window_of
+from ostinato.inference.steps_given import as_steps
 from ostinato.model_file import Model
-from ostinato.numbers import counted
 from ostinato.shapes import Array, State
 from ostinato.threads import Threads, computing, decide
 
@@ -110,11 +110,11 @@ class Stream:
         """
         with computing_on(device):
             self.model, self._id = placed(model.likelihood("follow a stream").eval()), unique_id
-        self._step = np.array([real("step", step, above=0)])
+        self._step = real("step", step, above=0)
         if robust is not None and not self.model.encoding.continuous:
             raise ConfigError(f"robust needs continuous values, got {robust!r}", fix="remove robust")
         limit = None if robust is None else real("robust", robust, above=0, fix="use a number such as 6")
-        self._doubt = None if limit is None else Doubt(limit)
+        self._robust = None if limit is None else Robust(limit)
         decide(threads)  # a number out of range is an error of the caller, not of the first block
         self._threads = threads
         self.adapts = learns(self.model, adapt)
@@ -130,15 +130,15 @@ class Stream:
 
     def _plain(self) -> Live | None:
         """Return the step in plain numbers; None if the model has none."""
-        return live(self.model, self._id, float(self._step[0]), self._doubt)
+        return live(self.model, self._id, self._step, self._robust)
 
     def __getstate__(self) -> dict[str, Any]:
         """Return the stream without its step in plain numbers, which points into memory and is built again."""
         self._release()
         kept = {name: value for name, value in self.__dict__.items() if name not in ("_live", "_held")}
         # a live step changes tensors in place, so a copy needs its own
-        doubt = None if self._doubt is None else replace(self._doubt)
-        return {**kept, "_state": tuple(s.clone() for s in self._state), "_doubt": doubt}
+        robust = None if self._robust is None else replace(self._robust)
+        return {**kept, "_state": tuple(s.clone() for s in self._state), "_robust": robust}
 
     def __setstate__(self, kept: dict[str, Any]) -> None:
         self.__dict__.update(kept)
@@ -156,7 +156,7 @@ class Stream:
         """Return what the stream goes on from, which later steps do not change."""
         self._release()
         state = tuple(s.clone() for s in self._state)
-        doubted = 0 if self._doubt is None else self._doubt.in_a_row
+        doubted = 0 if self._robust is None else self._robust.in_a_row
         return Held(state, self._last, self.steps, doubted, self._returned)
 
     def resume(self, held: Held) -> None:
@@ -166,8 +166,8 @@ class Stream:
             held: The state of a stream of the same model and id.
         """
         state, self._last, self.steps, doubted, self._returned = held
-        if self._doubt is not None:
-            self._doubt.in_a_row = doubted
+        if self._robust is not None:
+            self._robust.in_a_row = doubted
         # a stream that learns changes its state in place, and what is held stays as it is
         self._state = tuple(s.clone() for s in state) if self.adapts else state
         self._held = False
@@ -227,7 +227,7 @@ class Stream:
     def _block(self, values: NDArray[Any] | Sequence[Any] | str) -> Seen:
         if not self.model.description.traits.numeric:
             return self._text(values)
-        raw = self._raw(values)
+        raw = as_steps(values, self.model, self._where)
         # a price is modelled as its return over the price before
         block = raw if self._last is None else np.concatenate([self._last, raw])
         data, encoding = self._set(block), self.model.encoding
@@ -274,18 +274,7 @@ class Stream:
 
     def _set(self, values: NDArray[Any], *, ends: bool = False) -> SequenceSet:
         """Return raw values (T, D) as the one sequence of a SequenceSet."""
-        description, source = self.model.description, self.model.description.source
-        return SequenceSet(
-            description.kind,
-            values,
-            np.array([0, len(values)], dtype=np.int64),
-            (self._id,),
-            tuple(source.get("channels", ["y"])) if description.traits.numeric else ("y",),
-            step=None if self.model.encoding.spacing is None else self._step,
-            terminated=ends,
-            count=bool(source.get("count")),
-            meta=source,
-        )
+        return raw_sequences(self.model, [self._id], values, [len(values)], spacing=self._step, ends=ends)
 
     def _unroll(self, encoded: Encoded) -> tuple[Array, Array]:
         """Return surprisals (T,), and expected values (T, D) in model space; the state moves on, a window at a time."""
@@ -305,7 +294,7 @@ class Stream:
 
     def _steps(self, x: Tensor, support: Support) -> tuple[Tensor, Tensor]:
         """Return the nats and means (T, 1, D) of the steps x (T, 1, D); the state moves on."""
-        if self._doubt is None:
+        if self._robust is None:
             conditional, self._state = self.model.unroll(x, self._state, in_place=self.adapts)
             return conditional.log_prob(x, support), conditional.mean(support)
         nats, means = [], []
@@ -316,47 +305,10 @@ class Stream:
             assert scale is not None
             nats.append(conditional.log_prob(value, support))
             means.append(conditional.mean(support))
-            far = ((value - loc) / scale).abs() > self._doubt.limit
-            believed = self._doubt.believes(bool(far.any()))
+            far = ((value - loc) / scale).abs() > self._robust.limit
+            believed = self._robust.believes(bool(far.any()))
             self._state = self.model.observe(middle, value if believed else torch.where(far, loc, value))
         return torch.stack(nats), torch.stack(means)
-
-    def _raw(self, values: NDArray[Any] | Sequence[Any] | str) -> NDArray[Any]:
-        """Return values as an array (T, D), after checks."""
-        raw, channels = self._floats(values), self.model.channels
-        raw = raw.reshape(1, 1) if raw.ndim == 0 and channels == 1 else raw
-        raw = raw.reshape(-1, channels if not raw.size else 1) if raw.ndim == 1 else raw
-        if raw.ndim != 2 or raw.shape[1] != channels:
-            raise DataError(
-                f"the step has {counted(raw.shape[-1] if raw.ndim else 1, 'value')}, expected {channels}",
-                where=self._where(0),
-                fix="give one value for each channel, in the order of the training data",
-            )
-        bad = self.model.encoding.impossible(raw)
-        if bad.any():
-            at = int(np.flatnonzero(bad)[0])
-            raise DataError(
-                f"the model cannot take the value {words(raw[at])}",
-                where=self._where(at),
-                fix=self.model.encoding.possible,
-            )
-        return raw
-
-    def _floats(self, values: Any) -> Array:
-        """Return values as float64: numbers and None, but no strings, which may hold anything."""
-        fix = "give numbers, and None or NaN where a value is missing"
-        try:
-            given = np.asarray(values)
-            if given.dtype.kind not in "iuf":
-                plain = given.astype(object)
-                for one in plain.flat:
-                    if isinstance(one, str | bytes | bool | np.bool_ | complex):
-                        raise DataError(f"the stream is numbers, got {one!r}", where=self._where(0), fix=fix)
-                given = plain
-            return given.astype(np.float64)
-        except (TypeError, ValueError, OverflowError) as error:
-            what = f"the values cannot be read as numbers: {error}"
-            raise DataError(what, where=self._where(0), fix=fix) from error
 
     def _where(self, ahead: int) -> str:
         """Return the place of a step for an error; ``ahead`` is its place in the block."""

@@ -73,6 +73,13 @@ class AdaptiveMemory(Recurrence):
         count = len(state) if bool(rate[:, 0].any()) else self.small(state)
         return (rate, *(s.clone(memory_format=torch.contiguous_format) for s in state[1:count]), *state[count:])
 
+    def repeated(self, state: State, times: int) -> State:
+        """Return every row of a state some times; the copies share what their row has learned, and learn no more."""
+        own = self.owned(state, learns=False)
+        cut = self.small(own)
+        shared = (s.expand(times, *s.shape[1:]) if len(s) == 1 else s.repeat_interleave(times, 0) for s in own[cut:])
+        return (*(s.repeat_interleave(times, dim=0) for s in own[:cut]), *shared)
+
     def step(self, state: State, x: Tensor) -> tuple[State, Tensor]:
         """Return the next state and the output of one step (see ``Recurrence.step``)."""
         h, state = self.unroll(x[None], state)

@@ -60,10 +60,7 @@ class Mixture(AdaptiveMemory):
     def restarted(self, state: State, rows: Tensor) -> State:
         """Return the state with some rows at the start of a sequence; they keep what they have learned."""
         held, counts = self.split(state)
-        fresh = self.network.initial_state(len(rows))
-        pairs = zip(fresh, held, strict=True)
-        network = tuple(torch.where(rows.view(-1, *[1] * (s.dim() - 1)), i, s) for i, s in pairs)
-        return self._joined(network, self.counts.restarted(counts, rows))
+        return self._joined(self.network.restarted(held, rows), self.counts.restarted(counts, rows))
 
     def small(self, state: State) -> int:
         """Return the number of the first tensors that change in a row that does not learn."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import ClassVar
 
+import torch
 from torch import Tensor, nn
 
 from ostinato.shapes import State
@@ -31,6 +32,24 @@ class Recurrence(nn.Module, ABC):
     @abstractmethod
     def initial_state(self, batch: int) -> State:
         """Return the state before the first step: tensors (B, ...) of the dtype and device of the parameters."""
+
+    def restarted(self, state: State, rows: Tensor) -> State:
+        """Return the state with some rows at the start of a sequence.
+
+        Args:
+            state: The state, (B, ...) each.
+            rows: Which rows start anew, (B,), bool.
+        """
+        return chosen(rows, self.initial_state(len(rows)), state)
+
+    def repeated(self, state: State, times: int) -> State:
+        """Return every row of a state some times, the copies of a row next to each other: (B * times, ...) each.
+
+        Args:
+            state: The state of the B rows.
+            times: The number of copies of each row.
+        """
+        return tuple(s.repeat_interleave(times, dim=0) for s in state)
 
     def start_for_symbols(self) -> None:
         """Set the weights to the start that suits text, where it differs from that for numbers. By default nothing."""
@@ -60,3 +79,15 @@ class Recurrence(nn.Module, ABC):
             The outputs (T, B, H), and the state of each row after its own last step. Outputs beyond the length of a row
             are finite and otherwise unspecified.
         """
+
+
+def chosen(rows: Tensor, new: State, old: State) -> State:
+    """Return a state whose rows are those of another one in some places.
+
+    Args:
+        rows: Which rows are new, (B,), bool.
+        new: The state of these rows, (B, ...) each.
+        old: The state of the others, (B, ...) each.
+    """
+    pairs = zip(new, old, strict=True)
+    return tuple(torch.where(rows.view(-1, *[1] * (s.dim() - 1)), i, s) for i, s in pairs)

@@ -14,10 +14,10 @@ from ostinato.data import checks, ids
 from ostinato.data.ahead import LONGEST
 from ostinato.data.calendar import Steps
 from ostinato.data.detect import find_calendars
-from ostinato.data.join import SeriesRows, in_order, on_full_grid
 from ostinato.data.number import LARGEST
 from ostinato.data.origin import Origin
 from ostinato.data.sequences import SequenceSet
+from ostinato.data.series_rows import SeriesRows, in_order, on_full_grid
 from ostinato.data.stored import survived
 from ostinato.errors import DataError, OstinatoError
 from ostinato.kinds import TRAITS, Kind

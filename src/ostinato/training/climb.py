@@ -13,7 +13,6 @@ import torch
 
 from ostinato.device import WORTH, asked, decide
 from ostinato.fits.budget import Budget
-from ostinato.fits.progress import TrainingProgress
 from ostinato.gradients.methods import AdaptiveBPTT, Method
 from ostinato.layers.ar import AR
 from ostinato.layers.build import BACKBONES, BARE, SMOOTHED
@@ -23,46 +22,35 @@ from ostinato.model_file import load_model, save_model
 from ostinato.record import LadderRecord, Rung
 from ostinato.training.adaptive import adapted, counts_of, fit_mixture
 from ostinato.training.build import build
-from ostinato.training.checkpoint import Checkpoint, reading
+from ostinato.training.checkpoint import reading
 from ostinato.training.closed_form import Base, adaptive_filter, closed_form_name, smoothing
-from ostinato.training.config import ADAPTIVE, FILTERED, LadderOptions
+from ostinato.training.config import ADAPTIVE, FILTERED
 from ostinato.training.epochs import judged_pieces
-from ostinato.training.material import Material
 from ostinato.training.objective import evaluate
 from ostinato.training.refit import Refit, more_data
+from ostinato.training.setup import Setup
 from ostinato.training.trainer import Trainer
 from ostinato.training.truncation import describe
-from ostinato.training.workers import WorkerGroup
 
 
 @dataclass(frozen=True)
 class Ladder:
-    """The data and the options that all models of one fit share.
+    """The models of one fit, and what each of them begins with.
 
     Attributes:
-        material: The data of the fit.
+        setup: The data and the options of the fit.
         base: The closed form that the models correct, except for those with filters or smoothing.
         begun: When the fit of the closed form began, by ``time.monotonic``.
-        options: The options of the models.
         method: How the error is sent back through time.
-        keep: The folder of the checkpoint, or None.
-        workers: The processes that train together.
-        on_progress: Called after every optimiser step.
-        bf16: Whether the products are computed in bfloat16.
         mixes: Whether a mixture of the likeliest network and counts follows.
         placed: Where each network was trained and why, if a GPU was considered.
         noted: Notes of the models that were fitted.
     """
 
-    material: Material
+    setup: Setup
     base: AR | Markov
     begun: float
-    options: LadderOptions
     method: Method
-    keep: Checkpoint | None
-    workers: WorkerGroup
-    on_progress: Callable[[TrainingProgress], None] | None
-    bf16: bool
     mixes: bool = False
     placed: list[str] = field(default_factory=list)
     noted: list[str] = field(default_factory=list)
@@ -74,7 +62,7 @@ class Ladder:
         # the refit of a network is a part of the last model's share, by the optimiser steps that it makes
         networks: list[tuple[Rung, SequenceModel]] = []
         spent, counted = 0.0, 0.0
-        later = more_data(self.material) if self.options.refit and names[-1] in BACKBONES else 0.0
+        later = more_data(self.setup.material) if self.setup.options.refit and names[-1] in BACKBONES else 0.0
         for i, name in enumerate(names):
             share = limits
             if limits.seconds is not None and name in BACKBONES:
@@ -97,16 +85,7 @@ class Ladder:
             budget: What is left of the budget.
             device: Where a network is trained.
         """
-        again = Refit(
-            self.material,
-            self.base,
-            self.options,
-            self.method,
-            self.keep,
-            self.workers,
-            self.on_progress,
-            self.bf16,
-        )
+        again = Refit(self.setup, self.base, self.method)
         best, words = again(kept, budget, device)
         # a note on the closed form of the known part that holds for that of all data too is given once
         self.noted[:] = dict.fromkeys([*self.noted, *again.noted])
@@ -120,7 +99,7 @@ class Ladder:
             budget: The limits of its training.
             best: The likeliest network so far, which a mixture is made with.
         """
-        keep, workers = self.keep, self.workers
+        material, options, keep, workers = self.setup.material, self.setup.options, self.setup.keep, self.setup.workers
         done = keep.path / f"{name}.ost" if keep else None
         if done and workers.first(done.exists()):
             with reading():
@@ -128,26 +107,26 @@ class Ladder:
             row = finished.description.ladder_record.rung
             assert row is not None
             return Rung(**row), finished
-        torch.manual_seed(self.options.seed)
+        torch.manual_seed(options.seed)
         begun = self.begun if name == "ar" else time.monotonic()
         base = self.base_of(name)
         if name == "mixture":
             assert best is not None
-            model = fit_mixture(best[1], self.material, self.base, self.options)
+            model = fit_mixture(best[1], material, self.base, options)
         else:
-            memory = counts_of(self.material) if name in ADAPTIVE else None
-            model = build(name, self.material, base, self.options, memory=memory)
+            memory = counts_of(material) if name in ADAPTIVE else None
+            model = build(name, material, base, options, memory=memory)
         model.to(self._device(model, budget))
         steps, seconds = 0, 0.0
         if name not in (*BARE, *ADAPTIVE):
             steps, seconds = self._train(model, self._kept_for_judging(model, budget))
         static = None
         if model.adaptive:
-            static = adapted(model, self.material, learns=False).per_step
-            held = adapted(model, self.material)
+            static = adapted(model, material, learns=False).per_step
+            held = adapted(model, material)
         else:
-            pieces = judged_pieces(self.material, "held-out", model.front.reach)
-            held = evaluate(model, self.material.encoded, pieces, workers)
+            pieces = judged_pieces(material, "held-out", model.front.reach)
+            held = evaluate(model, material.encoded, pieces, workers)
         seconds = max(seconds, workers.first(time.monotonic() - begun))
         size = sum(p.numel() for p in model.parameters() if p.requires_grad)
         detail = closed_form_name(base) if name in BARE else ""
@@ -165,24 +144,24 @@ class Ladder:
         """
         if budget.seconds is None:
             return budget
-        pieces = judged_pieces(self.material, "held-out", model.front.reach)
+        pieces = judged_pieces(self.setup.material, "held-out", model.front.reach)
         total, sample = sum(p.stop - p.first for p in pieces), pieces[: max(1, len(pieces) // 16)]
         times = total / sum(p.stop - p.first for p in sample)
         if self.mixes:
-            times *= 4 + sum(z - a for _, a, z in self.material.spans("validation")) / total
+            times *= 4 + sum(z - a for _, a, z in self.setup.material.spans("validation")) / total
         begun = time.monotonic()
-        evaluate(model, self.material.encoded, sample, self.workers)
-        seconds = self.workers.first(time.monotonic() - begun) * times
+        evaluate(model, self.setup.material.encoded, sample, self.setup.workers)
+        seconds = self.setup.workers.first(time.monotonic() - begun) * times
         return Budget(max(budget.seconds - seconds, budget.seconds / 2), budget.steps)
 
     def base_of(self, name: str) -> Base:
         """Return the closed form that a model corrects: for a network, adaptive filters where the ladder has them."""
         if name in SMOOTHED:
-            found, notes = smoothing(self.material, self.options, name)
+            found, notes = smoothing(self.setup.material, self.setup.options, name)
             self.noted.extend(notes)
             return found
-        filtered = self.material.data.kind in FILTERED and name != "ar"
-        return adaptive_filter(self.material) if filtered or name == "filter" else self.base
+        filtered = self.setup.material.data.kind in FILTERED and name != "ar"
+        return adaptive_filter(self.setup.material) if filtered or name == "filter" else self.base
 
     def _device(self, model: SequenceModel, budget: Budget) -> str:
         """Return where a model is trained and judged, and keep a note if a GPU was considered."""
@@ -193,7 +172,7 @@ class Ladder:
                     f"or smooths computes there alone"
                 )
             return "cpu"
-        network = model.backbone is not None and self.workers.size == 1
+        network = model.backbone is not None and self.setup.workers.size == 1
         enough = budget.seconds is None or budget.seconds >= WORTH
         count = float(budget.steps or math.inf) if enough else 0.0
         # the dropout of a step that is timed must not move the random numbers of the training
@@ -206,18 +185,18 @@ class Ladder:
     def _first_step(self, model: SequenceModel, device: str) -> Callable[[], None]:
         """Return a function that computes the first step of the training with a copy of a model on a device."""
         trial = copy.deepcopy(model).to(device)
-        trial.bf16 = self.bf16
-        return Trainer(trial, self.material, self.method, self.options).first_step()
+        trial.bf16 = self.setup.bf16
+        return Trainer(trial, self.setup, self.method).first_step()
 
     def _train(self, model: SequenceModel, budget: Budget) -> tuple[int, float]:
         """Train a network, record how, and return its optimiser steps and seconds."""
-        name, workers = model.description.name, self.workers
-        if workers.size > 1:
-            workers.seed(self.options.seed)
-        model.bf16 = self.bf16
-        trainer = Trainer(model, self.material, self.method, self.options, workers)
-        running = replace(self.keep, path=self.keep.path / f"{name}.running") if self.keep else None
-        run = trainer.fit(budget, self.on_progress, running)
+        name, setup = model.description.name, self.setup
+        if setup.workers.size > 1:
+            setup.workers.seed(setup.options.seed)
+        model.bf16 = setup.bf16
+        trainer = Trainer(model, setup, self.method)
+        running = replace(setup.keep, path=setup.keep.path / f"{name}.running") if setup.keep else None
+        run = trainer.fit(budget, setup.on_progress, running)
         adaptive = self.method if isinstance(self.method, AdaptiveBPTT) else None
         record = LadderRecord(
             curve=run.curve,

@@ -14,11 +14,10 @@ from ostinato.layers.contexts import Ints
 from ostinato.layers.counts import Counts
 from ostinato.layers.markov import Markov
 from ostinato.training.adaptive import begins_of, letters_of
-from ostinato.training.checkpoint import Checkpoint
 from ostinato.training.config import ADAPTIVE, LadderOptions
 from ostinato.training.material import Material
+from ostinato.training.setup import Setup
 from ostinato.training.within import LEAST, RATES, Within
-from ostinato.training.workers import WorkerGroup
 
 #: The symbols of a stretch that is timed, and the number of stretches. The quickest of them counts, so that a moment in
 #: which the machine was busy does not make a text too large.
@@ -28,26 +27,18 @@ STRETCH, STRETCHES = 1 << 15, 2
 SHARES = (0.15, 0.35)
 
 
-def affordable(
-    material: Material,
-    options: LadderOptions,
-    names: tuple[str, ...],
-    limits: Budget,
-    keep: Checkpoint | None,
-    workers: WorkerGroup,
-) -> Within | None:
+def affordable(setup: Setup, names: tuple[str, ...], limits: Budget) -> Within | None:
     """Return how many steps of a text in memory its fit looks at, if the budget does not allow all; else None.
 
     A text that takes a tenth of the budget by the rates of two cores is not timed.
 
     Args:
-        material: The data of the fit, which are looked at in full.
-        options: The options of the models.
+        setup: The data and the options of the fit. The data are looked at in full, the estimate of the first of the
+            workers is that of all, and the checkpoint keeps it.
         names: The models to fit.
         limits: The budget. Without a limit in seconds it allows everything.
-        keep: The folder of the checkpoint, which keeps the estimate, or None.
-        workers: The processes that train together; the estimate of the first is that of all.
     """
+    material, options, keep, workers = setup.material, setup.options, setup.keep, setup.workers
     total = len(material.encoded.values)
     if material.encoding.vocabulary_size is None or limits.seconds is None:
         return None

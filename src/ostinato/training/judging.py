@@ -12,13 +12,12 @@ from ostinato.device import asked, devices
 from ostinato.fits.budget import Budget
 from ostinato.layers.build import BACKBONES
 from ostinato.training.build import build
-from ostinato.training.checkpoint import Checkpoint
 from ostinato.training.closed_form import Base
 from ostinato.training.config import VALIDATED, LadderOptions
 from ostinato.training.epochs import judged_pieces
 from ostinato.training.material import Judged, Material
 from ostinato.training.objective import evaluate
-from ostinato.training.workers import WorkerGroup
+from ostinato.training.setup import Setup
 
 #: The share of the budget that judging may take, and the fewest steps that each part that judges has.
 SHARE, LEAST = 0.3, 1 << 14
@@ -59,13 +58,7 @@ class Passes:
 
 
 def judged_within(
-    material: Material,
-    base_of: Callable[[str], Base],
-    options: LadderOptions,
-    names: tuple[str, ...],
-    limits: Budget,
-    keep: Checkpoint | None,
-    workers: WorkerGroup,
+    setup: Setup, base_of: Callable[[str], Base], names: tuple[str, ...], limits: Budget
 ) -> Judged | None:
     """Return how many steps of the parts that judge are looked at, if the budget does not allow all; else None.
 
@@ -73,14 +66,13 @@ def judged_within(
     sample is judged on the processor, which would say little about it.
 
     Args:
-        material: The data of the fit, which are looked at in full.
+        setup: The data and the options of the fit. The data are looked at in full, the estimate of the first of the
+            workers is that of all, and the checkpoint keeps it.
         base_of: Returns the closed form that a network corrects, by the name of the network.
-        options: The options of the models.
         names: The models to fit.
         limits: The budget. Without a limit in seconds it allows everything.
-        keep: The folder of the checkpoint, which keeps the estimate, or None.
-        workers: The processes that train together; the estimate of the first is that of all.
     """
+    material, options, keep, workers = setup.material, setup.options, setup.keep, setup.workers
     networks = [name for name in names if name in BACKBONES]
     if not material.data.traits.numeric or limits.seconds is None or not networks:
         return None

@@ -39,6 +39,7 @@ from ostinato.training.judging import judged_within
 from ostinato.training.material import Material, material_of
 from ostinato.training.objective import BLOCK
 from ostinato.training.rungs import names_of, smoothing_left_out
+from ostinato.training.setup import Setup
 from ostinato.training.vocabulary import in_vocabulary
 from ostinato.training.within import Within
 from ostinato.training.workers import current
@@ -110,17 +111,19 @@ def fit_ladder(  # noqa: PLR0913, PLR0914 - each argument is one that ostinato.f
     if keep and workers.leads:
         keep.claim()
     begun = time.monotonic()
+    bf16 = in_bf16(precision)
+    setup = Setup(material, options, workers, keep, on_progress, bf16)
     if not data.on_disk:
-        material = replace(material, within=affordable(material, options, names, limits, keep, workers))
+        material = replace(material, within=affordable(setup, names, limits))
     _check_observed(material)
     base, notes = closed_form(material, options)
     chosen_method = method or method_for(data, base.order)
-    bf16 = in_bf16(precision)
-    ladder = Ladder(material, base, begun, options, chosen_method, keep, workers, on_progress, bf16, "mixture" in names)
-    judged = judged_within(material, ladder.base_of, options, names, limits, keep, workers)
+    setup = replace(setup, material=material)
+    ladder = Ladder(setup, base, begun, chosen_method, "mixture" in names)
+    judged = judged_within(setup, ladder.base_of, names, limits)
     held = 0 if judged is None else sum(z - a for _, a, z in material.spans("held-out"))
     material = replace(material, judged=judged)
-    ladder = replace(ladder, material=material)
+    ladder = replace(ladder, setup=replace(setup, material=material))
     climbed = list(ladder.climb(names, limits, on_rung))
     kept, best = chosen(climbed, material) if model == "auto" else climbed[-1]
     refit_device = "cpu" if best.on_processor else best.device if asked() == "auto" else asked()
@@ -153,9 +156,10 @@ def _record(
     refitted: str | None,
 ) -> LadderRecord:
     """Return the record of a fit, which the file of the model keeps."""
-    data, options = ladder.material.data, ladder.options
+    setup = ladder.setup
+    data, options = setup.material.data, setup.options
     return LadderRecord(
-        **run_facts(data, options, options.seed, ladder.material.split.words(data)),
+        **run_facts(data, options, options.seed, setup.material.split.words(data)),
         held_out=held_out,
         threads=engine_limit(),
         budget=asdict(budget),

@@ -10,7 +10,6 @@ follows; now they have 1.812, and had 1.883 before.
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 import torch
@@ -20,7 +19,6 @@ from ostinato.data.split import everything
 from ostinato.emissions.normal import Normal
 from ostinato.emissions.student_t import StudentT
 from ostinato.fits.budget import Budget
-from ostinato.fits.progress import TrainingProgress
 from ostinato.gradients.methods import AdaptiveBPTT, Method, TruncatedBPTT
 from ostinato.layers.ar import AR
 from ostinato.layers.build import BARE, SMOOTHED
@@ -34,14 +32,12 @@ from ostinato.numbers import counted
 from ostinato.record import LadderRecord
 from ostinato.training.adaptive import learn_for_good
 from ostinato.training.build import build
-from ostinato.training.checkpoint import Checkpoint
 from ostinato.training.closed_form import Base, adaptive_filter, closed_form, closed_form_name, smoothing
-from ostinato.training.config import LadderOptions
 from ostinato.training.epochs import judged_pieces
 from ostinato.training.material import Material, material_of
 from ostinato.training.objective import evaluate
+from ostinato.training.setup import Setup
 from ostinato.training.trainer import Trainer
-from ostinato.training.workers import WorkerGroup
 
 #: Emissions whose first parameter is a location.
 LOCATED = (Normal, StudentT)
@@ -52,25 +48,15 @@ class Refit:
     """How a kept model is fitted again.
 
     Attributes:
-        material: The data of the fit, with the parts that the model was chosen by.
+        setup: The data and the options of the fit, with the parts that the model was chosen by.
         base: The closed form of the known part.
-        options: The options of the models.
         method: How the error is sent back through time.
-        keep: The folder of the checkpoint, or None.
-        workers: The processes that train together.
-        on_progress: Called after every optimiser step.
-        bf16: Whether the products are computed in bfloat16.
         noted: Notes of the closed form of all of the data, which a call adds.
     """
 
-    material: Material
+    setup: Setup
     base: AR | Markov
-    options: LadderOptions
     method: Method
-    keep: Checkpoint | None
-    workers: WorkerGroup
-    on_progress: Callable[[TrainingProgress], None] | None
-    bf16: bool = False
     noted: list[str] = field(default_factory=list)
 
     def __call__(
@@ -88,8 +74,9 @@ class Refit:
         """
         if kept.adaptive:
             return self._learned(kept)
-        name, data = kept.description.name, self.material.data
-        whole = material_of(data, everything(self.material.split, data), self.options.support, self.material.within)
+        name, known, options = kept.description.name, self.setup.material, self.setup.options
+        data = known.data
+        whole = material_of(data, everything(known.split, data), options.support, known.within)
         stood: Base = self.base
         if isinstance(kept.front, FilterFront):
             stood = kept.front.filters
@@ -99,15 +86,15 @@ class Refit:
         if isinstance(base, AdaptiveFilter):
             base = adaptive_filter(whole)
         elif isinstance(base, Smoothing):
-            base, notes = smoothing(whole, self.options, name)
+            base, notes = smoothing(whole, options, name)
             self.noted.extend(notes)
         elif isinstance(base, AR) or name == "ar":
-            base, _ = closed_form(whole, self.options, None if isinstance(base, AR) else base.order)
-        torch.manual_seed(self.options.seed)
+            base, _ = closed_form(whole, options, None if isinstance(base, AR) else base.order)
+        torch.manual_seed(options.seed)
         closed = name in ("ar", *SMOOTHED)
         # all of the data may want a closed form that reaches farther, and a convolution would be deeper for it
         depth = kept.description.config["parts"]["depth"]
-        model = self._likelier(name, whole, base) if closed else build(name, whole, base, self.options, depth=depth)
+        model = self._likelier(name, whole, base) if closed else build(name, whole, base, options, depth=depth)
         words = f"fitted again to all {counted(int(data.lengths.sum()), 'step')}"
         if name == "filter":
             words = f"set to the unit of all {counted(int(data.lengths.sum()), 'step')}"
@@ -116,9 +103,9 @@ class Refit:
             words += f": {after}" if closed else f", on {after}"
             words += "" if before == after else f", before that {before}"
         if name not in BARE:
-            torch.manual_seed(self.options.seed)
-            _carry(model, kept, build(name, self.material, stood, self.options, depth=depth))
-            model.bf16 = self.bf16
+            torch.manual_seed(options.seed)
+            _carry(model, kept, build(name, known, stood, options, depth=depth))
+            model.bf16 = self.setup.bf16
             words += f", {self._train(model.to(device), kept.description.ladder_record, whole, budget)}"
             model.cpu()
         model.description = replace(model.description, record=kept.description.record)
@@ -130,10 +117,10 @@ class Refit:
         Its alphabet stays, and so does the network of a mixture.
         """
         model = copy.deepcopy(kept)
-        learn_for_good(model, self.material, "held-out")
-        words = f"taught all {counted(int(self.material.data.lengths.sum()), 'step')}"
-        if self.material.within is not None:
-            held = sum(z - a for _, a, z in self.material.spans("held-out"))
+        learn_for_good(model, self.setup.material, "held-out")
+        words = f"taught all {counted(int(self.setup.material.data.lengths.sum()), 'step')}"
+        if self.setup.material.within is not None:
+            held = sum(z - a for _, a, z in self.setup.material.spans("held-out"))
             words = f"taught {counted(held, 'held-out step')} too"
         if isinstance(model.backbone, Mixture):
             words += ", its network as it was"
@@ -145,30 +132,30 @@ class Refit:
         By maximum likelihood, the location is that of the usual innovation. After a change of the level this is the one
         of the earlier level, and the least-squares prediction itself may be closer to the steps of the held-out part.
         """
-        model = build(name, whole, base, self.options)
+        model = build(name, whole, base, self.setup.options)
         if not isinstance(model.emission, LOCATED):
             return model
-        centred = build(name, whole, base, self.options, centred=True)
+        centred = build(name, whole, base, self.setup.options, centred=True)
         front: Front = model.front
-        newest = judged_pieces(self.material, "held-out", front.reach)
-        reached = [evaluate(m, whole.encoded, newest, self.workers).per_step for m in (model, centred)]
+        newest = judged_pieces(self.setup.material, "held-out", front.reach)
+        reached = [evaluate(m, whole.encoded, newest, self.setup.workers).per_step for m in (model, centred)]
         return centred if reached[1] > reached[0] else model
 
     def _train(self, model: SequenceModel, record: LadderRecord, whole: Material, budget: Budget) -> str:
         """Train a network from its kept weights on, and return its optimiser steps in words."""
-        steps = extra_steps(record, self.material)
+        steps = extra_steps(record, self.setup.material)
         if not steps:
             return "without a training step, because training had found no better weights than its start"
         method = self.method
         if isinstance(method, AdaptiveBPTT):
             method = TruncatedBPTT((record.windows or [(0, method.window, 0.0)])[-1][1])
-        self.workers.seed(self.options.seed)
+        self.setup.workers.seed(self.setup.options.seed)
         running = None
-        if self.keep:
-            running = replace(self.keep, path=self.keep.path / f"{model.description.name}.refit.running")
-        seen = self.material.spans("train")
-        trainer = Trainer(model, whole, method, self.options, self.workers, again=steps, seen=seen)
-        done = trainer.fit(budget, self.on_progress, running).step
+        if self.setup.keep:
+            running = replace(self.setup.keep, path=self.setup.keep.path / f"{model.description.name}.refit.running")
+        seen = self.setup.material.spans("train")
+        trainer = Trainer(model, replace(self.setup, material=whole), method, again=steps, seen=seen)
+        done = trainer.fit(budget, self.setup.on_progress, running).step
         cut = "" if done >= steps else f" of {steps:,}, because the budget ended,"
         return f"{done:,}{cut} optimiser step{'s' * (done != 1)} from the kept weights on"
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -52,11 +52,11 @@ class SearchPlan:
     """
 
     trials: int
-    budget: Budget
-    held_out: float | str
-    seed: int
-    refit: bool
-    threads: Threads
+    budget: Budget = field(default_factory=Budget)
+    held_out: float | str = 0.1
+    seed: int = 0
+    refit: bool = True
+    threads: Threads = "auto"
     by: str = ""
 
     def claim(self, folder: Path, data: SequenceSet) -> None:
@@ -145,16 +145,11 @@ def attempt(
 
 
 @on_device
-def search(  # noqa: PLR0913 - each argument is one that the command line passes on
+def search(
     data: SequenceSet,
-    trials: int,
+    plan: SearchPlan,
     folder: str | Path,
     *,
-    budget: Budget | None = None,
-    held_out: float | str = 0.1,
-    seed: int = 0,
-    refit: bool = True,
-    threads: Threads = "auto",
     device: Device = "auto",
     precision: str = "float32",
     on_trial: Callable[[Trial], None] | None = None,
@@ -163,13 +158,8 @@ def search(  # noqa: PLR0913 - each argument is one that the command line passes
 
     Args:
         data: The sequences to fit.
-        trials: The number of models.
+        plan: What the search is.
         folder: The folder of the study (SQLite) and the models. A search that was stopped continues from it.
-        budget: The seconds of the whole search and the steps of each trial.
-        held_out: The share of the data that is held out, or a pattern of ids.
-        seed: The seed of the sampler and of each fit.
-        refit: Whether each trial ends with a fit to all of the data.
-        threads: The number of threads that compute, or "auto" for the decision by the machine.
         device: Where the networks are trained, as in ``fit``.
         precision: "float32" or "bf16", as in ``fit``.
         on_trial: Called with the row of each trial when it is done.
@@ -185,12 +175,12 @@ def search(  # noqa: PLR0913 - each argument is one that the command line passes
         import optuna
     except ImportError as error:
         raise missing("a search", "optuna", "ray") from error
-    trials = whole("trials", trials)
-    folder, plan = Path(folder), SearchPlan(trials, budget or Budget(), held_out, seed, refit, threads)
+    trials, folder = whole("trials", plan.trials), Path(folder)
+    plan = replace(plan, trials=trials)
     plan.claim(folder, data)
     shared = {**plan.of_a_trial(), "precision": precision}
     optuna.logging.set_verbosity(optuna.logging.ERROR)
-    study = _study(folder, seed)
+    study = _study(folder, plan.seed)
 
     def on_end(_: optuna.Study, trial: optuna.trial.FrozenTrial) -> None:
         if on_trial:

@@ -20,15 +20,14 @@ from ostinato.gradients.methods import AdaptiveBPTT, FullBPTT, Method
 from ostinato.model import SequenceModel
 from ostinato.shapes import State
 from ostinato.training.checkpoint import Checkpoint
-from ostinato.training.config import VALIDATED, LadderOptions
+from ostinato.training.config import VALIDATED
 from ostinato.training.epochs import Epochs, judged_pieces
-from ostinato.training.material import Material
 from ostinato.training.objective import Loss, check_finite, evaluate, mean_measure, steps_per_unit
 from ostinato.training.replay import Step, fastest
 from ostinato.training.run import Run
+from ostinato.training.setup import Setup
 from ostinato.training.truncation import choose
 from ostinato.training.update import Knobs, Update
-from ostinato.training.workers import WorkerGroup
 
 #: A checkpoint is written so seldom that writing takes at most this share of the time; every 0 writes each step.
 WRITING = 0.01
@@ -66,11 +65,9 @@ class Trainer:
 
     Args:
         model: The model.
-        material: The data of the fit.
+        setup: The data and the options of the fit. Each of its workers computes its own rows of every batch, and
+            together they compute what one process would compute with all rows.
         method: How the error is sent back through time.
-        options: The options of the training.
-        workers: The processes that train together. Each computes its own rows of every batch, and together they compute
-            what one process would compute with all rows.
         again: The optimiser steps of a refit, which goes on from the weights of the model and evaluates nothing. None
             trains until the budget is spent or nothing improves on the validation part.
         seen: The spans that the weights of the model were trained on already. Each epoch of a refit draws what is not
@@ -80,18 +77,18 @@ class Trainer:
     def __init__(
         self,
         model: SequenceModel,
-        material: Material,
+        setup: Setup,
         method: Method,
-        options: LadderOptions,
-        workers: WorkerGroup | None = None,
+        *,
         again: int | None = None,
         seen: list[Span] | None = None,
     ) -> None:
+        material, options = setup.material, setup.options
         if isinstance(method, AdaptiveBPTT):
             most = max(method.window, min(method.longest, options.batch_steps // FEWEST_ROWS))
             method = replace(method, longest=most)
         self.model, self.material, self.method, self.options = model, material, method, options
-        self.workers, self.again = workers or WorkerGroup(), again
+        self.workers, self.again = setup.workers, again
         self.epochs = Epochs(material, method, options, model.front.reach, seen or [])
         total = self.epochs.steps
         watched = judged_pieces(material, "validation", model.front.reach)

@@ -8,8 +8,8 @@ from typing import Any, final
 
 import numpy as np
 
-from ostinato.inference.live.doubt import Doubt
 from ostinato.inference.live.layers import LiveLayer, array_of
+from ostinato.inference.live.robust import Robust
 from ostinato.inference.live.step import places
 from ostinato.inference.live.values import LiveValues
 from ostinato.layers.ar import AR
@@ -28,7 +28,7 @@ class LiveNumbers(LiveValues):
         ar: AR,
         location: Any,
         scale: Any,
-        doubt: Doubt | None = None,
+        robust: Robust | None = None,
     ) -> None:
         """Build the step, without a state until ``hold`` is called.
 
@@ -38,9 +38,9 @@ class LiveNumbers(LiveValues):
             ar: The autoregression of the front.
             location: The location of the series, (D,).
             scale: The scale of the series, (D,).
-            doubt: Which values the state does not believe; None if it believes every value.
+            robust: Which values the state does not believe; None if it believes every value.
         """
-        super().__init__(model, steps, location, scale, doubt)
+        super().__init__(model, steps, location, scale, robust)
         self._lags = ar.lags
         self._weight = np.ascontiguousarray(array_of(ar.weight).transpose(1, 0, 2))  # (L + 1, D, L)
         self._bias, self._slope = array_of(ar.bias).T.tolist(), array_of(ar.slope).T.tolist()

@@ -18,6 +18,7 @@ from ostinato.emissions.emission import Support
 from ostinato.inference.adapt import learns
 from ostinato.inference.live.few import FEW, Few
 from ostinato.inference.mixture import marginal_quantiles
+from ostinato.inference.raw import raw_sequences
 from ostinato.model import SequenceModel
 from ostinato.shapes import Array, State
 
@@ -75,18 +76,7 @@ class Rows:
             lengths: The number of steps of each sequence, (B,).
             ends: Whether the end of each sequence is one step more.
         """
-        description, source = self.model.description, self.model.description.source
-        return SequenceSet(
-            description.kind,
-            values,
-            np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64),
-            tuple(ids),
-            tuple(source.get("channels", ["y"])) if description.traits.numeric else ("y",),
-            step=None if self.model.encoding.spacing is None else np.full(len(ids), self._spacing),
-            terminated=ends,
-            count=bool(source.get("count")),
-            meta=source,
-        )
+        return raw_sequences(self.model, ids, values, lengths, spacing=self._spacing, ends=ends)
 
     @torch.inference_mode()
     def step(

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from ostinato.inference.live.doubt import Doubt
+from ostinato.inference.live.robust import Robust
 from ostinato.inference.live.values import LiveValues
 from ostinato.layers.smoothing import Smoothing
 from ostinato.model import SequenceModel
@@ -26,7 +26,7 @@ class LiveSmoothing(LiveValues):
         smoothing: Smoothing,
         location: Any,
         scale: Any,
-        doubt: Doubt | None = None,
+        robust: Robust | None = None,
     ) -> None:
         """Build the step, without a state until ``hold`` is called.
 
@@ -35,9 +35,9 @@ class LiveSmoothing(LiveValues):
             smoothing: The recurrence of the front.
             location: The location of the series, (D,).
             scale: The scale of the series, (D,).
-            doubt: Which values the state does not believe; None if it believes every value.
+            robust: Which values the state does not believe; None if it believes every value.
         """
-        super().__init__(model, [], location, scale, doubt)
+        super().__init__(model, [], location, scale, robust)
         self._smoothing, self._single = smoothing, len(scale) == 1
         self._sigma = smoothing.log_sigma.double().exp().numpy()
         self._parameters: list[list[float]] = self._constant.tolist()

@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ostinato.emissions.live import earlier
-from ostinato.inference.live.doubt import Doubt
 from ostinato.inference.live.layers import LiveLayer
+from ostinato.inference.live.robust import Robust
 from ostinato.inference.live.step import LiveCells, one_step
 from ostinato.model import SequenceModel
 
@@ -26,7 +26,7 @@ class LiveValues(LiveCells):
         steps: list[LiveLayer],
         location: Any,
         scale: Any,
-        doubt: Doubt | None = None,
+        robust: Robust | None = None,
     ) -> None:
         """Build the step, without a state until ``hold`` is called.
 
@@ -35,11 +35,11 @@ class LiveValues(LiveCells):
             steps: The layers of the backbone, the lowest first.
             location: The location of the series, (D,).
             scale: The scale of the series, (D,).
-            doubt: Which values the state does not believe; None if it believes every value.
+            robust: Which values the state does not believe; None if it believes every value.
         """
         super().__init__(model, steps)
         self._encoding, self._most = model.encoding, model.encoding.most
-        self._doubt = doubt
+        self._robust = robust
         self._least: list[float] = np.broadcast_to(model.encoding.least(), scale.shape).tolist()
         self._rescale(location, scale)
         tail = getattr(model.emission, "plain_tail", None)
@@ -114,14 +114,14 @@ class LiveValues(LiveCells):
             standard.append((z[d] - loc[d]) / sd[d])
             nats += self._told(d, low, params[d], standard, means) - math.log(sd[d])
             expected[d] = (loc[d] + sd[d] * means[d]) * self._scale[d] + self._location[d]
-        believed = z if self._doubt is None else self._believed(z, loc, standard, self._doubt)
+        believed = z if self._robust is None else self._believed(z, loc, standard, self._robust)
         return -nats, expected, believed
 
     @staticmethod
-    def _believed(z: list[float], loc: list[float], standard: list[float], doubt: Doubt) -> list[float]:
+    def _believed(z: list[float], loc: list[float], standard: list[float], robust: Robust) -> list[float]:
         """Return the values that the state takes, (D,): in the place of an outlier, its prediction."""
-        far = [abs(s) > doubt.limit for s in standard]
-        return z if doubt.believes(any(far)) else [m if f else x for x, m, f in zip(z, loc, far, strict=True)]
+        far = [abs(s) > robust.limit for s in standard]
+        return z if robust.believes(any(far)) else [m if f else x for x, m, f in zip(z, loc, far, strict=True)]
 
     def _told(self, d: int, low: float, params: list[float], standard: list[float], means: list[float]) -> float:
         """Return the nats of the standardised innovation of a channel, given those before it; its mean is appended.

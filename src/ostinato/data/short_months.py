@@ -5,7 +5,7 @@ numbers (Jan-95), or if its months follow one another over more than one year, a
 Nov-23, Dec-23, Jan-24. Jan-24, Feb-24, Mar-24 leaves it open. In 31-Jan-24 the year may be the first number too, so
 the day is in front only if the other reading has no such dates, or has them far more scattered.
 
-The century is read where the rules of the C library (69 to 99 are of 1900) and of Excel (30 to 99) agree.
+The century is that of ``century``: a year from 30 to 68 has none that is certain.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from ostinato.data.century import century, century_note
 from ostinato.data.month_names import month_of
 from ostinato.data.rewritten import Rewritten
 from ostinato.data.time_form import Stamps
@@ -28,26 +29,12 @@ _MONTHS = (rf"^{_M}(?P<g>{_GAP})(?P<n>\d\d)$", rf"^(?P<n>\d\d)(?P<g>{_GAP}){_M}$
 _DAY = rf"^(?P<d>\d{{1,2}})(?P<g>{_GAP}){_M}(?P<h>{_GAP})(?P<n>\d\d)(?P<c>(?:[\s,T]+\d{{1,2}}:\d\d.*)?)$"
 _LETTERS = r"[^\W\d_]{3,9}\.?[\s.,/'’-]*"
 LOOK = rf"^(?:\d{{1,2}}{_GAP})?{_LETTERS}\d\d(?:[\s,T]+\d{{1,2}}:\d\d.*)?$|^\d\d{_GAP}{_LETTERS}$"
-#: The years of two digits whose century is certain: the last of 2000, and the first of 1900.
-_LAST, _FIRST = 29, 69
 #: The days of the months of a leap year.
 _LENGTHS = np.array([31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31])
 #: The least number of months that follow one another, and the steps that they may have.
 _FEWEST, _STEPS = 4, (1, 2, 3, 4, 6)
 #: How much farther apart the days of the other reading have to be.
 _SCATTERED = 8
-
-
-def century(years: NDArray[np.int64]) -> NDArray[np.int64] | None:
-    """Return years of two digits, (N,), as years of four; None if the century of one of them is in doubt."""
-    if ((years > _LAST) & (years < _FIRST)).any():
-        return None
-    return np.where(years <= _LAST, 2000, 1900) + years
-
-
-def century_note(word: str, year: int) -> str:
-    """Return the note on years of two digits, with the word and the year of the first cell."""
-    return f"years of two digits are read as those of 1969 to 2029: {word!r} is in {year}"
 
 
 def rewritten(column: pl.Series, _zone: str | None) -> Rewritten | None:

@@ -11,7 +11,7 @@ DOUBTED = 2
 
 @final
 @dataclass
-class Doubt:
+class Robust:
     """The rule for values that are far from their predictions, and the number of such values in a row.
 
     Attributes:
