@@ -9,7 +9,8 @@ BIN := .venv/bin
 help: ## this list
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:[^#]*## /: /'
 
-setup: .venv/.ready ## make .venv with what requirements/test.txt pins, and the engine with every instruction set
+setup: ## make .venv with what requirements/test.txt pins, and the engine with every instruction set
+	@$(MAKE) --silent -j 2 .venv/.ready
 
 PIP = $(BIN)/python -m pip --disable-pip-version-check
 SOURCES := $(wildcard requirements/*.txt) pyproject.toml CMakeLists.txt $(wildcard csrc/*.h csrc/*.cpp)
@@ -51,20 +52,33 @@ $(BIN)/python:
 	$(SAY_ENGINE)
 	@touch $@
 
-.venv/.ready: $(SOURCES) | $(BIN)/python
-	@$(MAKE) --no-print-directory .venv/.tools
+# Two at once again: what waits for the network and for one core, and the compiler, which takes the cores that are left.
+.venv/.test-packages: $(wildcard requirements/*.txt) pyproject.toml .venv/.tools
 	@tools/step "installing what requirements/test.txt pins: also the tools of the tests and of the site, and Ray" \
 		tools/install --compile-bytecode -r requirements/test.txt $(TORCH)
+	@touch $@
+
+.venv/.test-engine: $(SOURCES) .venv/.tools
 	@tools/step "compiling the engine, with every instruction set" \
 		$(NINJA_ALONE) $(PIP) install -v --no-deps --no-build-isolation --config-settings=cmake.define.OSTINATO_SETS=all --editable .
+	@touch $@
+
+.venv/.ready: .venv/.test-packages .venv/.test-engine
 	$(SAY_ENGINE)
 	@touch .venv/.packages .venv/.engine .venv/.demo $@
 
-lint: setup ## style, types, import rule
+# mypy reads sources alone, so it needs no engine: while that is compiled, mypy does its work.
+.PHONY: style types imports
+style: .venv/.test-packages
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
-	@$(BIN)/mypy
-	@$(BIN)/lint-imports
+types: .venv/.test-packages
+	@tools/step "checking the types (a minute the first time)" $(BIN)/mypy
+imports: .venv/.ready
+	@tools/step "checking the import rule" $(BIN)/lint-imports
+
+lint: ## style, types, import rule
+	@$(MAKE) --silent -j 2 style types imports
 
 test: lint ## everything that CI runs
 	@$(BIN)/python -m pytest -n 2

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import subprocess
 import sys
+from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -26,6 +28,10 @@ from ostinato.ops.engine.unroll import unroll
 
 CELLS = {"rnn_tanh": 1, "rnn_relu": 1, "rnn_identity": 1, "gru": 3, "gru_before": 3, "lstm": 4, "lstm_projected": 4}
 cells = pytest.mark.parametrize("cell", CELLS)
+
+Exact = tuple[tuple[Tensor, ...], tuple[Tensor, ...]]
+_KEPT: OrderedDict[bytes, Exact] = OrderedDict()
+MOST_KEPT = 64
 
 
 def problem(
@@ -70,10 +76,40 @@ def with_gradients(compute, call: Call) -> tuple[tuple[Tensor, ...], tuple[Tenso
     return tuple(r.detach() for r in results), gradients
 
 
+def _digest(call: Call) -> bytes:
+    """Return a digest of all that a call is given."""
+    found = hashlib.sha256()
+    for part in call:
+        found.update(repr((part.shape, part.dtype) if isinstance(part, Tensor) else part).encode())
+        if isinstance(part, Tensor):
+            found.update(part.detach().numpy().tobytes())
+    return found.digest()
+
+
+def reference_of(call: Call) -> Exact:
+    """Return results and gradients of the specification in float64, which are computed on one thread.
+
+    They take most of the time of a test, and do not depend on what the tests of the engine vary: the number of threads,
+    how they share a call, and the instruction set. So the latest ones are kept.
+    """
+    key = _digest(call)
+    if key not in _KEPT:
+        exact = Call._make(t.double() if isinstance(t, Tensor) and t.is_floating_point() else t for t in call)
+        threads = torch.get_num_threads()
+        torch.set_num_threads(1)
+        try:
+            _KEPT[key] = with_gradients(by_reference, exact)
+        finally:
+            torch.set_num_threads(threads)
+        if len(_KEPT) > MOST_KEPT:
+            _KEPT.popitem(last=False)
+    _KEPT.move_to_end(key)
+    return _KEPT[key]
+
+
 def assert_is_reference(call: Call) -> None:
     """Results and gradients within the type's precision of the specification in float64."""
-    exact = Call._make(t.double() if isinstance(t, Tensor) and t.is_floating_point() else t for t in call)
-    ours, true = with_gradients(engine, call), with_gradients(by_reference, exact)
+    ours, true = with_gradients(engine, call), reference_of(call)
     tolerance = 1e-11 if call.x.dtype == torch.float64 else 3e-5
     for mine, reference in zip(ours[0] + ours[1], true[0] + true[1], strict=True):
         size = max(1.0, float(reference.abs().max())) if reference.numel() else 1.0

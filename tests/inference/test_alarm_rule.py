@@ -24,10 +24,10 @@ from zoo import fitted, made
 def _evidence(seed: int, steps: int, *, dependent: bool = True) -> Evidence:
     """Errors whose scale moves slowly, so that great surprisals come together."""
     rng = np.random.default_rng(seed)
-    scale = np.ones(steps)
-    for t in range(1, steps if dependent else 0):
-        scale[t] = np.exp(0.98 * np.log(scale[t - 1]) + 0.08 * rng.standard_normal())
-    error = scale * rng.standard_normal(steps)
+    logs = [0.0]
+    for moved in 0.08 * rng.standard_normal(steps - 1 if dependent else 0):
+        logs.append(0.98 * logs[-1] + moved)
+    error = (np.exp(logs) if dependent else 1.0) * rng.standard_normal(steps)
     return Evidence(0.5 * error**2, error[:, None], np.zeros((steps, 1)))
 
 
