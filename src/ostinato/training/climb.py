@@ -141,17 +141,19 @@ class Ladder:
         steps, seconds = 0, 0.0
         if name not in (*BARE, *ADAPTIVE):
             steps, seconds = self._train(model, self._kept_for_judging(model, budget))
-        static = None
+        static, looked = None, self.material.share("held-out")
         if model.adaptive:
             static = adapted(model, self.material, learns=False).per_step
             held = adapted(model, self.material)
         else:
             pieces = judged_pieces(self.material, "held-out", model.front.reach)
-            held = evaluate(model, self.material.encoded, pieces, workers)
+            held = evaluate(model, self.material.encoded, pieces, workers, error=looked < 1)
         seconds = max(seconds, workers.first(time.monotonic() - begun))
         size = sum(p.numel() for p in model.parameters() if p.requires_grad)
         detail = closed_form_name(base) if name in BARE else ""
-        rung = Rung(name, held.per_step, seconds, steps, size, detail, static)
+        # the more of the part was looked at, the less the rest can change (Cochran 1977, the finite population)
+        error = None if held.error is None else held.error * math.sqrt(1 - looked)
+        rung = Rung(name, held.per_step, seconds, steps, size, detail, static, error)
         if keep and done and workers.leads:
             model.description.record["rung"] = asdict(rung)
             save_model(model, done)

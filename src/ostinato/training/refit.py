@@ -90,6 +90,7 @@ class Refit:
             return self._learned(kept)
         name, data = kept.description.name, self.material.data
         whole = material_of(data, everything(self.material.split, data), self.options.support, self.material.within)
+        whole = replace(whole, enough=self.material.enough)
         stood: Base = self.base
         if isinstance(kept.front, FilterFront):
             stood = kept.front.filters

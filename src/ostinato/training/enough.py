@@ -1,0 +1,82 @@
+"""How many steps of sound and series a closed form is fitted to: timed on stretches, so that a budget is kept."""
+
+from __future__ import annotations
+
+import time
+from contextlib import suppress
+from dataclasses import replace
+from functools import partial
+
+import numpy as np
+import torch
+
+from ostinato.errors import OstinatoError
+from ostinato.fits.budget import Budget
+from ostinato.numbers import counted
+from ostinato.training.build import build
+from ostinato.training.checkpoint import Checkpoint
+from ostinato.training.closed_form import closed_form
+from ostinato.training.config import LadderOptions
+from ostinato.training.material import ENOUGH, Material
+from ostinato.training.workers import WorkerGroup
+
+#: The share of the budget that the autoregression may take, which is fitted once and once more to all of the data.
+SHARE = 0.2
+#: For each second of the budget, the steps from which on the fit is timed, and the fewest steps that it takes.
+RATE, LEAST = 5_000, 1 << 14
+#: The steps of the two fits that are timed: the second one says what more steps cost, without what is done once.
+SAMPLES = 1 << 12, 1 << 14
+#: How often the autoregression is fitted.
+TIMES = 2
+
+
+def enough_within(
+    material: Material, options: LadderOptions, limits: Budget, keep: Checkpoint | None, workers: WorkerGroup
+) -> int:
+    """Return the greatest number of steps that a closed form of sound or series is fitted to within a budget.
+
+    Data that are short for the budget, by ``RATE``, are not timed.
+
+    Args:
+        material: The data of the fit.
+        options: The options of the models.
+        limits: The budget. Without a limit in seconds it allows everything.
+        keep: The folder of the checkpoint, which keeps the estimate, or None.
+        workers: The processes that train together; the estimate of the first is that of all.
+    """
+    known = sum(z - a for _, a, z in material.spans("known"))
+    if not material.data.traits.numeric or limits.seconds is None:
+        return ENOUGH
+    if min(known, ENOUGH) <= max(RATE * limits.seconds, LEAST):
+        return ENOUGH
+    first, each = 0.0, 0.0
+    if workers.leads:
+        works = {n: partial(seconds_of, material, options, n) for n in SAMPLES}
+        parts = [keep.measured(f"closed.{n}.seconds", w) if keep else w() for n, w in works.items()]
+        each = max(parts[1] - parts[0], 0.0) / (SAMPLES[1] - SAMPLES[0])
+        first = max(parts[0] - each * SAMPLES[0], 0.0)
+    first, each = workers.first(first), max(workers.first(each), 1e-12)
+    left = SHARE * limits.seconds / TIMES - first
+    return int(np.clip(left / each, LEAST, ENOUGH))
+
+
+def seconds_of(material: Material, options: LadderOptions, steps: int) -> float:
+    """Return the seconds in which the autoregression and its emission are fitted to so many steps.
+
+    They are those of the processor, or of the clock if several cores compute, whichever is less.
+    """
+    sample = replace(material, enough=steps)
+    clock, processor = time.monotonic(), time.process_time()
+    # a stretch that cannot be fitted alone took what it took
+    with torch.random.fork_rng([]), suppress(OstinatoError):
+        base, _ = closed_form(sample, options)
+        build("ar", sample, base, options)
+    return min(time.monotonic() - clock, time.process_time() - processor)
+
+
+def note(steps: int, known: int) -> str:
+    """Return in words how many of the known steps a closed form was fitted to."""
+    return (
+        f"fitting the autoregression to more of the {counted(known, 'known step')} would take more than a fifth of the "
+        f"budget, so it was fitted to {steps:,}: stretches spread over the data; a larger budget takes more"
+    )
