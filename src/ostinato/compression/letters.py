@@ -38,7 +38,7 @@ class Letters:
 
     def weights(self, before: bytes) -> Array:
         """Return numbers that are proportional to the probabilities of the next symbol of a part, (257,)."""
-        p = self._plain[self._row(before)]
+        p: Array = self._plain[self._row(before)]
         for order in range(_ORDERS + 1):
             seen = self._seen.get(self._context(before, order))
             if seen is not None:
