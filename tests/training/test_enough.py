@@ -48,10 +48,14 @@ def test_what_the_budget_does_not_allow_is_left_out_with_a_note(
 def test_the_steps_follow_from_the_seconds(data: SequenceSet, monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in {"LEAST": 2048, "RATE": 1}.items():
         monkeypatch.setattr(enough, name, value)
-    # half a second that is done once, and a millisecond a step: of a fifth of 40 s, twice, 3.5 s are left
-    monkeypatch.setattr(enough, "seconds_of", lambda _material, _options, steps: 0.5 + 1e-3 * steps)
+    # of a fifth of 40 s, 4 s are left for each of two fits
+    monkeypatch.setattr(enough, "seconds_of", lambda _material, _options, steps: 1e-3 * steps)
     fit = ostinato.fit(data, model="ar", budget=Budget(40, 2), refit=False)
-    assert any("fitted to 3,500" in note for note in fit.notes)
+    assert any("fitted to 4,000" in note for note in fit.notes)
+    # four times the steps in twice the seconds: 8,192 take 4 s
+    monkeypatch.setattr(enough, "seconds_of", lambda _material, _options, steps: 4 * (steps / 8192) ** 0.5)
+    fit = ostinato.fit(data, model="ar", budget=Budget(40, 2), refit=False)
+    assert any("fitted to 8,192" in note for note in fit.notes)
 
 
 @pytest.mark.parametrize("count", [2, 30, 400])
