@@ -9,6 +9,7 @@ from scipy import stats
 import ostinato
 from ostinato.data.sequences import SequenceSet
 from ostinato.fits.budget import Budget
+from ostinato.kinds import Kind
 from ostinato.training import enough
 from ostinato.training.objective import ratio_error
 from zoo import kept
@@ -22,7 +23,8 @@ def data(request: pytest.FixtureRequest) -> SequenceSet:
     for t in range(1, len(walk)):
         walk[t] = 0.9 * walk[t - 1] + rng.normal(0, 40, walk.shape[1])
     ids = tuple(f"{i:02d}" for i in range(len(lengths)))
-    kind, names = ("sound", ("amplitude",)) if request.param == "sound" else ("series", ("a", "b")[: walk.shape[1]])
+    kind: Kind = "sound" if request.param == "sound" else "series"
+    names = ("a", "b")[: walk.shape[1]]
     return SequenceSet(kind, np.rint(walk), np.cumsum([0, *lengths]), ids, names, meta={"bits": 16})
 
 

@@ -8,7 +8,6 @@ from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 
-import numpy as np
 import torch
 
 from ostinato.errors import OstinatoError
@@ -56,9 +55,9 @@ def enough_within(
         works = {n: partial(seconds_of, material, options, n) for n in SAMPLES}
         parts = [keep.measured(f"closed.{n}.seconds", w) if keep else w() for n, w in works.items()]
     first, second = (max(workers.first(part), 1e-9) for part in parts)
-    power = float(np.clip(math.log(second / first) / math.log(SAMPLES[1] / SAMPLES[0]), *POWERS))
+    power = min(max(math.log(second / first) / math.log(SAMPLES[1] / SAMPLES[0]), POWERS[0]), POWERS[1])
     left = SHARE * limits.seconds / TIMES
-    return round(np.clip(SAMPLES[1] * (left / second) ** (1 / power), LEAST, ENOUGH).item())
+    return round(min(max(SAMPLES[1] * (left / second) ** (1 / power), LEAST), ENOUGH))
 
 
 def seconds_of(material: Material, options: LadderOptions, steps: int) -> float:

@@ -34,11 +34,11 @@ from ostinato.training.climb import Ladder
 from ostinato.training.closed_form import closed_form, closed_form_name
 from ostinato.training.config import LadderOptions, defaults, method_for
 from ostinato.training.cost import affordable
-from ostinato.training.enough import ENOUGH, enough_within
+from ostinato.training.enough import enough_within
 from ostinato.training.enough import note as enough_note
 from ostinato.training.evidence import chosen, how_few
 from ostinato.training.judging import judged_within
-from ostinato.training.material import Material, material_of
+from ostinato.training.material import ENOUGH, Material, material_of
 from ostinato.training.objective import BLOCK
 from ostinato.training.rungs import names_of, smoothing_left_out
 from ostinato.training.vocabulary import in_vocabulary
