@@ -24,6 +24,8 @@ class Rung:
         detail: The closed form in words, such as "AR(21)"; empty for a network.
         static: The same mean without learning from the held-out part, of a model that goes on learning while it is
             used; None for any other model, whose ``held_out`` is static.
+        error: The standard error of ``held_out`` where the budget let a part of the held-out steps be judged: how far
+            the figure of all of them may be. None where all were judged.
     """
 
     name: str
@@ -33,6 +35,7 @@ class Rung:
     parameters: int
     detail: str = ""
     static: float | None = None
+    error: float | None = None
 
 
 @dataclass(frozen=True)

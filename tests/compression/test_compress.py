@@ -165,6 +165,18 @@ def test_the_size_is_what_score_reports() -> None:
     assert len(compress(model, {"": wav(samples, 16)})) <= expected * 1.003 + 12
 
 
+@pytest.mark.parametrize(
+    "files", [{"": ""}, {"": "t"}, {"": TEXT[:90]}, {"a.txt": "the", "b.txt": TEXT[:50], "\uac00": ""}]
+)
+def test_what_a_container_takes_beside_its_symbols_is_told(files: dict[str, str]) -> None:
+    model = learner("ar")
+    bits = sum(-score(model, text_set(text)).log_prob[0] for text in files.values() if text) / np.log(2)
+    held = compressed_files(model, {name: text.encode() for name, text in files.items()})
+    size = sum(map(len, held.parts()))
+    assert abs(size - held.beside - bits / 8) <= 1.5 + 0.003 * bits / 8
+    assert len(files) > 1 or held.beside <= 11
+
+
 kinds = pytest.mark.parametrize("kind", ["ar", "counts", "mixture"])
 
 

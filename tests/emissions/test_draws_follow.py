@@ -12,9 +12,12 @@ import torch
 from scipy import stats
 from torch import Tensor
 
+from ostinato.emissions import draws, live
 from ostinato.emissions.categorical import Categorical
 from ostinato.emissions.conditional import Conditional
+from ostinato.emissions.constraints import FLOOR, LEAST_DF
 from ostinato.emissions.coupling import Coupling, StepCoupling
+from ostinato.emissions.draws import RowGenerators, Source
 from ostinato.emissions.emission import Emission, Support
 from ostinato.emissions.logistic_mixture import LogisticMixture
 from ostinato.emissions.negative_binomial import NegativeBinomial
@@ -141,3 +144,38 @@ def test_a_lattice_beside_bounded_values(mixed: int) -> None:
     with torch.no_grad():
         u = many.cdf(x, support)[:, mixed].numpy()
     assert stats.kstest(u, "uniform").pvalue > LEAST
+
+
+SOURCES: dict[str, Callable[[int], Source]] = {
+    "one generator": lambda n: torch.Generator().manual_seed(5),
+    "a generator for each row": lambda n: RowGenerators.of(5, n),
+}
+
+
+@pytest.mark.parametrize("df", [2.06, 2.5, 4.0, 30.0, 1e4, 1e9])
+@pytest.mark.parametrize("source", SOURCES)
+def test_students_t_by_scipy(source: str, df: float) -> None:
+    """Tails too: of 40,000 draws the rarest thousandth lies where scipy has it."""
+    rows = 4000 if source == "one generator" else 40
+    x = draws.student_t(torch.full((rows, DRAWS // rows), df, dtype=F64), SOURCES[source](rows)).numpy().ravel()
+    assert stats.kstest(x, "t", args=(df,)).pvalue > LEAST
+    far = int((np.abs(x) > stats.t.isf(0.0005, df)).sum())
+    assert stats.binomtest(far, DRAWS, 0.001).pvalue > LEAST
+    assert np.isfinite(x).all()
+
+
+@pytest.mark.parametrize("df", [2.06, 5.0, 1e4])
+def test_students_t_in_plain_numbers_follows_the_same_law(df: float) -> None:
+    raw = float(np.log(np.expm1(df - LEAST_DF))) if df < 100 else df - LEAST_DF
+    params = np.tile(np.array([1.5, 0.3, raw], dtype=np.float32), (DRAWS, 1, 1))
+    scale = float(np.log1p(np.exp(np.float32(0.3)))) + FLOOR
+    for temperature in (1.0, 0.5):
+        x = live.draw_student_t(params, np.random.default_rng(3), temperature).ravel()
+        assert stats.kstest((x - 1.5) / (scale * temperature), "t", args=(df,)).pvalue > LEAST
+
+
+def test_a_row_of_students_t_does_not_depend_on_the_other_rows() -> None:
+    df = torch.tensor([3.0, 7.0, 2.2], dtype=F64)
+    three, first = RowGenerators.of(9, 3), RowGenerators.of(9, 1)
+    for _ in range(100):
+        assert draws.student_t(df[:, None], three)[0] == draws.student_t(df[:1, None], first)[0]

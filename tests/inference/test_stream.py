@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import gc
 import tracemalloc
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
+import soundfile
 
+import ostinato
 from ostinato.errors import DataError
+from ostinato.inference.evidence import evidence_of
+from ostinato.inference.monitor import Monitor
 from ostinato.inference.score import score
 from ostinato.inference.stream import Stream
 from zoo import BACKBONES, NUMBERS, as_text, fitted, live, made
@@ -87,3 +93,55 @@ def test_memory_does_not_grow(kind: str, name: str) -> None:
     tracemalloc.stop()
     assert held[2] - held[1] < 20_000
     assert sum(s.numel() for s in stream._state) == sum(s.numel() for s in model.initial_state(1))
+
+
+SHAPES = {
+    "dc": np.full(40, 5120),
+    "clipped": np.clip(np.rint(40_000 * np.sin(np.arange(60) / 3) / 256) * 256, -32768, 32512),
+    "silent": np.zeros(30),
+    "one sample": np.array([768]),
+    "one loud sample": np.array([-32768]),
+    "of a coarse step": np.rint(9 * np.sin(np.arange(50))) * 1024,
+    "of a fine step": np.rint(900 * np.sin(np.arange(50))),
+}
+
+
+@pytest.mark.parametrize("name", ["ar", "gru", "filter"])
+@pytest.mark.parametrize("shape", SHAPES)
+def test_the_stream_of_a_sound_equals_score_for_the_same_spacing(shape: str, name: str, tmp_path: Path) -> None:
+    """``score`` takes the spacing of the file; on whole numbers a stream is ``score`` of a file that has them."""
+    model, samples = fitted("coarse sound", name), SHAPES[shape].astype(np.int16)[:, None]
+    soundfile.write(tmp_path / "a.wav", samples, 8000, subtype="PCM_16")
+    data = ostinato.read(tmp_path / "a.wav")
+    assert data.step is not None
+    for step in {float(data.step[0]), 1.0}:
+        expected = score(model, replace(data, step=np.array([step]))).surprisal
+        stream = Stream(model, data.ids[0], step=step)
+        assert stream.spacing == step
+        seen = [stream.update(part.astype(float)).surprisal for part in np.split(samples, [7, 8, 9])]
+        np.testing.assert_allclose(np.concatenate(seen), expected, rtol=2e-4, atol=2e-4)
+    assert (str(int(data.step[0])) in score(model, data).spaced) == (data.step[0] > 1)
+
+
+@pytest.mark.parametrize("name", ["ar", "gru", "filter"])
+def test_a_sample_between_the_amplitudes_is_refused(name: str) -> None:
+    """It has no probability of its own: the cells of the lattice would overlap, and sum to more than 1."""
+    model, data = fitted("coarse sound", name), made("coarse sound")
+    values = np.asarray(data[4], dtype=float)
+    stream = Stream(model, data.ids[4], step=256)
+    seen = [stream.update(values[:9]).surprisal]
+    for bad in ([300.0], [[256.0], [-1.0]], [0.5]):
+        with pytest.raises(DataError, match=r"no multiple of 256|cannot take"):
+            stream.update(np.array(bad))
+    seen.append(stream.update(values[9:]).surprisal)
+    np.testing.assert_allclose(np.concatenate(seen), score(model, data.take([4])).surprisal, rtol=2e-4, atol=2e-4)
+
+
+@pytest.mark.parametrize("name", ["ar", "filter"])
+def test_the_alarm_of_a_sound_is_calibrated_on_what_its_streams_say(name: str) -> None:
+    model, data = fitted("coarse sound", name), made("coarse sound")
+    parts, *_ = evidence_of(model, data, None)
+    monitor, filled = Monitor(model), [(key, values) for key, values in zip(data.ids, data, strict=True) if len(values)]
+    for part, (key, values) in zip(parts, filled, strict=True):
+        live_ones = [monitor.update(float(value), key).surprisal for value in values[:, 0]]
+        np.testing.assert_allclose(part.surprisal, live_ones, rtol=2e-4, atol=2e-4)

@@ -14,7 +14,7 @@ from ostinato.fits.result import Rung
 from ostinato.training import judging
 from ostinato.training.closed_form import Base
 from ostinato.training.config import LadderOptions
-from ostinato.training.judging import Passes
+from ostinato.training.judging import BARE_TIMES, Passes
 from ostinato.training.material import STRETCH, Judged, Material
 from zoo import kept
 
@@ -53,6 +53,14 @@ def test_what_the_budget_does_not_allow_is_left_out_with_a_note(
     assert not any("larger budget takes more" in note for note in whole.notes)
     (note,) = (note for note in part.notes if "larger budget takes more" in note)
     assert "about 1,024 steps" in note
+    # the figure of a part has an error, and is within four of it of that of all steps
+    error, own = kept(part).error, kept(part)
+    assert error is not None
+    assert any(
+        f"a standard error of {error:.2g}" in note or f"{error:.2g} for {own.name}" in note for note in part.notes
+    )
+    assert abs(own.held_out - kept(whole).held_out) < 4 * error
+    assert kept(whole).error is None
     assert kept(part).held_out != kept(whole).held_out
     # the data have one law, so that a part of them has nearly the figure of all
     assert kept(part).held_out == pytest.approx(kept(whole).held_out, abs=0.1)
@@ -76,7 +84,7 @@ def test_an_estimate_changes_no_result_of_data_that_fit_in_their_budget(
     monkeypatch.setattr(judging, "seconds_of", counting)
     monkeypatch.setattr(Budget, "spent", lambda _self, _seconds, steps: steps / 2)
     found = fitted(Budget(1000, 2))
-    assert calls == ["lstm"]
+    assert calls == (["ar", "filter", "lstm"] if data.kind == "sound" else ["ar", "lstm"])
     assert held_out(found) == held_out(whole)
 
 
@@ -96,16 +104,26 @@ def test_stretches_are_spread_over_a_part(lengths: list[int], steps: int) -> Non
 
 
 def test_the_greatest_part_that_a_cost_allows() -> None:
-    for held, watched, networks in [(400_000, 60_000, 5), (1000, 60_000, 1), (50_000, 20, 2)]:
-        passes = Passes(held, watched, networks)
-        for cost in (0, 10, 5_000, 90_000, 10**9):
-            most = passes.most(cost)
-            assert passes.cost(most) <= cost
-            assert most == max(held, watched) or passes.cost(most + 1) > cost
+    made: list[tuple[int, int, dict[str, float]]] = [
+        (400_000, 60_000, dict.fromkeys(["ar", "gru", "lstm", "rnn"], 1e-3)),
+        (1000, 60_000, {"lstm": 1.0}),
+        (50_000, 20, {"ar": 0.5, "filter": 2.0}),
+    ]
+    for held, watched, each in made:
+        passes = Passes.of(held, watched, each)
+        for seconds in (0, 10, 5_000, 90_000, 10**9):
+            most = passes.most(seconds)
+            assert passes.cost(most) <= seconds
+            assert most == max(passes.held, passes.watched) or passes.cost(most + 1) > seconds
+
+
+def test_models_without_a_network_are_judged_on_the_held_out_part_alone() -> None:
+    passes = Passes.of(1000, 500, {"ar": 1.0, "filter": 10.0})
+    assert passes.cost(10_000) == 1000 * (BARE_TIMES["ar"] + 10 * BARE_TIMES["filter"])
 
 
 @pytest.mark.usefixtures("small")
 def test_a_fit_keeps_its_estimate_for_one_that_continues(data: SequenceSet, tmp_path: Path) -> None:
     ostinato.fit(data, model="rnn", budget=Budget(100, 1), device="cpu", checkpoint=tmp_path, refit=False)
     # a step of this network takes between a nanosecond and a millisecond on any machine
-    assert 1e-9 < float((tmp_path / "judging.seconds").read_text()) < 1e-3
+    assert 1e-9 < float((tmp_path / "judging.rnn.seconds").read_text()) < 1e-3

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 import ostinato
 from ostinato.data.sequences import SequenceSet
@@ -53,3 +55,44 @@ def test_a_stored_model_keeps_its_rates_and_its_numbers(tmp_path: Path, monkeypa
     assert form_of(kept).share == FilterForm().share
     np.testing.assert_array_equal(ostinato.score(kept, sound()).log_prob, scores.log_prob)
     assert not np.array_equal(ostinato.score(fitted("sound"), sound()).log_prob, scores.log_prob)
+
+
+OFFSETS = {
+    "none": (0, 3.0),
+    "a quiet sound far from 0": (5000, 3.0),
+    "below 0": (-30_000, 3.0),
+    "a loud sound": (5000, 2000.0),
+}
+
+
+@pytest.mark.parametrize("bits", [16, 24])
+@pytest.mark.parametrize("name", OFFSETS)
+def test_filters_reach_the_level_of_a_sound_with_an_offset(name: str, bits: int) -> None:
+    """White noise has the entropy of a normal distribution; its level is learned within a file."""
+    level, deviation = OFFSETS[name]
+    x = np.rint(level + deviation * np.random.default_rng(0).standard_normal((2000, 1)))
+    fit = ostinato.fit(as_sound(x, bits), model="filter", budget=ostinato.Budget(5, 2))
+    surprisal = ostinato.score(fit.model, as_sound(x, bits)).surprisal[:500]
+    entropy = np.log(deviation * np.sqrt(2 * np.pi * np.e))
+    assert surprisal[100:].mean() < entropy + 0.6
+    assert surprisal[:100].sum() < 100 * entropy + 200
+
+
+@pytest.mark.parametrize("level", [0, 1, -777, 10_922, -32_768])
+@pytest.mark.parametrize("channels", [1, 2])
+def test_a_constant_sound_costs_nothing_once_it_is_known(level: int, channels: int) -> None:
+    x = np.full((1200, channels), level)
+    fit = ostinato.fit(as_sound(x, 16), model="filter", budget=ostinato.Budget(5, 2))
+    surprisal = ostinato.score(fit.model, as_sound(x, 16)).surprisal[:300]
+    assert np.isfinite(surprisal).all()
+    assert surprisal[100:].max() < 0.1 * channels
+
+
+def as_sound(x: NDArray[Any], bits: int) -> SequenceSet:
+    """Return samples (T, D) as a sound of four files, with the spacing that a reader finds."""
+    step = max(1, int(np.gcd.reduce(x.astype(np.int64), axis=None)))
+    offsets = np.linspace(0, len(x), 5).astype(np.int64)
+    names, meta = ("left", "right")[: x.shape[1]], {"bits": bits, "sample_rate": 8000}
+    return SequenceSet(
+        "sound", x.astype(np.int32), offsets, tuple("abcd"), names, step=np.full(4, step & -step), meta=meta
+    )

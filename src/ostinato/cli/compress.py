@@ -49,9 +49,16 @@ def command(
     named = [] if names == [target.name.removesuffix(".osz")] else names
     raw = dict(zip(named or [""], map(read_raw, paths), strict=True))
     with computing(options.threads(threads)):
-        out = atomic_write(target, compressed(load_model(model), raw).parts())
+        container = compressed(load_model(model), raw)
+        out = atomic_write(target, container.parts())
     size = sum(map(len, raw.values()))
     if as_json:
-        answer({"output": str(target), "bytes": out, "original_bytes": size, "files": len(raw)})
+        answer(
+            {"output": str(target), "bytes": out, "original_bytes": size, "files": len(raw), "beside": container.beside}
+        )
         return
-    print(f"{target}: {counted(out, 'byte')} for {counted(size, 'byte')} in {counted(len(raw), 'file')}")
+    what = "names, lengths" if named else "its length"
+    print(
+        f"{target}: {counted(out, 'byte')} for {counted(size, 'byte')} in {counted(len(raw), 'file')}, "
+        f"of which {container.beside:,} for {what} and checks"
+    )

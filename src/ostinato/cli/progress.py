@@ -112,6 +112,8 @@ class LadderDisplay:
         table.add_column("model", overflow="fold")
         learns = any(rung.static is not None for rung in rungs)  # then static and adaptive have columns of their own
         first = ("static", "adaptive") if learns else ("nats",)
+        parted = any(rung.error is not None for rung in rungs)  # a part was judged: its figures have an error
+        first = (*first, "error") if parted else first
         for name in (*first, *(["bits"] if self._bits else []), "over AR", "seconds", "steps", "weights"):
             table.add_column(name, justify="right", no_wrap=True)
         for rung in rungs:
@@ -121,6 +123,8 @@ class LadderDisplay:
                 figures = [f"{rung.held_out:.4f}", "-"]
             if rung.static is not None:
                 figures = [f"{rung.static:.4f}", f"{rung.held_out:.4f}"]
+            if parted:
+                figures.append("-" if rung.error is None else f"{rung.error:.4f}")
             cells = [*figures, *bits, f"{rung.held_out - rungs[0].held_out:+.4f}"]
             cells += [f"{rung.seconds:.1f}", f"{rung.steps:,}", f"{rung.parameters:,}"]
             name = rung.name + (f" {rung.detail}" if rung.detail else "")

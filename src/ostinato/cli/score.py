@@ -172,6 +172,8 @@ def _say(scores: Scores, places: list[ScoredStep], model: SequenceModel) -> None
     symbols = f" ({counted(steps, unit)})" if steps != scores.units else ""
     among = counted(len(scores.data), "sequence")
     print(f"log P = {total:.2f} nats over {counted(scores.units, judged)}{symbols} in {among}")
+    if spaced := scores.spaced:
+        print(spaced)
     if len(scores.data) <= 12 and len(scores.data) > 1:
         for key, nats, count in zip(scores.data.ids, scores.log_prob, scores.steps, strict=True):
             print(f"  {key}: {nats:.2f} nats" + (f", {-nats / count:.4f} nats a {unit}" if count else ""))

@@ -5,6 +5,7 @@ It writes the bits of the range coder of the package constriction, which the fir
 
 from __future__ import annotations
 
+import math
 import zlib
 from array import array
 from collections.abc import Iterator, Sequence
@@ -147,6 +148,11 @@ class Encoder(Coder):
         p, own = _rows(weights[None]), np.array([value], dtype=np.int64)
         self._coder.encode(1, p.shape[1], p.ctypes.data, own.ctypes.data)
         return value
+
+    def bytes_so_far(self) -> float:
+        """Return the bytes that all choices since the segment began take, to fractions of a bit."""
+        words, _, width = self._coder.place()
+        return 4 * words + (64 - math.log2(width)) / 8
 
     def next_segment(self) -> None:
         """Keep what was coded, and begin a segment."""

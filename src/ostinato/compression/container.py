@@ -15,6 +15,7 @@ model that goes on learning learns the sequences of all files in their order, an
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
@@ -24,12 +25,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ostinato.compression import earlier
-from ostinato.compression.coder import Coded
+from ostinato.compression.coder import Coded, Decoder
+from ostinato.compression.facts import Facts
 from ostinato.compression.refusals import damaged, newer
 from ostinato.data.corpus import forget
 from ostinato.errors import DataError, ModelFileError
 
-VERSION = 3
+VERSION = 4
+#: A version before that has the same container, with other facts.
+_OTHER_FACTS = 3
 _MAGIC, _VERSIONED, _SEVERAL = b"O", 0x80, 1
 #: The bytes of the digest of a block, of that of the last one, and of the container.
 BLOCK, LAST, CHECK = 3, 2, 3
@@ -44,18 +48,40 @@ class Container:
         coded: What the coder wrote.
         files: What versions 1 and 2 say of the files: a list for each. The coder holds it since (None).
         original: The digest of the files' bytes in version 1; None if the digest of the last block covers them.
+        version: The version, which says how the facts are coded.
+        facts_bytes: The bytes of names, lengths and the rest, of a container that is written.
     """
 
     model: bytes
     coded: Coded
     files: list[Any] | None = None
     original: bytes | None = None
+    version: int = VERSION
+    facts_bytes: float = 0.0
+
+    @property
+    def beside(self) -> int:
+        """The bytes beside the symbols in a container that is written: facts, checks, and what tells its parts."""
+        blocks, segments = len(self.coded.digests), self.coded.segments
+        several = len(b"".join(map(_varint, (blocks, len(segments), *map(len, segments[:-1]))))) if blocks > 1 else 0
+        return math.ceil(self.facts_bytes) + 3 + several + BLOCK * (blocks - 1) + LAST + CHECK
+
+    def facts(self, coder: Decoder, usual: list[int | None]) -> list[Any]:
+        """Return what the container says of the files: a list for each (see ``Facts``).
+
+        Args:
+            coder: The decoder, before the first symbol.
+            usual: What is left of a usual file.
+        """
+        if self.files is not None:
+            return self.files
+        return (Facts if self.version == VERSION else earlier.facts_3)(coder, usual).files(None)
 
     def parts(self) -> Iterator[bytes]:
         """Yield the container as bytes, in parts."""
         *blocks, last = self.coded.digests
         *sizes, _ = map(len, self.coded.segments)
-        head = _MAGIC + bytes([_VERSIONED | VERSION << 3 | (_SEVERAL if blocks else 0)]) + self.model[:1]
+        head = _MAGIC + bytes([_VERSIONED | self.version << 3 | (_SEVERAL if blocks else 0)]) + self.model[:1]
         if blocks:
             head += b"".join(map(_varint, (len(blocks), len(sizes), *sizes)))
         digests = b"".join(_least(d, BLOCK) for d in blocks) + _least(last, LAST)
@@ -90,14 +116,15 @@ class Container:
                 where=where,
                 fix="give a file that ostinato compress wrote",
             )
-        if view[1] >> 3 & 15 != VERSION:
-            raise newer(view[1] >> 3 & 15, where)
+        version = view[1] >> 3 & 15
+        if version not in (_OTHER_FACTS, VERSION):
+            raise newer(version, where)
         body = view[: max(0, len(view) - CHECK)]
         digest = hashlib.blake2b(body, digest_size=CHECK, key=model).digest()
         forget(raw)
         if len(body) < 3 + LAST or digest != bytes(view[-CHECK:]):
             raise _other_model(bytes(view[2:3]), where) if view[2:3] not in (b"", model[:1]) else damaged(where)
-        return Container(model, _coded(body, bool(view[1] & _SEVERAL), where))
+        return Container(model, _coded(body, bool(view[1] & _SEVERAL), where), version=version)
 
 
 def _coded(body: memoryview, several: bool, where: str) -> Coded:

@@ -5,6 +5,8 @@ deflated | digests of blocks, 4 each | words of the coder | digest of the origin
 
 Version 2: magic (2) | version (1) | digest of the model (2) | facts, which may be deflated | what the coder wrote |
 digests of blocks, 3 each | digest of all before it (3). Its facts say where they end, without marks between them.
+
+Version 3 has the container of today. What names and numbers are like before any was seen is another thing there.
 """
 
 from __future__ import annotations
@@ -18,6 +20,8 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from ostinato.compression.coder import Coded
+from ostinato.compression.facts import MOST, Facts, Numberer, of_bits
+from ostinato.compression.names import Habits, Names
 from ostinato.compression.refusals import damaged, newer
 
 MAGIC_1, MAGIC_2 = b"OSTZ", b"OZ"
@@ -117,3 +121,51 @@ def facts(raw: bytes | memoryview, at: int = 0, depth: int = 0) -> tuple[Any, in
         return values, at
     part = bytes(raw[at : at + size])
     return (part if kind == _BYTES else part.decode()), at + size
+
+
+#: What names are like in version 3.
+_HABITS_3 = Habits(
+    first=(
+        (0.05, 0.7, 0.3, 0.05, 0.4),
+        (0.4, 0.0, 0.3, 0.6, 0.4),
+        (0.2, 0.2, 0.0, 0.6, 0.4),
+        (0.05, 0.6, 0.4, 0.05, 0.4),
+    ),
+    again=((0.5, 0.5, 0.5, 0.5),) * 4,
+    gains=(1.0,) * 6,
+    plain=np.array([[16.0 if chr(b).islower() and b < 128 else 4.0 if 32 < b < 127 else 1.0 for b in range(257)]]),
+    taught=((b".", b"txt"), (b".", b"wav")),
+    empty=True,
+)
+
+
+def facts_3(coder: Numberer, usual: list[int | None]) -> Facts:
+    """Return the facts of version 3 (see ``Facts``)."""
+    return Facts(coder, usual, Names(coder, _HABITS_3), _Field3)
+
+
+class _Field3:
+    """A field of version 3: the number of the file before, or one of so many bits.
+
+    Args:
+        usual: The number that a usual file has, or None.
+    """
+
+    def __init__(self, usual: int | None) -> None:
+        self._last, self._same = usual, MOST + 1
+        self._weights = np.array([1.0 / (2 + abs(bits - 12)) for bits in range(MOST + 1)] + [20.0])
+        if usual is None:
+            self._weights[self._same] = 0.0
+
+    def code(self, coder: Numberer, value: int | None) -> int:
+        """Code a number from 0 to 2^62 - 1 and return it."""
+        choice = None if value is None else self._same if value == self._last else value.bit_length()
+        choice = coder.choice(self._weights, choice)
+        self._weights[choice] += 2.0
+        if choice == self._same:
+            assert self._last is not None
+            return self._last
+        self._last = found = of_bits(coder, choice, value)
+        self._weights[self._same] = max(self._weights[self._same], 0.5)
+        self._weights[max(choice - 1, 0) : choice + 2] += 0.5
+        return found

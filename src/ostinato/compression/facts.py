@@ -1,22 +1,27 @@
 """What a container says of its files, coded by the arithmetic coder before their symbols: names, lengths and the rest.
 
-A number is the one that the same field of the file before has, or a number of so many bits, whose weights follow the
-files before it. So the facts take the bits of what is new in them, and none up to the next byte.
+A number is one that the same field of an earlier file has, or a number of so many bits, whose weights follow the files
+before it. So the facts take the bits of what is new in them, and none up to the next byte.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Protocol
 
 import numpy as np
 
 from ostinato.compression.names import Chooser, Names
 
-#: The most bits of a number, and the choice that repeats the one of the file before.
-_MOST = 62
-_SAME = _MOST + 1
-#: Numbers of about as many bits are the likeliest before any was seen.
+#: The most bits of a number.
+MOST = 62
+#: Numbers of about as many bits are the likeliest before any was seen, if there is no usual one.
 _MIDDLE = 12
+#: The first weights of the usual number, and of one that was seen once where there is a usual one and where there is
+#: none; and what is added when it is seen again.
+_USUAL, _KNOWN, _NEW, _AGAIN = 6.0, 2.0, 0.1, 2.0
+#: The numbers that a field remembers.
+_REMEMBERED = 256
 
 
 class Numberer(Chooser, Protocol):
@@ -27,16 +32,34 @@ class Numberer(Chooser, Protocol):
         ...
 
 
+class Field(Protocol):
+    """A number that each file has, such as its length."""
+
+    def code(self, coder: Numberer, value: int | None) -> int:
+        """Code a number from 0 to 2^62 - 1 and return it; a decoder is given None."""
+        ...
+
+
 class Facts:
     """The facts of files, coded one after the other.
 
     Args:
         coder: An encoder or a decoder.
         usual: What is left of a usual file: whole numbers, and None for one that differs from file to file.
+        names: What codes the names. None is that of this version.
+        field: Makes a field of numbers from its usual number. None is that of this version.
     """
 
-    def __init__(self, coder: Numberer, usual: list[int | None]) -> None:
-        self._coder, self._fields, self._usual = coder, dict[str, _Field](), usual
+    def __init__(
+        self,
+        coder: Numberer,
+        usual: list[int | None],
+        names: Names | None = None,
+        field: Callable[[int | None], Field] | None = None,
+    ) -> None:
+        self._coder, self._usual = coder, usual
+        self._names, self._field = names or Names(coder), field or Adaptive
+        self._fields: dict[str, Field] = {}
 
     def files(self, given: list[Any] | None) -> list[Any]:
         """Code the name of each file and what is left of it, whole numbers and bytes, and return them.
@@ -48,10 +71,10 @@ class Facts:
         # a lone file may have no name
         named = None if given is None else int(any(name for name, *_ in given))
         has = self._number("named", named, int(count > 1))
-        names, files = Names(self._coder), []
+        files = []
         for i in range(count):
             name, *left = (None,) if given is None else given[i]
-            files.append([names.name(name) if has else "", *self._left(None if given is None else left)])
+            files.append([self._names.name(name) if has else "", *self._left(None if given is None else left)])
         return files
 
     def _left(self, given: list[Any] | None) -> list[Any]:
@@ -75,35 +98,46 @@ class Facts:
 
     def _number(self, name: str, value: int | None, usual: int | None) -> int:
         """Code a number from 0 to 2^62 - 1 of a field."""
-        field = self._fields.setdefault(name, _Field(usual))
-        choice = None if value is None else _SAME if value == field.last else value.bit_length()
-        choice = self._coder.choice(field.weights, choice)
-        field.weights[choice] += 2.0
-        if choice == _SAME:
-            assert field.last is not None
-            return field.last
-        found = min(choice, 1)
-        left = max(0, choice - 1)
-        while left:  # below the highest bit, all are as likely
-            taken = min(left, 16)
-            left -= taken
-            part = None if value is None else value >> left & (1 << taken) - 1
-            found = found << taken | self._coder.number(1 << taken, part)
-        field.last = found
-        field.weights[_SAME] = max(field.weights[_SAME], 0.5)
-        field.weights[max(choice - 1, 0) : choice + 2] += 0.5  # numbers of one field have about as many bits
-        return found
+        return self._fields.setdefault(name, self._field(usual)).code(self._coder, value)
 
 
-class _Field:
-    """A field of the facts.
+class Adaptive:
+    """A field whose number is one that an earlier file has, or a new one of about as many bits.
 
     Args:
         usual: The number that a usual file has, or None.
     """
 
     def __init__(self, usual: int | None) -> None:
-        self.last = usual
-        self.weights = np.array([1.0 / (2 + abs(bits - _MIDDLE)) for bits in range(_MOST + 1)] + [20.0])
-        if usual is None:
-            self.weights[_SAME] = 0.0
+        middle = _MIDDLE if usual is None else usual.bit_length()
+        self._known = [] if usual is None else [usual]
+        self._once = _NEW if usual is None else _KNOWN
+        self._weights = [1.0 / (4 + (bits - middle) ** 2) for bits in range(MOST + 1)] + [_USUAL] * len(self._known)
+
+    def code(self, coder: Numberer, value: int | None) -> int:
+        """Code a number from 0 to 2^62 - 1 and return it."""
+        choice = None
+        if value is not None:
+            choice = MOST + 1 + self._known.index(value) if value in self._known else value.bit_length()
+        choice = coder.choice(np.array(self._weights), choice)
+        self._weights[choice] += _AGAIN
+        if choice > MOST:
+            return self._known[choice - MOST - 1]
+        for bits in range(max(choice - 1, 0), min(choice + 1, MOST) + 1):
+            self._weights[bits] += 0.5  # numbers of one field have about as many bits
+        found = of_bits(coder, choice, value)
+        if len(self._known) < _REMEMBERED and found not in self._known:
+            self._known.append(found)
+            self._weights.append(self._once)
+        return found
+
+
+def of_bits(coder: Numberer, bits: int, value: int | None) -> int:
+    """Code a number of so many bits, all of which are as likely, and return it; a decoder is given None."""
+    found, left = min(bits, 1), max(0, bits - 1)
+    while left:
+        taken = min(left, 16)
+        left -= taken
+        part = None if value is None else value >> left & (1 << taken) - 1
+        found = found << taken | coder.number(1 << taken, part)
+    return found

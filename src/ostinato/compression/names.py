@@ -2,41 +2,100 @@
 
 A name is cut into words, numbers and single other characters. Each of them is the one that an earlier name has at its
 place, or the number after that of the name before, or a new one, which is spelled by what follows each byte in the new
-ones before it (interpolated, with the discount of Kneser and Ney 1995). Weights are whole numbers and quotients of
-them, so every machine computes the same bits.
+ones before it and in common words (``letters``).
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import chain
 from typing import Protocol
 
 import numpy as np
 
+from ostinato.compression.letters import DIGITS, LETTERS, STOP, Letters
 from ostinato.shapes import Array
 
 _PARTS = re.compile(rb"[0-9]+|[A-Za-z\x80-\xff]+|[^0-9A-Za-z\x80-\xff]")
 #: What a part may be before the earlier ones are listed: nothing (the name ends), a new part of a class, or the number
 #: after the last one.
 _END, _WORD, _NUMBER, _OTHER, _NEXT = range(5)
-#: The weights of a place that no name has had, by the class of the part before it: 0 at the start of a name.
-_FIRST = (
-    (0.05, 0.7, 0.3, 0.05, 0.4),
-    (0.4, 0.0, 0.3, 0.6, 0.4),
-    (0.2, 0.2, 0.0, 0.6, 0.4),
-    (0.05, 0.6, 0.4, 0.05, 0.4),
+#: What stands before a part at the start of a name, and a dot, if it is told from other signs; else a class.
+_START, _DOT = 0, 4
+_WORDS = sorted(LETTERS)
+_FIGURES = sorted(DIGITS)
+_SIGNS = [b for b in range(128) if b not in LETTERS and b not in DIGITS]
+
+
+@dataclass(frozen=True)
+class Habits:
+    """What names are like before any was seen.
+
+    Attributes:
+        first: The weights of what a part may be at a place that no name has had, by what stands before it: (4, 5), or
+            (5, 5) if a dot is told from other signs.
+        again: The weight of a part that its place has had once, by what stands before it and its class, (4 or 5, 4).
+        gains: What is added to the weight of an end, of new parts of the three classes, of a next number, and of a part
+            that is had again, (6,).
+        plain: How likely each byte of a new part is (see ``Letters``).
+        taught: Words with the byte before them (see ``Letters``).
+        empty: Whether a new part may be empty, which none is.
+    """
+
+    first: Sequence[Sequence[float]]
+    again: Sequence[Sequence[float]]
+    gains: Sequence[float]
+    plain: Array
+    taught: Sequence[tuple[bytes, bytes]]
+    empty: bool = False
+
+    @property
+    def dots(self) -> bool:
+        """Whether a dot is told from other signs."""
+        return len(self.first) > _DOT
+
+
+def _plain() -> Array:
+    """Return how likely each byte is after each sort of byte, (5, 257)."""
+    plain = np.full((5, 257), 0.05)
+    small, capital, other = slice(97, 123), slice(65, 91), slice(128, 256)
+    plain[0, 32:127] = 2.0
+    plain[0, small], plain[0, capital], plain[0, other] = 16.0, 4.0, 0.25
+    for sign, weight in zip(b"_-. ", (60.0, 40.0, 60.0, 40.0), strict=True):
+        plain[0, sign] = weight
+    plain[1, small], plain[1, capital], plain[1, STOP] = 16.0, 1.0, 80.0
+    plain[2, small], plain[2, capital], plain[2, STOP] = 8.0, 8.0, 60.0
+    plain[4, small], plain[4, capital], plain[4, other], plain[4, STOP] = 0.5, 0.5, 2.0, 25.0
+    plain[[0, 3], 48:58], plain[3, STOP] = 10.0, 60.0
+    return plain
+
+
+#: Common words of English and of the names of files, and common first names: they show which letters follow which.
+_COMMON = (
+    b"the of and to in is for on with at by from new old final copy draft test train valid data file text book part "
+    b"page chapter section volume letter note story speech voice sound audio track song music record recording session "
+    b"sample channel left right mono stereo noise clean speaker male female one two three four five six seven eight "
+    b"nine ten zero first second third last day night morning answer call number city house world water people year "
+    b"john mary james anna peter maria robert michael david paul mark thomas martin simon laura sarah elena "
+    b"Chapter Part Track Recording Audio Test IMG DSC REC README"
 )
-#: The bytes of each class; the last symbol ends a part.
-_LETTERS = [b for b in range(256) if re.match(rb"[A-Za-z\x80-\xff]", bytes([b]))]
-_DIGITS = list(b"0123456789")
-_STOP = 256
-#: How likely each byte is before any was seen, and the end of a part.
-_PLAIN = np.array([16.0 if chr(b).islower() and b < 128 else 4.0 if 32 < b < 127 else 1.0 for b in range(257)])
 #: Ends that many names have.
-_USUAL = (b"txt", b"wav")
-#: The bytes before a byte that tell it, the discount of what they have seen, and the strength of the shorter ones.
-_ORDERS, _DISCOUNT, _STRENGTH = 2, 0.8, 1.0
+_ENDS = b"txt wav txt wav csv md log TXT WAV"
+HABITS = Habits(
+    first=(
+        (0.02, 0.6, 0.35, 0.03, 0.4),
+        (0.3, 0.0, 0.25, 0.7, 0.4),
+        (0.1, 0.2, 0.0, 0.7, 0.4),
+        (0.02, 0.6, 0.4, 0.03, 0.4),
+        (0.01, 0.85, 0.15, 0.01, 0.2),
+    ),
+    again=((0.0, 0.6, 0.3, 3.0),) * 4 + ((0.0, 4.0, 0.3, 3.0),),
+    gains=(2.0, 0.5, 0.5, 0.5, 1.0, 1.0),
+    plain=_plain(),
+    taught=[(b"", word) for word in _COMMON.split()] + [(b".", word) for word in _ENDS.split()],
+)
 
 
 class Chooser(Protocol):
@@ -52,15 +111,13 @@ class Names:
 
     Args:
         coder: An encoder or a decoder.
+        habits: What names are like before any was seen.
     """
 
-    def __init__(self, coder: Chooser) -> None:
-        self._coder = coder
+    def __init__(self, coder: Chooser, habits: Habits = HABITS) -> None:
+        self._coder, self._habits = coder, habits
         self._places: dict[tuple[int, int], _Place] = {}
-        self._spelled: dict[bytes, Array] = {}
-        for part in _USUAL:
-            for at, symbol in enumerate([*part, _STOP]):
-                self._learn(b"." + part[:at], symbol)
+        self._letters = Letters(habits.plain, habits.taught)
 
     def name(self, value: str | None) -> str:
         """Code a name and return it; the decoder is given None."""
@@ -73,61 +130,52 @@ class Names:
     def _part(self, before: list[bytes], left: list[bytes] | None) -> bytes | None:
         """Code the part after some, or the end of the name (None)."""
         last = before[-1] if before else b""
-        kind = _class(last)
-        place = self._places.setdefault((len(before), kind), _Place(kind))
+        kind = _DOT if last == b"." and self._habits.dots else _class(last)
+        place = self._places.setdefault((len(before), kind), _Place(kind, self._habits))
         index = self._coder.choice(place.weights(), None if left is None else place.index(left[0] if left else None))
         if index == _END:
             part = None
         elif index > _NEXT:
             part = place.known[index - _NEXT - 1]
+        elif index == _NEXT:
+            part = place.next
         else:
-            part = place.next if index == _NEXT else self._new(index, last[-1:], None if left is None else left[0])
+            # letters are told by a dot, and hardly by another sign
+            told = last[-1:] if kind == _DOT or not self._habits.dots else b""
+            part = self._new(index, told, None if left is None else left[0])
         place.learn(index, part)
         return part
 
     def _new(self, kind: int, last: bytes, part: bytes | None) -> bytes:
         """Code a part that its place has not had, after the last byte of the one before it."""
-        if kind == _OTHER:
-            allowed = [b for b in range(128) if b not in _LETTERS and b not in _DIGITS]
-        else:
-            allowed = [*(_LETTERS if kind == _WORD else _DIGITS), _STOP]
-        found, spelled = b"", None if part is None else chain(part, [_STOP])
+        letters = _SIGNS if kind == _OTHER else _WORDS if kind == _WORD else _FIGURES
+        found, spelled = b"", None if part is None else chain(part, [STOP])
         while True:
-            weights = self._weights(last + found)[allowed]
+            ends = kind != _OTHER and (found or self._habits.empty)
+            allowed = [*letters, STOP] if ends else letters
+            weights = self._letters.weights(last + found)[allowed]
             symbol = allowed[self._coder.choice(weights, None if spelled is None else allowed.index(next(spelled)))]
-            self._learn(last + found, symbol)
-            if symbol == _STOP:
+            self._letters.learn(last + found, symbol)
+            if symbol == STOP:
                 return found
             found += bytes([symbol])
             if kind == _OTHER:
                 return found
-
-    def _weights(self, before: bytes) -> Array:
-        """Return numbers that are proportional to the probabilities of the next byte of a part, (257,)."""
-        p: Array = _PLAIN / _PLAIN.sum()
-        for order in range(_ORDERS + 1):
-            seen = self._spelled.get(_context(before, order))
-            if seen is not None:
-                new = _STRENGTH + _DISCOUNT * np.count_nonzero(seen)
-                p = (np.maximum(seen - _DISCOUNT, 0) + new * p) / (seen.sum() + _STRENGTH)
-        return p
-
-    def _learn(self, before: bytes, symbol: int) -> None:
-        for order in range(_ORDERS + 1):
-            self._spelled.setdefault(_context(before, order), np.zeros(257))[symbol] += 1
 
 
 class _Place:
     """What names have had at one place.
 
     Args:
-        after: The class of the part before it.
+        after: What stands before it: the class of a part, or a dot.
+        habits: What names are like before any was seen.
     """
 
-    def __init__(self, after: int) -> None:
+    def __init__(self, after: int, habits: Habits) -> None:
         self.known: list[bytes] = []
         self.next = b""
-        self._counts: list[float] = list(_FIRST[after])
+        self._counts: list[float] = list(habits.first[after])
+        self._again, self._gains = habits.again[after], habits.gains
 
     def weights(self) -> Array:
         """Return the weights of the choices: the first five, and the parts of earlier names."""
@@ -148,21 +196,16 @@ class _Place:
 
     def learn(self, index: int, part: bytes | None) -> None:
         """Take in the choice that was made, and the part."""
-        self._counts[index] += 1
+        self._counts[index] += self._gains[min(index, _NEXT + 1)]
         if part is None:
             return
         if part not in self.known:
             self.known.append(part)
-            self._counts.append(0.5)
+            self._counts.append(self._again[_class(part)])
         number = part.isdigit() and len(part) < 19
         self.next = str(int(part) + 1).zfill(len(part)).encode() if number else b""
 
 
 def _class(part: bytes) -> int:
     """Return the class of a part, and 0 for none."""
-    return 0 if not part else _NUMBER if part[0] in _DIGITS else _WORD if part[0] in _LETTERS else _OTHER
-
-
-def _context(before: bytes, order: int) -> bytes:
-    """Return the last bytes before a place, and how many were asked for."""
-    return bytes([order]) + before[max(0, len(before) - order) :]
+    return _START if not part else _NUMBER if part[0] in DIGITS else _WORD if part[0] in LETTERS else _OTHER

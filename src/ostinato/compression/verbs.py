@@ -27,8 +27,10 @@ from ostinato.threads import Threads, in_threads
 def compress(model: Model, files: Mapping[str, bytes], *, threads: Threads = 1) -> bytes:
     """Compress files without loss by an arithmetic coder that a model drives.
 
-    The result takes the bits that ``score`` reports for the files, about 10 bytes, and those of their names. An
-    adaptive model learns here too: it codes each value by its prediction of the value, and then learns the value.
+    The result takes the bits that ``score`` reports for the files; for checks and lengths about 10 bytes, and 2 more
+    for each further file; and for names what is new in them: six names of recordings such as ``0_jackson_38.wav`` take
+    25 bytes. So a tiny file takes 10 bytes, however likely it is. An adaptive model learns here too: it codes each
+    value by its prediction of the value, and then learns the value.
     ``decompress`` needs the same model.
 
     Args:
@@ -81,8 +83,9 @@ def compressed(model: Model, files: Mapping[str, Raw]) -> Container:
         given, lengths, extra = [*given, *rows], [*lengths, *map(len, rows)], [*extra, *beside]
         told.append([name, *left])
     Facts(coder, originals.usual).files(told)
+    facts_bytes = coder.bytes_so_far()
     drive.run(coder, given, lengths, extra)
-    return Container(digest_of_model(sequence_model), coder.coded(digest.digest()))
+    return Container(digest_of_model(sequence_model), coder.coded(digest.digest()), facts_bytes=facts_bytes)
 
 
 @in_threads
@@ -118,7 +121,7 @@ def restored(model: Model, container: Raw, where: str) -> dict[str, Iterator[byt
     originals, drive = originals_of(sequence_model), drive_of(sequence_model)
     coder = Decoder(held.coded, where)
     try:
-        told = Facts(coder, originals.usual).files(None) if held.files is None else held.files
+        told = held.facts(coder, originals.usual)
         shapes = [originals.shape(left) for _, *left in told]
         lengths, extra = ([n for shape in shapes for n in shape[i]] for i in range(2))
         sequences = drive.run(coder, None, lengths, extra)

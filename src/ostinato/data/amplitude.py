@@ -20,7 +20,7 @@ class Amplitude(Encoding):
     """The map z = sample / scale. The likelihood is a probability of the multiples of the file's own step.
 
     Attributes:
-        scale: The standard deviation of the training samples.
+        scale: The standard deviation of the training samples; their size if they are all the same.
         bits: The bits of a sample.
         usual_step: The spacing of amplitudes that most files have; a sample drawn without a prompt has it too.
     """
@@ -33,7 +33,9 @@ class Amplitude(Encoding):
     @staticmethod
     def fit(data: SequenceSet) -> Amplitude:
         """Return the encoding of data, which should be the training part."""
-        deviation = float(data.values.astype(np.float64).std()) if data.values.size else 0.0
+        samples = data.values.astype(np.float64) if data.values.size else np.zeros(1)
+        # of a constant sound, the size of its samples
+        deviation = float(samples.std()) or float(np.abs(samples).max())
         steps, files = np.unique(np.ones(len(data)) if data.step is None else data.step, return_counts=True)
         usual = float(steps[files.argmax()]) if len(data) else 1.0
         return Amplitude(deviation or 1.0, int(data.meta.get("bits", 16)), usual)

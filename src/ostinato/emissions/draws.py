@@ -26,8 +26,8 @@ class RowGenerators:
     """A generator of its own for each of B rows, the leading axis of what is drawn.
 
     Standard numbers are drawn in blocks, in step for all rows, and others as they are asked for: so what a row gets
-    depends on its own generator and on its own calls alone. Two methods have the names and the arguments that they have
-    in ``numpy.random.Generator``, so that either may draw in plain numbers.
+    depends on its own generator and on its own calls alone. Two methods, ``random`` and ``standard_normal``, have the
+    names and the arguments that they have in ``numpy.random.Generator``, so that either may draw in plain numbers.
 
     Args:
         each: The generators, B of them.
@@ -60,13 +60,13 @@ class RowGenerators:
         self._blocks[kind] = left[:, count:]
         return left[:, :count]
 
+    def random(self, size: tuple[int, ...]) -> Array:
+        """Return numbers uniform on [0, 1) of a shape (B, ...)."""
+        return self.standard("random", math.prod(size[1:])).reshape(size)
+
     def standard_normal(self, size: tuple[int, ...], dtype: Any = np.float64) -> NDArray[Any]:
         """Return standard normal numbers of a shape (B, ...)."""
         return self.standard("standard_normal", math.prod(size[1:])).reshape(size).astype(dtype)
-
-    def standard_gamma(self, shape: NDArray[Any]) -> Array:
-        """Return numbers of the gamma distributions with these shape parameters and scale 1, (B, ...)."""
-        return np.stack([one.standard_gamma(part) for part, one in zip(shape, self.each, strict=True)])
 
 
 #: What random numbers are drawn from, and what they are drawn from in plain numbers.
@@ -131,10 +131,23 @@ def uniform_where(where: Tensor, generator: Source, dtype: torch.dtype) -> Tenso
     return torch.rand(int(where.sum()), generator=generator, dtype=dtype).to(where.device)
 
 
+def student_t(df: Tensor, generator: Source) -> Tensor:
+    """Return numbers of Student's t distributions with these degrees of freedom, location 0 and scale 1, (B, ...).
+
+    They are functions of two uniform numbers each, so that all rows are drawn in one call: the radius and the angle of
+    a point in the plane whose coordinates have the distribution (Bailey 1994, Mathematics of Computation 62).
+    """
+    df = df.double()
+    u = uniform(df.unsqueeze(-1).expand(*df.shape, 2), generator)
+    radius = (df * torch.expm1(-2 / df * torch.log1p(-u[..., 0]))).sqrt()
+    return radius * torch.cos(2 * math.pi * u[..., 1])
+
+
 def gamma(shape: Tensor, generator: Source) -> Tensor:
     """Return numbers of the gamma distributions with these shape parameters and scale 1, (B, ...)."""
     if isinstance(generator, RowGenerators):
-        return torch.from_numpy(generator.standard_gamma(shape.cpu().numpy())).to(shape)
+        each = zip(shape.cpu().numpy(), generator.each, strict=True)
+        return torch.from_numpy(np.stack([one.standard_gamma(part) for part, one in each])).to(shape)
     return torch._standard_gamma(shape.cpu(), generator=generator).to(shape.device)
 
 

@@ -65,11 +65,12 @@ def draw_normal(params: Floats, rng: PlainSource, temperature: float) -> Floats:
 
 
 def draw_student_t(params: Floats, rng: PlainSource, temperature: float) -> Floats:
-    """Return draws (...) of params (..., 3); temperature multiplies the scale."""
+    """Return draws (...) of params (..., 3); temperature multiplies the scale. See ``draws.student_t``."""
     raw = np.logaddexp(np.float32(0), params[..., 1:])
-    half = (raw[..., 1] + np.float32(LEAST_DF)) / 2
-    noise = rng.standard_normal(half.shape, dtype=np.float32)
-    return _draws(params, raw[..., 0], noise * np.sqrt(half / rng.standard_gamma(half)).astype(np.float32), temperature)
+    df = raw[..., 1].astype(np.float64) + LEAST_DF
+    u = rng.random((*df.shape, 2))
+    radius = np.sqrt(df * np.expm1(-2 / df * np.log1p(-u[..., 0])))
+    return _draws(params, raw[..., 0], (radius * np.cos(2 * math.pi * u[..., 1])).astype(np.float32), temperature)
 
 
 def _draws(params: Floats, scale: Floats, noise: Floats, temperature: float) -> Floats:

@@ -89,9 +89,7 @@ class StudentT(Located):
         """Return one draw per channel, (..., D); the temperature multiplies the scale."""
         temperature, _ = sampling_options(temperature, top_p, symbols=False)
         loc, scale, df = _constrained(params.detach(), support)
-        noise = draws.normal(loc, generator, torch.float64)
-        half_chi2 = draws.gamma(df.double() / 2, generator)
-        return loc + temperature * scale * (noise * torch.sqrt(df.double() / 2 / half_chi2)).to(loc.dtype)
+        return loc + temperature * scale * draws.student_t(df, generator).to(loc.dtype)
 
     def quantile(self, params: Tensor, q: Tensor, support: Support) -> Tensor:
         """Return the quantiles, (..., D, Q)."""

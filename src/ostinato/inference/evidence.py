@@ -62,8 +62,11 @@ def evidence_of(
 
 
 def _followed(model: SequenceModel, data: SequenceSet, row: int) -> Evidence:
-    """Return the events of one sequence as a stream gives them."""
-    stream = Stream(model, data.ids[row], step=1.0 if data.step is None else float(data.step[row]))
+    """Return the events of one sequence as a live stream gives them.
+
+    A live stream does not know the spacing of the amplitudes of a sound, so its samples are whole numbers here too.
+    """
+    stream = Stream(model, data.ids[row])
     if model.description.traits.numeric:
         values = np.asarray(data[row], dtype=np.float64)
         seen = stream.update(values)

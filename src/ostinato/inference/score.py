@@ -29,6 +29,7 @@ from ostinato.inference.stream import Stream
 from ostinato.look import Shown
 from ostinato.model import SequenceModel
 from ostinato.model_file import Model
+from ostinato.numbers import counted
 from ostinato.shapes import Array, State
 from ostinato.threads import Threads, in_threads
 
@@ -74,6 +75,19 @@ class Scores(Shown):
     surprisal: Array
     offsets: NDArray[np.int64]
     adapted: bool = False
+
+    @property
+    def spaced(self) -> str:
+        """Of which amplitudes the probabilities of a sound are, in words, if they are not of all whole numbers."""
+        step = self.data.step
+        if self.data.kind != "sound" or step is None or not (step > 1).any():
+            return ""
+        spacings = np.unique(step[step > 1])
+        of = " or ".join(f"{spacing:g}" for spacing in spacings) if len(spacings) < 4 else "a power of 2"
+        return (
+            f"{counted(int((step > 1).sum()), 'sequence')} of {len(step):,} with multiples of {of} alone: the "
+            f"probabilities are of these, and a stream has those of all whole numbers unless it is given the spacing"
+        )
 
     def look(self) -> tuple[list[str], pl.DataFrame]:
         """Return the likelihood in words, and the most surprising steps."""

@@ -17,16 +17,18 @@ from ostinato.shapes import Array
 Where = Callable[[int], str]
 
 
-def as_steps(values: Any, model: SequenceModel, where: Where) -> Array:
+def as_steps(values: Any, model: SequenceModel, where: Where, spacing: float | None = None) -> Array:
     """Return values as an array (T, D), after checks.
 
     Args:
         values: Values (T, D) or (T,), or one value; NaN or None where a value is missing.
         model: A model of numbers with D channels.
         where: Returns the place of a step for an error, by its place in the block.
+        spacing: The spacing of the amplitudes of a sound, of which every value is a multiple; None for other data.
 
     Raises:
-        DataError: A value is no number, the model gives it no probability, or the number of channels is wrong.
+        DataError: A value is no number, the model gives it no probability, it lies between the amplitudes of a sound,
+            or the number of channels is wrong.
     """
     raw, channels = _floats(values, where), model.channels
     raw = raw.reshape(1, 1) if raw.ndim == 0 and channels == 1 else raw
@@ -42,6 +44,13 @@ def as_steps(values: Any, model: SequenceModel, where: Where) -> Array:
         at = int(np.flatnonzero(bad)[0])
         what = f"the model cannot take the value {words(raw[at])}"
         raise DataError(what, where=where(at), fix=model.encoding.possible)
+    if spacing is not None and (off := (raw % spacing != 0) & ~np.isnan(raw)).any():
+        at = int(np.flatnonzero(off.any(axis=1))[0])
+        raise DataError(
+            f"the value {words(raw[at])} is no multiple of {spacing:g}, the spacing of the amplitudes",
+            where=where(at),
+            fix="start the stream with the spacing that its values have, such as step=1",
+        )
     return raw
 
 

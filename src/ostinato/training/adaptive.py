@@ -27,7 +27,7 @@ from ostinato.training.build import build
 from ostinato.training.config import LadderOptions
 from ostinato.training.epochs import judged_pieces
 from ostinato.training.material import Material
-from ostinato.training.objective import JUDGED, Likelihood
+from ostinato.training.objective import JUDGED, Likelihood, ratio_error
 
 
 def letters_of(encoding: Encoding) -> list[int]:
@@ -206,14 +206,17 @@ def adapted(model: SequenceModel, material: Material, *, learns: bool = True) ->
         learns: Whether the model learns from the held-out part.
     """
     encoded, at = material.encoded, material.encoded.offsets
-    nats, steps = float(adaptive_nats(model, material, learns=learns).sum()), 0
+    nats, first, parts = adaptive_nats(model, material, learns=learns), 0, list[tuple[float, int]]()
     observed, judged = encoded.observed, encoded.judged
     for b, a, z in material.spans("held-out"):
         span = slice(at[b] + a, at[b] + z)
         seen = observed[span]
-        nats += float(encoded.log_measure[span][seen].sum(dtype=torch.float64))
-        steps += int(judged[span].sum())
-    return Likelihood(nats, steps)
+        stop = first + int(seen[:, 0].sum())
+        own = float(nats[first:stop].sum()) + float(encoded.log_measure[span][seen].sum(dtype=torch.float64))
+        parts.append((own, int(judged[span].sum())))
+        first = stop
+    error = ratio_error(parts) if material.share("held-out") < 1 else None
+    return Likelihood(sum(x for x, _ in parts), sum(n for _, n in parts), error)
 
 
 def mixture_of(

@@ -120,17 +120,18 @@ class Ladder:
         steps, seconds = 0, 0.0
         if name not in (*BARE, *ADAPTIVE):
             steps, seconds = self._train(model, self._kept_for_judging(model, budget))
-        static = None
+        static, looked = None, material.share("held-out")
         if model.adaptive:
             static = adapted(model, material, learns=False).per_step
             held = adapted(model, material)
         else:
             pieces = judged_pieces(material, "held-out", model.front.reach)
-            held = evaluate(model, material.encoded, pieces, workers)
+            held = evaluate(model, material.encoded, pieces, workers, error=looked < 1)
         seconds = max(seconds, workers.first(time.monotonic() - begun))
-        size = sum(p.numel() for p in model.parameters() if p.requires_grad)
+        # the more of the part was looked at, the less the rest can change (Cochran 1977, the finite population)
+        error = None if held.error is None else held.error * math.sqrt(1 - looked)
         detail = closed_form_name(base) if name in BARE else ""
-        rung = Rung(name, held.per_step, seconds, steps, size, detail, static)
+        rung = Rung(name, held.per_step, seconds, steps, _size(model), detail, static, error)
         if keep and done and workers.leads:
             model.description.record["rung"] = asdict(rung)
             save_model(model, done)
@@ -206,3 +207,8 @@ class Ladder:
         )
         model.description.record.update(record.to_json())
         return run.step, run.elapsed
+
+
+def _size(model: SequenceModel) -> int:
+    """Return the number of weights that are trained."""
+    return sum(p.numel() for p in model.parameters() if p.requires_grad)

@@ -19,7 +19,7 @@ from ostinato.ops.filter.form import FilterForm
 from ostinato.training.config import LadderOptions, most_orders
 from ostinato.training.few import settled
 from ostinato.training.innovations import innovations, parameters_of
-from ostinato.training.material import ENOUGH, Material
+from ostinato.training.material import Material
 from ostinato.training.smoothing import fit_smoothing, season_of
 
 #: What suits sound, whose law changes all the time, in place of the usual rates of adaptive filters: quicker least
@@ -35,6 +35,9 @@ SOUND: Mapping[str, Any] = {
 }
 #: The mean step from a value to the next, in units of an adaptive filter of continuous values.
 RESOLUTION = 20.0
+
+#: The offset, in units of the scale that never adapts, that a sound may have: usual ones have none.
+OFFSET = 10.0
 
 #: The closed form that a model corrects.
 Base: TypeAlias = AR | Markov | AdaptiveFilter | Smoothing
@@ -80,7 +83,7 @@ def closed_form(
             ).order
         values, offsets, _ = material.joined(limit=most)
         return Markov.fit(values[:, 0].numpy(), offsets, vocabulary, order, criterion="given"), ()
-    values, offsets, _ = material.joined(limit=ENOUGH)
+    values, offsets, _ = material.few()
     z = values.double().numpy()
     order = min(options.max_order, most_orders(material.data, options.season))
     fits = fit_dense_or_sparse(z, offsets, order, options.max_order)
@@ -110,7 +113,7 @@ def smoothing(material: Material, options: LadderOptions, name: str) -> tuple[Sm
         name: "ets" or "theta".
     """
     season, note = season_of(material.data, options.season)
-    values, offsets, _ = material.joined(limit=ENOUGH)
+    values, offsets, _ = material.few()
     found, notes = fit_smoothing(name, values.double().numpy(), offsets, season)
     known, unit = parameters_of(SmoothingFront(found)), material.encoded.unit.amin(0)
     found.log_sigma.copy_(settled(found.log_sigma, known, values, offsets.tolist(), unit))
@@ -119,7 +122,7 @@ def smoothing(material: Material, options: LadderOptions, name: str) -> tuple[Sm
 
 def adaptive_filter(material: Material) -> AdaptiveFilter:
     """Return adaptive filters that have learned nothing; the data give the unit that their values are counted in."""
-    values, _, _ = material.joined(limit=ENOUGH)
+    values, _, _ = material.few()
     z = values.double()
     units = material.encoded.unit[material.encoded.unit > 0]
     lattice = len(units) == material.encoded.unit.numel()
@@ -130,6 +133,10 @@ def adaptive_filter(material: Material) -> AdaptiveFilter:
     # of two channels each has 16 lags of the other; more channels share the 16
     cross = 0 if channels == 1 else max(1, 16 // (channels - 1))
     suited = SOUND if material.data.kind == "sound" else {}
+    # predictions are kept within 100 times this: of a sound that lies far from 0, such as a quiet one with a constant
+    # offset, that must reach its level
+    level = float(z.nanmean(0).abs().nan_to_num().max()) if len(z) else 0.0
+    wide = max(0.5, level / OFFSET)
     return AdaptiveFilter(
-        FilterForm(channels=channels, cross=cross, unit=unit, wide=0.5 / unit, lattice=lattice, **suited)
+        FilterForm(channels=channels, cross=cross, unit=unit, wide=wide / unit, lattice=lattice, **suited)
     )

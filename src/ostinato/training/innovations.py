@@ -17,7 +17,7 @@ from ostinato.layers.front import Front, InnovationFront, SmoothingFront
 from ostinato.model import SequenceModel
 from ostinato.shapes import Array
 from ostinato.training.few import Few, changes
-from ostinato.training.material import ENOUGH, Material
+from ostinato.training.material import Material
 from ostinato.training.objective import JUDGED
 
 
@@ -27,7 +27,7 @@ def innovations(front: Front, material: Material) -> tuple[Tensor, Support, Tens
 
     The third result is the geometric mean, over the sequences, of the standard deviation of the last step, (D,).
     """
-    values, offsets, rows = material.joined(limit=ENOUGH)
+    values, offsets, rows = material.few()
     at = material.encoded
     out: list[Tensor] = [values] * len(rows)
     support: list[Tensor] = [values] * len(rows)
@@ -53,7 +53,7 @@ def innovations(front: Front, material: Material) -> tuple[Tensor, Support, Tens
 def start(model: SequenceModel, material: Material, centred: bool) -> None:
     """Set the coupling of the channels and the constants of the emission; without a backbone by maximum likelihood."""
     if model.emission.needs_counts:
-        values, _, rows = material.joined(limit=ENOUGH)
+        values, _, rows = material.few()
         unit = material.encoded.unit[rows[0]]
         start = model.emission.initial(values, Support(unit, torch.zeros_like(unit), unit + torch.inf))
         start[:, 0] = 0.0
@@ -68,7 +68,7 @@ def start(model: SequenceModel, material: Material, centred: bool) -> None:
     usual = Support(support.unit.mean(0), support.low.mean(0), support.high.mean(0))
     model.constant.copy_(model.emission.initial(e, usual))
     if model.backbone is None:
-        values, offsets, _ = material.joined(limit=ENOUGH)
+        values, offsets, _ = material.few()
         change = changes(values, offsets.tolist()) / deviation.double()
         at, seen = place(e, support), ~torch.isnan(e)
         inner = (seen & ~at.first & ~at.last).sum(0).double()

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 
 import torch
 
@@ -28,32 +29,54 @@ RATE = 2_000
 SAMPLE, TIMES = 1 << 12, 2
 
 
+#: How often a model without a network is judged on the held-out part: once, and again where it is compared with others
+#: or fitted again to all of the data.
+BARE_TIMES = {"ar": 3, "filter": 2}
+
+
 @dataclass(frozen=True)
 class Passes:
-    """How often steps are judged in a fit, for n networks whose costs of a step add up to 1.
+    """What judging costs in a fit.
 
     Attributes:
-        held: The steps of the held-out part. Each network is judged on it, and the likeliest of them and the closed
-            form once more, to see whether it is ahead.
-        watched: The steps of the validation part that each network is judged on, at least before its training and after
-            it.
-        networks: The number n of networks.
+        held: The steps of the held-out part.
+        watched: The steps of the validation part that networks are judged on.
+        each_held: The seconds for each step of the held-out part, all models together.
+        each_watched: The seconds for each step of the validation part.
     """
 
     held: int
     watched: int
-    networks: int
+    each_held: float
+    each_watched: float
+
+    @staticmethod
+    def of(held: int, watched: int, seconds: Mapping[str, float]) -> Passes:
+        """Return the cost of judging some models.
+
+        Each network is judged on the held-out part, and the likeliest of them and the closed form once more, to see
+        whether it is ahead; and on the validation part at least before its training and after it.
+
+        Args:
+            held: The steps of the held-out part.
+            watched: The steps of the validation part that networks are judged on.
+            seconds: The seconds in which each model judges one step, by its name.
+        """
+        networks = [each for name, each in seconds.items() if name in BACKBONES]
+        bare = sum(BARE_TIMES[name] * each for name, each in seconds.items() if name not in BACKBONES)
+        again = 2 * sum(networks) / max(len(networks), 1)
+        return Passes(held, watched if networks else 0, sum(networks) + again + bare, 2 * sum(networks))
 
     def cost(self, most: int) -> float:
-        """Return the number of judged steps, if each part has at most so many."""
-        return (1 + 2 / self.networks) * min(self.held, most) + 2 * min(self.watched, most)
+        """Return the seconds, if each part has at most so many steps."""
+        return self.each_held * min(self.held, most) + self.each_watched * min(self.watched, most)
 
-    def most(self, cost: float) -> int:
+    def most(self, seconds: float) -> int:
         """Return the greatest number of steps in each part for which ``cost`` is at most this, at least 0."""
         low, high = 0, max(self.held, self.watched)
         while low < high:
             middle = (low + high + 1) // 2
-            low, high = (middle, high) if self.cost(middle) <= cost else (low, middle - 1)
+            low, high = (middle, high) if self.cost(middle) <= seconds else (low, middle - 1)
         return low
 
 
@@ -63,48 +86,52 @@ def judged_within(
     """Return how many steps of the parts that judge are looked at, if the budget does not allow all; else None.
 
     Parts that are short for the budget, by ``RATE``, are not timed. Nor are those of a fit that may use a GPU: the
-    sample is judged on the processor, which would say little about it.
+    sample is judged on the processor, which would say little about it. Exponential smoothing, which long series do not
+    have, is not timed either.
 
     Args:
         setup: The data and the options of the fit. The data are looked at in full, the estimate of the first of the
             workers is that of all, and the checkpoint keeps it.
-        base_of: Returns the closed form that a network corrects, by the name of the network.
+        base_of: Returns the closed form that a model stands on, by the name of the model.
         names: The models to fit.
         limits: The budget. Without a limit in seconds it allows everything.
     """
     material, options, keep, workers = setup.material, setup.options, setup.keep, setup.workers
-    networks = [name for name in names if name in BACKBONES]
-    if not material.data.traits.numeric or limits.seconds is None or not networks:
+    timed = [name for name in names if name in BACKBONES or name in BARE_TIMES]
+    if not material.data.traits.numeric or limits.seconds is None:
         return None
     held, watched = (sum(z - a for _, a, z in material.spans(part)) for part in ("held-out", "validation"))
-    passes = Passes(held, min(watched, VALIDATED), len(networks))
+    if not any(name in BACKBONES for name in timed):
+        watched = 0
     if max(held, watched) <= max(RATE * limits.seconds, LEAST):
         return None
     if asked() != "cpu" and len(devices()) > 1:
         return None
-    each = 0.0
-    if workers.leads:
-
-        def work() -> float:
-            return sum(seconds_of(name, material, base_of(name), options) for name in networks)
-
-        each = keep.measured("judging.seconds", work) if keep else work()
-    each = max(workers.first(each) / workers.size, 1e-12)
-    if passes.cost(max(held, watched)) * each <= SHARE * limits.seconds:
+    seconds = dict.fromkeys(timed, 0.0)
+    for name in timed if workers.leads else ():
+        work = partial(_timed, name, material, base_of, options)
+        seconds[name] = keep.measured(f"judging.{name}.seconds", work) if keep else work()
+    seconds = {name: max(workers.first(each) / workers.size, 1e-12) for name, each in seconds.items()}
+    passes = Passes.of(held, min(watched, VALIDATED), seconds)
+    if passes.cost(max(held, watched)) <= SHARE * limits.seconds:
         return None
-    return Judged(max(passes.most(SHARE * limits.seconds / each), LEAST))
+    return Judged(max(passes.most(SHARE * limits.seconds), LEAST))
+
+
+def _timed(name: str, material: Material, base_of: Callable[[str], Base], options: LadderOptions) -> float:
+    return seconds_of(name, material, base_of(name), options)
 
 
 def seconds_of(name: str, material: Material, base: Base, options: LadderOptions) -> float:
-    """Return the estimated seconds in which a network judges one step, before its training.
+    """Return the estimated seconds in which a model judges one step, before its training.
 
     The time is that of the processor, or that of the clock if several cores compute, whichever is less: a machine that
     is busy with other work does not make the data too large.
 
     Args:
-        name: The backbone.
+        name: The model.
         material: The data of the fit.
-        base: The closed form that it corrects.
+        base: The closed form that it stands on.
         options: The options of the models.
     """
     sample = replace(material, judged=Judged(SAMPLE))

@@ -34,9 +34,11 @@ from ostinato.training.climb import Ladder
 from ostinato.training.closed_form import closed_form, closed_form_name
 from ostinato.training.config import LadderOptions, defaults, method_for
 from ostinato.training.cost import affordable
+from ostinato.training.enough import enough_within
+from ostinato.training.enough import note as enough_note
 from ostinato.training.evidence import chosen, how_few
 from ostinato.training.judging import judged_within
-from ostinato.training.material import Material, material_of
+from ostinato.training.material import ENOUGH, Material, material_of
 from ostinato.training.objective import BLOCK
 from ostinato.training.rungs import names_of, smoothing_left_out
 from ostinato.training.setup import Setup
@@ -116,12 +118,13 @@ def fit_ladder(  # noqa: PLR0913, PLR0914 - each argument is one that ostinato.f
     if not data.on_disk:
         material = replace(material, within=affordable(setup, names, limits))
     _check_observed(material)
+    material = replace(material, enough=enough_within(replace(setup, material=material), limits))
     base, notes = closed_form(material, options)
     chosen_method = method or method_for(data, base.order)
     setup = replace(setup, material=material)
     ladder = Ladder(setup, base, begun, chosen_method, "mixture" in names)
     judged = judged_within(setup, ladder.base_of, names, limits)
-    held = 0 if judged is None else sum(z - a for _, a, z in material.spans("held-out"))
+    held = sum(z - a for _, a, z in material.spans("held-out"))
     material = replace(material, judged=judged)
     ladder = replace(ladder, setup=replace(setup, material=material))
     climbed = list(ladder.climb(names, limits, on_rung))
@@ -135,10 +138,7 @@ def fit_ladder(  # noqa: PLR0913, PLR0914 - each argument is one that ostinato.f
     best.description.record.update(record.to_json())
     said = [*data.notes, *spelled, *_support(material, options), *notes, *_covariates_left_out(data), cut.words(data)]
     said += [*ladder.noted, *ladder.placed, *_precision(bf16, names)]
-    if material.within is not None:
-        said.append(material.within.note(len(data.values)))
-    if judged is not None:
-        said.append(judged.note(held))
+    said += _looked_at(material, held, climbed)
     if model == "auto":
         said += filter(None, [smoothing_left_out(data, options.season)])
     said += filter(None, (own.truncation, own.moved, no_time_left(record, limits.seconds)))
@@ -179,6 +179,30 @@ def _precision(bf16: bool, names: tuple[str, ...]) -> list[str]:
     if not any(name in BACKBONES for name in names):
         return ["precision bf16 has no effect: no network is trained, and all else is computed on the CPU"]
     return ["products of the training were computed in bf16 where it ran on a GPU; all likelihoods are of float32"]
+
+
+def _looked_at(material: Material, held: int, climbed: list[tuple[Rung, SequenceModel]]) -> list[str]:
+    """Return notes on what the budget left out, and how exact the figures of a part of the held-out part are.
+
+    Args:
+        material: The data of the fit.
+        held: The steps of the held-out part.
+        climbed: The rows of the table with their models.
+    """
+    said = []
+    if material.within is not None:
+        said.append(material.within.note(len(material.data.values)))
+    if material.enough < ENOUGH:
+        said.append(enough_note(material.enough, sum(z - a for _, a, z in material.spans("known"))))
+    if material.judged is not None:
+        said.append(material.judged.note(held))
+    errors = [f"{rung.error:.2g} for {rung.name}" for rung, _ in climbed if rung.error is not None]
+    if errors:
+        said.append(
+            f"by chance, the figure of all held-out steps differs from that of the part that was judged, with a "
+            f"standard error of {', '.join(errors)} nats"
+        )
+    return said
 
 
 def _left(limits: Budget, spent: float) -> Budget:

@@ -50,7 +50,7 @@ class Judged:
     def note(self, held: int) -> str:
         """Return the numbers in words, for a held-out part of so many steps."""
         return (
-            f"judging every network on all {counted(held, 'held-out step')} would take more than the budget leaves for "
+            f"judging every model on all {counted(held, 'held-out step')} would take more than the budget leaves for "
             f"it, so each model was judged on about {counted(self.steps, 'step')} of each part that judges: stretches "
             f"spread over the part, whose figures are less exact; a larger budget takes more"
         )
@@ -67,6 +67,7 @@ class Material:
         split: The training, validation and held-out parts.
         within: How many of the steps are looked at; None is all of them.
         judged: How many steps of sound or series each part that judges has; None is all of them.
+        enough: The greatest number of steps of sound or series that a closed form is fitted to.
     """
 
     data: SequenceSet
@@ -75,6 +76,18 @@ class Material:
     split: Split
     within: Within | None = None
     judged: Judged | None = None
+    enough: int = ENOUGH
+
+    def share(self, part: Part) -> float:
+        """Return the share of the steps of a part that is looked at."""
+        whole = self.split.spans(part, self.data.lengths, self.encoded.lengths)
+        return sum(z - a for _, a, z in self.spans(part)) / max(sum(z - a for _, a, z in whole), 1)
+
+    def few(self) -> tuple[Tensor, NDArray[np.int64], list[int]]:
+        """Return the steps of the known part that a closed form of numbers is fitted to, as ``joined`` does."""
+        if self.enough == ENOUGH:
+            return self.joined(limit=ENOUGH)
+        return self._cut(spread(self.spans("known"), self.enough))
 
     def spans(self, part: Part) -> list[Span]:
         """Return the spans of a part as (sequence, first, stop), in steps of model space, as far as they are looked at.
@@ -112,6 +125,10 @@ class Material:
                 kept.append((b, a, min(z, a + limit - total)))
                 total += kept[-1][2] - a
             spans = sorted(kept)
+        return self._cut(spans)
+
+    def _cut(self, spans: list[Span]) -> tuple[Tensor, NDArray[np.int64], list[int]]:
+        """Return spans joined (see ``joined``)."""
         at = self.encoded.offsets
         values = torch.cat([self.encoded.values[at[b] + a : at[b] + z] for b, a, z in spans])
         return values, np.cumsum([0, *(z - a for _, a, z in spans)], dtype=np.int64), [b for b, _, _ in spans]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -31,10 +32,13 @@ class Likelihood:
     Attributes:
         nats: The sum of log P(x_t | x_<t).
         steps: The number of steps with an observed value; of text, of its characters.
+        error: The standard error of ``per_step``, from the differences between the stretches of the part that were
+            looked at (see ``ratio_error``); None if it was not asked for, or if there is one stretch.
     """
 
     nats: float
     steps: int
+    error: float | None = None
 
     @property
     def per_step(self) -> float:
@@ -56,10 +60,16 @@ def negative_log_likelihood(model: SequenceModel, batch: Batch, state: State | N
     Returns:
         The sum of -log P over the counted values in nats, and the state.
     """
+    nats, state = _counted(model, batch, state)
+    return -nats.sum(), state
+
+
+def _counted(model: SequenceModel, batch: Batch, state: State | None) -> tuple[Tensor, State]:
+    """Return the nats of the counted values of a batch and 0 for the others, (T, B, D), and the state after it."""
     conditional, state = model.unroll(batch.x, state)
     nats = conditional.log_prob(batch.x, Support(batch.unit, batch.low, batch.high))
     # selected, and not multiplied by the weights: 0 times infinity would be NaN
-    return -torch.where(batch.weight, nats, 0.0).sum(), state
+    return torch.where(batch.weight, nats, 0.0), state
 
 
 def in_segments(model: SequenceModel, batch: Batch, method: CheckpointedBPTT) -> Tensor:
@@ -101,7 +111,14 @@ def check_finite(loss: float, batch: Batch, ids: tuple[str, ...], where: str) ->
 
 
 @torch.no_grad()
-def evaluate(model: SequenceModel, data: Encoded, items: list[Piece], workers: WorkerGroup | None = None) -> Likelihood:
+def evaluate(
+    model: SequenceModel,
+    data: Encoded,
+    items: list[Piece],
+    workers: WorkerGroup | None = None,
+    *,
+    error: bool = False,
+) -> Likelihood:
     """Return the log-likelihood of the counted steps of some pieces, in the units of the data.
 
     Args:
@@ -109,19 +126,69 @@ def evaluate(model: SequenceModel, data: Encoded, items: list[Piece], workers: W
         data: The encoded data.
         items: The pieces.
         workers: The processes that share the pieces.
+        error: Whether the standard error is asked for. Several processes find none.
     """
     workers = workers or WorkerGroup()
     training = model.training
     model.eval()
     own = items[workers.rank :: workers.size]
-    batches = (whole(data, b).to(model.device) for b in bucketed(own, JUDGED, None))
+    groups = [*bucketed(own, JUDGED, None)]
     # the host looks at the sums once, at the end, so that a GPU never waits for it
-    sums = [negative_log_likelihood(model, batch, None)[0] for batch in batches]
-    nats = -sum(torch.stack(sums).tolist()) if sums else 0.0
+    nats = [_counted(model, whole(data, group).to(model.device), None)[0] for group in groups] if error else []
+    sums = [part.sum() for part in nats]
+    if not error:
+        batches = (whole(data, group).to(model.device) for group in groups)
+        sums = [-negative_log_likelihood(model, batch, None)[0] for batch in batches]
+    found = sum(torch.stack(sums).tolist()) if sums else 0.0
     measure, count = _measure(data, own)
     model.train(training)
-    total, steps = workers.total(nats + measure, count)
-    return Likelihood(total, int(steps))
+    total, steps = workers.total(found + measure, count)
+    if not error or workers.size > 1:
+        return Likelihood(total, int(steps))
+    each = [x for part in nats for x in part.sum((0, 2), dtype=torch.float64).tolist()]
+    of = dict(zip((piece for group in groups for piece in group), each, strict=True))
+    return Likelihood(total, int(steps), ratio_error(_stretches(data, own, of)))
+
+
+def _stretches(data: Encoded, items: list[Piece], nats: Mapping[Piece, float]) -> list[tuple[float, int]]:
+    """Return the nats in the units of the data, and the steps or characters, of pieces that go on from each other.
+
+    Args:
+        data: The sequences.
+        items: The pieces.
+        nats: The nats of each of them in model space.
+    """
+    observed, judged, parts, before = data.observed, data.judged, list[tuple[float, int]](), None
+    for piece in items:
+        at = int(data.offsets[piece.row])
+        span = slice(at + piece.counted, at + piece.stop)
+        own = nats[piece] + float(data.log_measure[span][observed[span]].sum(dtype=torch.float64))
+        count = int(judged[span].sum())
+        if before == (piece.row, piece.counted):
+            own, count = own + parts[-1][0], count + parts.pop()[1]
+        parts.append((own, count))
+        before = piece.row, piece.stop
+    return parts
+
+
+def ratio_error(parts: list[tuple[float, int]]) -> float | None:
+    """Return the standard error of the mean of all steps, by the nats and the steps of independent stretches.
+
+    The mean is a ratio of two sums over the stretches, so that their errors are those of their nats around the mean
+    (Cochran 1977, Sampling Techniques, chapter 6).
+
+    Args:
+        parts: The nats and the number of steps of each stretch.
+
+    Returns:
+        The error in nats a step; None for fewer than two stretches with a step.
+    """
+    seen = [part for part in parts if part[1]]
+    if len(seen) < 2:
+        return None
+    x, n = (np.array(column, dtype=np.float64) for column in zip(*seen, strict=True))
+    residual = x - n * x.sum() / n.sum()
+    return float(np.sqrt((residual**2).sum() * len(n) / (len(n) - 1)) / n.sum())
 
 
 def mean_measure(data: Encoded, items: list[Piece]) -> float:

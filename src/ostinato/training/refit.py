@@ -77,6 +77,7 @@ class Refit:
         name, known, options = kept.description.name, self.setup.material, self.setup.options
         data = known.data
         whole = material_of(data, everything(known.split, data), options.support, known.within)
+        whole = replace(whole, enough=known.enough)
         stood: Base = self.base
         if isinstance(kept.front, FilterFront):
             stood = kept.front.filters
