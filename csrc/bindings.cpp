@@ -129,7 +129,7 @@ void counts(const CountsSizes& sizes, const std::vector<Address>& tree, const st
     const auto [rows, steps, symbols, slots] = sizes;
     const Tree t{symbols, at<int32_t>(tree[0]), at<int32_t>(tree[1]), at<int32_t>(tree[2]), at<int32_t>(tree[3]),
                  at<int32_t>(tree[4]), at<int32_t>(tree[5]), at<int32_t>(tree[6]),
-                 tree.size() > 7 ? at<int32_t>(tree[7]) : nullptr};
+                 tree.size() > 7 ? at<int32_t>(tree[7]) : nullptr, tree.size() > 8 ? at<int32_t>(tree[8]) : nullptr};
     for (Index b = 0; b < rows; ++b) {  // the last symbol + 1 is an index
         const auto [address, stride] = state[1];
         const int64_t last = *at<int64_t>(address + Address(stride * b));
@@ -143,7 +143,7 @@ void counts(const CountsSizes& sizes, const std::vector<Address>& tree, const st
         };
         const Row row{at<float>(of(0)), at<int64_t>(of(1)), at<float>(of(2)), at<uint32_t>(of(3)),
                       at<float>(of(4)), at<float>(of(5)),   at<float>(of(6)), at<float>(of(7)),
-                      at<uint32_t>(of(8))};
+                      at<uint32_t>(of(8)), at<int32_t>(of(9)), at<float>(of(10))};
         const Index own = lengths ? at<Index>(lengths)[b] : steps;
         counts_unroll(t, slots, row,
                       {own, rows, at<int64_t>(x) + b, network ? at<float>(network) + b * symbols : nullptr,

@@ -14,6 +14,10 @@ constexpr float kSpread = 3.0f;       // what a decision's own estimate counts f
 constexpr float kFirst = 0.02f, kLater = 0.002f, kCooling = 20000.0f;  // the rate of the mixers, and its fall
 constexpr float kLastRate = 0.002f, kCorrected = 0.02f;
 constexpr float kSeen = 255.0f;       // a history goes on adapting as if it had been seen so often
+constexpr float kTrusted = 255.0f;    // a match goes on adapting as if it had been seen so often
+constexpr int kVerified = 16;         // the most symbols that a new match is compared in
+constexpr int64_t kLongest = 1 << 16;  // the length at which a match is no longer counted
+constexpr int kShort[] = {1, 2, 3, 4, 5, 6}, kLong[] = {7, 8, 10, 11, 13};  // whose certainty chooses weights
 constexpr int kRepeats = 127;         // the most times that the directory counts
 // The context that must have been met before a longer one is remembered; -1 for none. Most long contexts never return.
 constexpr int kShorter[kFirstForm] = {-1, -1, -1, 2, 3, 4, 5, 6, -1, 8, -1, 9};
@@ -92,19 +96,21 @@ struct Memory {
 
 // One decision as the mixers see it, and what they make of it.
 struct Seen {
-    float input[kInputs];
+    float input[kMoreInputs];
     int history[kSecondForm];
-    float* weights[kMixers];
-    float dot[kMixers];
+    float* weights[kMoreMixers];
+    float dot[kMoreMixers];
     float odds, p, final, fraction;
     float* bins[2];
+    float* trust[kMatches];  // null if the match says nothing of the decision
+    int agrees[kMatches];    // the answer that it expects
 };
 
 struct Counts {
     const Tree& tree;
     const int64_t mask;
     const Row& row;
-    const int contexts;
+    const int contexts, inputs, mixers;
     uint64_t context[kSecondForm];
     uint64_t hash[kSecondForm];
     uint32_t found[kSecondForm][kSlot];
@@ -116,8 +122,12 @@ struct Counts {
     int only[kSecondForm], times[kSecondForm];
     uint32_t repeated[2][kRepeats + 1] = {{0}, {0}};  // what is remembered of the same answer so many times
     int repeats[2] = {0, 0};                          // how many of these are there
+    int expected[kMatches] = {-1, -1};                // the symbol that each match expects, -1 for none
+    int lengths[kMatches] = {0, 0};                   // the class of its length
 
-    Counts(const Tree& t, int64_t slots, const Row& r) : tree(t), mask(slots - 1), row(r), contexts(t.contexts()) { place(); }
+    Counts(const Tree& t, int64_t slots, const Row& r) : tree(t), mask(slots - 1), row(r), contexts(t.contexts()), inputs(t.inputs()), mixers(t.mixers()) {
+        place();
+    }
 
     int64_t before(int k) const { return row.path[k <= 8 ? k - 1 : k + 4]; }
 
@@ -126,6 +136,7 @@ struct Counts {
             place_second();
         else
             place_first();
+        if (tree.matches) expect();
         seen_group = -1;
     }
 
@@ -170,6 +181,63 @@ struct Counts {
             only[c] = entry[c] ? int(entry[c][1] >> 7) - 1 : -1;
             if (only[c] >= tree.symbols) only[c] = -1;  // from a state that something else wrote
             times[c] = entry[c] ? int(entry[c][1] & kRepeats) : 0;
+        }
+    }
+
+    int32_t& place_of(int64_t at) const { return row.history[at & mask]; }
+
+    // Reads what each match expects.
+    void expect() {
+        for (int k = 0; k < kMatches; ++k) {
+            const int64_t at = row.path[26 + 2 * k], n = row.path[27 + 2 * k];
+            const int symbol = n > 0 && place_of(at) > 0 ? place_of(at) - 1 : -1;
+            expected[k] = symbol < tree.symbols ? symbol : -1;
+            lengths[k] = n < 16 ? int(n > 0 ? n : 0) : n < 32 ? 16 + int(n - 16) / 4 : n < 64 ? 20 + int(n - 32) / 8 : 24;
+        }
+    }
+
+    // Moves the matches past a symbol that the path holds by now, and looks for new ones. A match is the place after the
+    // last occurrence of the symbols before; it is compared with them, so that a collision of hashes is none.
+    void follow(int64_t symbol) {
+        const bool learns = row.rate[0] != 0.0f;
+        for (int k = 0; k < kMatches; ++k) {
+            int64_t &at = row.path[26 + 2 * k], &n = row.path[27 + 2 * k];
+            if (expected[k] == symbol)
+                at = (at + 1) & mask, n = n < kLongest ? n + 1 : n;
+            else
+                at = n = 0;
+            const int least = tree.matches[k];
+            if (!before(least)) continue;
+            uint64_t h = uint64_t(k);
+            for (int j = 1; j <= least; ++j) h = joined(h, uint64_t(before(j)));
+            int32_t& last = row.history[(k + 1) * (mask + 1) + (int64_t(scattered(h) & 0x7FFFFFFF) & mask)];
+            if (!n && last > 0) {
+                int same = 0;
+                while (same < kVerified && before(same + 1) && place_of(last - 2 - same) == before(same + 1)) ++same;
+                if (same >= least) at = (last - 1) & mask, n = same;
+            }
+            if (learns) last = int32_t((row.path[12] & mask) + 1);
+        }
+    }
+
+    // Returns the answer that a match expects of a decision, -1 for none.
+    int agreed(int k, int decision) const {
+        if (expected[k] < 0) return -1;
+        const int i = tree.start[expected[k]] + tree.depth[decision];
+        return i < tree.start[expected[k] + 1] && tree.path[i] >> 1 == decision ? tree.path[i] & 1 : -1;
+    }
+
+    void look_at_matches(int decision, Seen& s) const {
+        const int depth = tree.depth[decision] < kDepths - 1 ? tree.depth[decision] : kDepths - 1;
+        for (int k = 0; k < kMatches; ++k) {
+            const int answer = s.agrees[k] = agreed(k, decision);
+            s.trust[k] = nullptr;
+            if (answer < 0) continue;
+            s.trust[k] = row.trust + ((k * kLengths + lengths[k]) * kDepths + depth) * 2;
+            const float p = bounded(s.trust[k][0], 1e-4f, 1.0f - 1e-4f), odds = stretch(p), sure = (p - 0.5f) * kSpread;
+            float* input = s.input + 2 * contexts + 2 + 2 * k;
+            input[0] = answer ? odds : -odds;
+            input[1] = answer ? sure : -sure;
         }
     }
 
@@ -279,18 +347,23 @@ struct Counts {
 
     // The weights of a decision. First form: by itself, by the longest context that knows it, by the symbol before, and by
     // recent answers. Second form: by itself, by the symbol before, by the length of the word so far, and by how certain the
-    // orders 1 to 6 are.
+    // orders 1 to 6 are. Third form: also by how certain the orders 8 and 11, the words and
+    // the characters further back are.
     void choose(int decision, int at, int longest, int64_t* sets) const {
         const int depth = tree.depth[decision] < 7 ? tree.depth[decision] : 7, V = tree.symbols;
         sets[0] = decision;
         int64_t from = V - 1;
         if (tree.begins) {
             const int64_t length = row.path[25] < 15 ? row.path[25] : 15;
-            int certain = 0;
-            for (int c = 1; c <= 6; ++c) certain = certain * 4 + Memory{found[c][at]}.certain();
+            const auto certain = [&](const int* of, int count) {
+                int all = 0;
+                for (int i = 0; i < count; ++i) all = all * 4 + Memory{found[of[i]][at]}.certain();
+                return all;
+            };
             sets[1] = from + before(1), from += V + 1;
             sets[2] = from + (length > 0 ? length : 0) * 8 + depth, from += 16 * 8;
-            sets[3] = from + certain;
+            sets[3] = from + certain(kShort, 6), from += 1 << 12;
+            if (tree.matches) sets[4] = from + certain(kLong, 5);
             return;
         }
         const int third = Memory{found[3][at]}.met(), fifth = Memory{found[5][at]}.met();
@@ -315,15 +388,16 @@ struct Counts {
         }
         s.input[2 * contexts] = 0.3f;
         s.input[2 * contexts + 1] = row.given ? row.given[decision] : 0.0f;
-        for (int i = 2 * contexts + 2; i < kInputs; ++i) s.input[i] = 0.0f;
-        int64_t sets[kMixers];
+        for (int i = 2 * contexts + 2; i < inputs; ++i) s.input[i] = 0.0f;
+        if (tree.matches) look_at_matches(decision, s);
+        int64_t sets[kMoreMixers];
         choose(decision, at, longest, sets);
-        const float* last = row.last + int64_t(decision) * kMixers;
+        const float* last = row.last + int64_t(decision) * mixers;
         float odds = 0.0f;
-        for (int k = 0; k < kMixers; ++k) {
-            float* w = s.weights[k] = row.weights + sets[k] * kInputs;
+        for (int k = 0; k < mixers; ++k) {
+            float* w = s.weights[k] = row.weights + sets[k] * inputs;
             float a[8] = {0};
-            for (int i = 0; i < kInputs; i += 8)
+            for (int i = 0; i < inputs; i += 8)
                 for (int r = 0; r < 8; ++r) a[r] += w[i + r] * s.input[i + r];
             const float dot = ((a[0] + a[4]) + (a[1] + a[5])) + ((a[2] + a[6]) + (a[3] + a[7]));
             s.dot[k] = bounded(dot, -kFarthest, kFarthest);
@@ -346,15 +420,23 @@ struct Counts {
 
     void learn(Seen& s, int decision, int answer, float rate) {
         const float y = float(answer), forget = row.rate[1];
-        for (int k = 0; k < kMixers; ++k) {
+        for (int k = 0; k < mixers; ++k) {
             const float e = (y - squash(s.dot[k])) * rate;
-            for (int i = 0; i < kInputs; ++i) s.weights[k][i] += e * s.input[i];
+            for (int i = 0; i < inputs; ++i) s.weights[k][i] += e * s.input[i];
         }
-        float* last = row.last + int64_t(decision) * kMixers;
-        for (int k = 0; k < kMixers; ++k) last[k] += (y - s.p) * kLastRate * s.dot[k];
+        float* last = row.last + int64_t(decision) * mixers;
+        for (int k = 0; k < mixers; ++k) last[k] += (y - s.p) * kLastRate * s.dot[k];
         for (float* b : s.bins) {
             float& bin = b[s.fraction > 0.5f];
             bin += (y - bin) * kCorrected;
+        }
+        if (tree.matches) {
+            for (int k = 0; k < kMatches; ++k) {
+                float* trust = s.trust[k];
+                if (!trust) continue;
+                trust[0] = bounded(trust[0] + (float(answer == s.agrees[k]) - trust[0]) / (trust[1] + 1.5f), 1e-4f, 1.0f - 1e-4f);
+                if (trust[1] < kTrusted) trust[1] += 1.0f;
+            }
         }
         const int at = tree.place[decision] + 1;
         for (int c = 0; c < contexts; ++c) {
@@ -396,6 +478,7 @@ struct Counts {
         }
         if (seen_group >= 0) close();
         if (tree.begins) enter_all(symbol);
+        if (tree.matches) place_of(row.path[12]) = int32_t(symbol + 1);
         row.path[12] += 1;
     }
 
@@ -403,7 +486,7 @@ struct Counts {
         int64_t* path = row.path;
         if (symbol < 0 || symbol >= tree.symbols) {
             std::memset(path, 0, 11 * sizeof(int64_t));  // the start of a sequence
-            if (tree.begins) std::memset(path + 13, 0, 13 * sizeof(int64_t));
+            if (tree.begins) std::memset(path + 13, 0, (tree.matches ? 17 : 13) * sizeof(int64_t));
         } else {
             if (tree.begins) push_second(symbol);
             std::memmove(path + 1, path, 7 * sizeof(int64_t));
@@ -415,6 +498,7 @@ struct Counts {
             } else if (path[8]) {
                 path[10] = path[9], path[9] = path[8], path[8] = 0;
             }
+            if (tree.matches) follow(symbol);
         }
         place();
     }

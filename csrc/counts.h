@@ -6,11 +6,17 @@
 
 namespace ostinato {
 
-// A memory has one of two forms: the first one is that of older models, which have no directory.
+// A memory has one of three forms. Those of older models are the first one, which has no directory, and the second one,
+// which has no matches.
 constexpr int kFirstForm = 12;    // the contexts of a symbol in the first form: see place_first in counts.cpp
-constexpr int kSecondForm = 15;   // and in the second one
+constexpr int kSecondForm = 15;   // and in the second and the third one
 constexpr int kInputs = 32;       // two for each context, a constant, one of the network, the rest 0
+constexpr int kMoreInputs = 40;   // the same in the third form, with two for each match
 constexpr int kMixers = 4;        // the sets of mixing weights, of which each holds one that a decision uses
+constexpr int kMoreMixers = 5;    // the same in the third form
+constexpr int kMatches = 2;       // the matches of the third form
+constexpr int kLengths = 32;      // the classes of how long a match is
+constexpr int kDepths = 8;        // the classes of how deep a decision is
 constexpr int kHistories = 1024;  // what a context remembers of a decision, as a number
 constexpr int kBins = 33;         // the bins of a correction
 constexpr int kCorrections = 13;  // log2 of the rows of a correction
@@ -28,7 +34,10 @@ struct Tree {
     const int32_t* path;    // decision * 2 + answer, from the root down
     const int32_t* letter;  // (V): the number of a letter, equal for both cases; 0 for what is not in a word
     const int32_t* begins;  // (V): whether a character begins with the symbol; null in the first form
+    const int32_t* matches;  // (2): the symbols that a match begins with; null before the third form
     int contexts() const { return begins ? kSecondForm : kFirstForm; }
+    int inputs() const { return matches ? kMoreInputs : kInputs; }
+    int mixers() const { return matches ? kMoreMixers : kMixers; }
 };
 
 // The state of one row. What is learned is written only if rate[0] is not 0.
@@ -36,14 +45,17 @@ struct Row {
     float* rate;         // (2): whether it learns; the least rate at which a decision forgets
     int64_t* path;       // (16): the last 8 symbols + 1, the word so far, two words before, whether the next symbol was
                          // predicted, the steps learned; (26) in the second form, which goes on with the 8 symbols before
-                         // those, the character so far, three before it, and the symbols of the word so far
+                         // those, the character so far, three before it, and the symbols of the word so far; (30) in
+                         // the third form, with the place of the symbol that each match expects, and its length
     float* given;        // (V - 1): the log odds of the network for the next symbol; null without one
     uint32_t* slots;     // (S, 8)
     float* maps;         // (contexts, histories, 4): log odds, probability, how often seen, not used
-    float* weights;      // (sets, 32)
-    float* last;         // (V - 1, 4): the weights of the mixers
+    float* weights;      // (sets, 32), or (sets, 40) in the third form
+    float* last;         // (V - 1, mixers): the weights of the mixers
     float* corrections;  // (2, rows, bins)
     uint32_t* entries;   // (4 S, 2): the directory of the second form, a check, and (symbol + 1) << 7 | times
+    int32_t* history;    // (3, S): the symbols learned + 1, as a ring; for each match where such symbols came last, + 1
+    float* trust;        // (2, lengths, depths, 2): how often a match is right, as a probability; how often seen
 };
 
 // One row of a call.

@@ -1,4 +1,4 @@
-"""Both forms of adaptive counts: what older models say stays as it was, and the engine follows the specification."""
+"""The forms of adaptive counts: what older models say stays as it was, and the engine follows the specification."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ostinato.data.spelling import spelling_from_json
 from ostinato.errors import ConfigError
 from ostinato.layers.counts import Counts
 from ostinato.ops.counts.directory import Directory
-from ostinato.ops.counts.form import CountsState
+from ostinato.ops.counts.form import CountsState, network_input
 from ostinato.ops.counts.words import after, met
 from ostinato.ops.engine import extension
 from ostinato.training.adaptive import begins_of
@@ -22,8 +22,13 @@ from ostinato.training.adaptive import begins_of
 V = 7
 IMPLEMENTATIONS = ["reference"] + ([] if extension.ABSENT else ["native"])
 every = pytest.mark.parametrize("implementation", IMPLEMENTATIONS)
-#: The nats of 60 symbols by the engine before there was a second form, alone and with a network.
-BEFORE = {False: -101.61212910711765, True: -104.37988501042128}
+#: The nats of 60 symbols by the engine that knew no later form, by form, alone and with a network.
+BEFORE = {
+    (1, False): -101.61212910711765,
+    (1, True): -104.37988501042128,
+    (2, False): -103.21123646199703,
+    (2, True): -105.29551198706031,
+}
 
 
 def made(
@@ -42,16 +47,18 @@ def settled(counts: Counts, symbols: Tensor, network: Tensor | None = None) -> t
 
 
 @every
+@pytest.mark.parametrize("form", [1, 2])
 @pytest.mark.parametrize("network", [False, True])
-def test_counts_of_the_first_form_say_what_they_always_said(implementation: str, network: bool) -> None:
+def test_counts_of_earlier_forms_say_what_they_always_said(implementation: str, form: int, network: bool) -> None:
     rng = np.random.default_rng(3)
-    counts = made(rng, implementation, 1, network=network)
+    counts = made(rng, implementation, form, network=network)
     if network:
-        counts.weights[:, 25] = 0.4
+        counts.weights[:, network_input(form)] = 0.4
     symbols = torch.from_numpy(np.minimum(rng.geometric(0.4, 60) - 1, V - 1))
     logs = torch.from_numpy(rng.standard_normal((60, 1, V)).astype(np.float32)).log_softmax(-1) if network else None
     nats = settled(counts, symbols, logs)[0].sum().item()
-    assert nats == (BEFORE[network] if implementation == "native" else pytest.approx(BEFORE[network], abs=1e-4))
+    expected = BEFORE[form, network]
+    assert nats == (expected if implementation == "native" else pytest.approx(expected, abs=1e-4))
 
 
 @every
@@ -66,14 +73,24 @@ def test_a_description_without_a_form_is_of_the_first_one(implementation: str) -
     assert torch.equal(settled(again, x)[0], settled(old, x)[0])
 
 
-@pytest.mark.parametrize("form", [0, 3])
+@pytest.mark.parametrize(("form", "parts"), [(1, 9), (2, 9), (3, 11)])
+def test_states_of_earlier_forms_have_the_parts_that_they_had(form: int, parts: int) -> None:
+    counts = made(np.random.default_rng(2), "reference", form)
+    state = counts.owned(counts.initial_state(2), learns=True)
+    assert len(state) == len(counts.restarted(state, torch.tensor([True, False]))) == parts
+    out, after = counts.unroll(torch.zeros(2, 2, 1), state)
+    assert len(after) == parts
+    assert bool(out.isfinite().all())
+
+
+@pytest.mark.parametrize("form", [0, 4])
 def test_another_form_is_refused(form: int) -> None:
-    with pytest.raises(ConfigError, match="form must be 1 or 2"):
+    with pytest.raises(ConfigError, match="form must be 1, 2 or 3"):
         Counts(V, 64, 20, form=form)
 
 
 @pytest.mark.skipif(bool(extension.ABSENT), reason="the engine is not compiled")
-@pytest.mark.parametrize("form", [1, 2])
+@pytest.mark.parametrize("form", [1, 2, 3])
 @pytest.mark.parametrize("slots", [1, 2, 16, 1024], ids=lambda n: f"{n} slots")
 def test_the_engine_follows_the_specification(form: int, slots: int) -> None:
     rng = np.random.default_rng(5)
@@ -84,6 +101,8 @@ def test_the_engine_follows_the_specification(form: int, slots: int) -> None:
     torch.testing.assert_close(fast, written, rtol=0, atol=2e-4)
     assert torch.equal(one.path, other.path)
     assert torch.equal(one.entries, other.entries)
+    assert torch.equal(one.history, other.history)
+    torch.testing.assert_close(one.trust, other.trust, rtol=0, atol=1e-6)
 
 
 def test_an_entry_stands_for_what_so_many_equal_answers_leave() -> None:

@@ -11,6 +11,7 @@ import torch
 from ostinato.errors import ConfigError, ModelFileError
 from ostinato.layers.counts import Counts
 from ostinato.ops.counts.form import CountsState
+from ostinato.ops.counts.past import MATCHED
 from ostinato.ops.engine.extension import ABSENT
 
 pytestmark = pytest.mark.skipif(bool(ABSENT), reason="the engine is not compiled")
@@ -56,9 +57,20 @@ def test_a_last_symbol_out_of_range_is_refused(last: int) -> None:
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf"), 1e38])
 def test_numbers_of_any_value_end_in_probabilities(value: float) -> None:
     made = counts()
-    for name in ("rate", "maps", "weights", "last", "corrections"):
+    for name in ("rate", "maps", "weights", "last", "corrections", "trust"):
         state = CountsState(*made.owned(made.initial_state(ROWS), learns=True))
         getattr(state, name).fill_(value)
+        assert bool(made.unroll_(X, state).isfinite().all())
+
+
+@pytest.mark.parametrize("value", [-(1 << 62), -1, 0, V + 1, (1 << 31) - 1, 1 << 62])
+def test_matches_of_any_place_end_in_probabilities(value: int) -> None:
+    made = counts()
+    for name in ("history", "path"):
+        state = CountsState(*made.owned(made.initial_state(ROWS), learns=True))
+        low, high = -(1 << 31), (1 << 31) - 1
+        state.history[:] = min(max(value, low), high) if name == "history" else 1
+        state.path[:, MATCHED:] = value if name == "path" else 1
         assert bool(made.unroll_(X, state).isfinite().all())
 
 

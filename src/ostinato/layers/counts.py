@@ -16,10 +16,13 @@ from ostinato.ops.counts import native
 from ostinato.ops.counts.form import (
     BINS,
     CONTEXTS,
+    DEPTHS,
     FORM,
     HISTORIES,
     INPUTS,
     LEARNED,
+    LENGTHS,
+    MATCHES,
     MIXERS,
     PATH,
     ROWS,
@@ -27,6 +30,7 @@ from ostinato.ops.counts.form import (
     CountsState,
     Tree,
     balanced,
+    check_matches,
     check_tree,
     entries,
     network_input,
@@ -44,7 +48,9 @@ BLOCK = 1 << 20
 #: The sum of the mixing weights of the contexts at the start.
 _SHARES = 3.6
 #: What learning changes for good.
-_LEARNED = ("slots", "maps", "weights", "last", "corrections", "entries")
+_LEARNED = ("slots", "maps", "weights", "last", "corrections", "entries", "history", "trust")
+#: How many of these each form has.
+_HELD = {1: 5, 2: 6, 3: 8}
 
 
 @final
@@ -54,7 +60,8 @@ class Counts(AdaptiveMemory):
     A symbol is a path of decisions down a binary tree over the vocabulary. Contexts (the last 0 .. 6, 8, 11 and 16
     symbols, the word so far, the word before it, characters further back) remember what was decided; regressions with
     weights by decision, by the last symbol, by the place in the word and by how certain the contexts are mix them, and
-    two corrections learn what became of such a mixture. So the output (..., V), log P(x_t = v) in nats, sums to one
+    two corrections learn what became of such a mixture. Two matches add the symbol that followed when the last 5 and 12
+    symbols came before. So the output (..., V), log P(x_t = v) in nats, sums to one
     exactly.
 
     The input is the number of the previous symbol (..., 1), as a float; V, the number of symbols, at the start. With a
@@ -64,7 +71,8 @@ class Counts(AdaptiveMemory):
     often it came. The other contexts have slots, which hold three levels of decisions each. A context has four possible
     places; if all are taken, the context there that was met least is dropped.
 
-    Models that were made before there was a directory have the first form: twelve contexts, and slots for each of them.
+    Models that were made before there were matches have the second form. Those that were made before there was a
+    directory have the first form: twelve contexts, and slots for each of them.
 
     Args:
         vocabulary: The number of symbols, V.
@@ -72,7 +80,7 @@ class Counts(AdaptiveMemory):
         decisions: The length of the paths of all symbols together.
         network: Whether the log probabilities of a network are mixed in.
         forget: The least rate at which a decision moves towards its latest answer, above 0 and at most 1.
-        form: The form of the memory, 1 or 2.
+        form: The form of the memory, 1 to 3.
         implementation: The name of the implementation in ops.selection; None leaves the choice open.
     """
 
@@ -91,6 +99,9 @@ class Counts(AdaptiveMemory):
     last: Tensor
     corrections: Tensor
     entries: Tensor
+    matches: Tensor
+    history: Tensor
+    trust: Tensor
 
     def __init__(
         self,
@@ -107,7 +118,7 @@ class Counts(AdaptiveMemory):
         if not 0 < forget <= 1:
             raise ConfigError(f"forget must be above 0 and at most 1, got {forget}", fix="use a number such as 0.016")
         if form not in CONTEXTS:
-            raise ConfigError(f"form must be 1 or 2, got {form}", fix="leave form out")
+            raise ConfigError(f"form must be 1, 2 or 3, got {form}", fix="leave form out")
         V = vocabulary
         self.form = form
         self.input_size, self.output_size = 1 + (V if network else 0), V
@@ -118,13 +129,17 @@ class Counts(AdaptiveMemory):
         if form > 1:
             self.register_buffer("begins", torch.ones(V, dtype=torch.int32))
             self.register_buffer("entries", torch.zeros(entries(slots, form), 2, dtype=torch.int32))
+        if form > 2:
+            self.register_buffer("matches", torch.tensor(MATCHES, dtype=torch.int32))
+            self.register_buffer("history", torch.zeros(1 + len(MATCHES), slots, dtype=torch.int32))
+            self.register_buffer("trust", _first_trust())
         self.register_buffer("learned", torch.zeros(1, dtype=torch.int64))
         self.register_buffer("slots", torch.zeros(slots, SLOT, dtype=torch.int32))
         self.register_buffer("maps", _first_maps(form))
-        weights = torch.zeros(weight_sets(V, form), INPUTS)
+        weights = torch.zeros(weight_sets(V, form), INPUTS[form])
         weights[:, : network_input(form) - (form > 1)] = _SHARES / (2 * CONTEXTS[form])
         self.register_buffer("weights", weights)
-        self.register_buffer("last", torch.full((max(V - 1, 1), MIXERS), 1 / MIXERS))
+        self.register_buffer("last", torch.full((max(V - 1, 1), MIXERS[form]), 1 / MIXERS[form]))
         bins = torch.sigmoid((torch.arange(BINS) - BINS // 2) / 2)
         self.register_buffer("corrections", bins.expand(2, ROWS, BINS).contiguous())
 
@@ -168,7 +183,7 @@ class Counts(AdaptiveMemory):
             begins: Whether a character begins with each symbol, (V,); None means that each is a character.
             network: Whether the log probabilities of a network will be mixed in.
             slots: The number of slots; None chooses by N.
-            form: The form of the memory, 1 or 2.
+            form: The form of the memory, 1 to 3.
             implementation: The name of the implementation in ops.selection; None leaves the choice open.
         """
         V = len(letters)
@@ -212,7 +227,7 @@ class Counts(AdaptiveMemory):
             state: The state of one row, (1, ...) each.
         """
         own = CountsState(*state)
-        for name in _LEARNED[: None if self.form > 1 else -1]:
+        for name in _LEARNED[: _HELD[self.form]]:
             getattr(self, name).copy_(getattr(own, name)[0])
         self.learned.copy_(own.path[0, LEARNED])
 
@@ -269,16 +284,18 @@ class Counts(AdaptiveMemory):
         own = CountsState(*state)
         path = own.path.clone()
         path[rows] = torch.where(torch.arange(path.shape[1]) == LEARNED, path[rows], 0)
-        return own._replace(path=path)
+        return (own.rate, path, *state[2:])
 
     def small(self, state: State) -> int:
         """Return the number of tensors of the state that change in a row that does not learn: rate, path, given."""
         return 3
 
     def tree(self) -> tuple[Tensor, ...]:
-        """Return the arrays of ``form.Tree``, the letter of each symbol, and, of the second form, what begins one."""
+        """Return the arrays of the tree and of the symbols that implementations take (see ``reference.unroll_``)."""
         arrays = self.child, self.group, self.place, self.depth, self.start, self.path, self.letter
-        return (*arrays, self.begins) if self.form > 1 else arrays
+        if self.form == 1:
+            return arrays
+        return (*arrays, self.begins, self.matches) if self.form > 2 else (*arrays, self.begins)
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Counts:
         """Move the memory, and keep its types: the engine counts in words and floats of 32 bits."""
@@ -292,6 +309,8 @@ class Counts(AdaptiveMemory):
         *_, errors = args
         if not errors:
             check_tree(Tree(*(t.numpy() for t in self.tree()[: len(Tree._fields)])))
+            if self.form > 2:
+                check_matches(self.matches.numpy())
 
     def _state(self, batch: int) -> State:
         """Return the state of one row, which shares the buffers of this memory."""
@@ -301,7 +320,8 @@ class Counts(AdaptiveMemory):
         given = torch.zeros(batch, self.output_size - 1 if self.network else 0)
         directory = self.entries if self.form > 1 else self.slots.new_zeros(0, 2)
         kept = (self.slots, self.maps, self.weights, self.last, self.corrections, directory)
-        return CountsState(rate, path, given, *(s[None] for s in kept))
+        matches = (self.history, self.trust) if self.form > 2 else ()
+        return (rate, path, given, *(s[None] for s in (*kept, *matches)))
 
     def _run(
         self,
@@ -317,6 +337,13 @@ class Counts(AdaptiveMemory):
         run = pick("counts", self.implementation)
         out: Tensor | None = run(self.tree(), x, network, state, lengths, quiet=quiet, nats=nats)
         return out
+
+
+def _first_trust() -> Tensor:
+    """Return the trust in matches before anything is learned, (2, lengths, depths, 2): 1 of n + 2 is wrong."""
+    p = 1 - 1 / (2 + torch.arange(LENGTHS, dtype=torch.float32))
+    first = torch.stack([p, torch.zeros_like(p)], -1)[:, None]
+    return first.expand(len(MATCHES), -1, DEPTHS, -1).contiguous()
 
 
 def _first_maps(form: int) -> Tensor:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -14,18 +15,24 @@ from ostinato.shapes import Array
 
 Ints = NDArray[np.int32]
 
-#: The inputs of a mixer, the sets of mixing weights, the histories of a decision, the bins and the rows of a
-#: correction, the words of a slot, and the entries of a bucket of the directory; those of csrc/counts.h.
-INPUTS, MIXERS, HISTORIES, BINS, ROWS, SLOT, BUCKET = 32, 4, 1024, 33, 1 << 13, 8, 4
+#: The histories of a decision, the bins and the rows of a correction, the words of a slot, and the entries of a bucket
+#: of the directory; those of csrc/counts.h.
+HISTORIES, BINS, ROWS, SLOT, BUCKET = 1024, 33, 1 << 13, 8, 4
 #: The place of the number of learned steps in the path.
 LEARNED = 12
 #: The form of new counts. Older models have the first one.
-FORM = 2
+FORM = 3
 #: The contexts of a symbol and the numbers of the path, by form.
-CONTEXTS, PATH = {1: 12, 2: 15}, {1: 16, 2: 26}
+CONTEXTS, PATH = {1: 12, 2: 15, 3: 15}, {1: 16, 2: 26, 3: 30}
+#: The inputs of a mixer and the sets of mixing weights, by form.
+INPUTS, MIXERS = {1: 32, 2: 32, 3: 40}, {1: 4, 2: 4, 3: 5}
+#: The symbols that the matches of the third form begin with, and the classes of their lengths.
+MATCHES, LENGTHS = (5, 12), 32
+#: The most symbols that a match may begin with: as many as the path holds.
+FARTHEST = 16
 #: The mixing weights are by the length of a word and the depth of a decision, and by how certain six contexts are: the
-#: numbers of these values.
-WORDS, DEPTHS, CERTAIN = 16, 8, 1 << 12
+#: numbers of these values, and in the third form by that of five longer contexts.
+WORDS, DEPTHS, CERTAIN, FURTHER = 16, 8, 1 << 12, 1 << 10
 #: The levels of the tree that share a slot.
 LEVELS = 3
 
@@ -38,7 +45,9 @@ def network_input(form: int) -> int:
 def weight_sets(vocabulary: int, form: int) -> int:
     """Return the number of vectors of mixing weights for a vocabulary of V symbols."""
     shared = max(vocabulary - 1, 1) + vocabulary + 1
-    return shared + (WORDS * DEPTHS + CERTAIN if form > 1 else (CONTEXTS[1] + 1) * DEPTHS + 2048)
+    if form == 1:
+        return shared + (CONTEXTS[1] + 1) * DEPTHS + 2048
+    return shared + WORDS * DEPTHS + CERTAIN + (FURTHER if form > 2 else 0)
 
 
 def entries(slots: int, form: int) -> int:
@@ -47,8 +56,13 @@ def entries(slots: int, form: int) -> int:
 
 
 def form_of(tree: Sequence[object]) -> int:
-    """Return the form of counts by the number of arrays that implementations take; the second form has one more."""
-    return 2 if len(tree) > len(Tree._fields) + 1 else 1
+    """Return the form of counts by the number of arrays that implementations take; each form has one more."""
+    return len(tree) - len(Tree._fields)
+
+
+def vocabulary_of(tree: Sequence[Tensor]) -> int:
+    """Return the number of symbols, V, by the arrays that implementations take."""
+    return len(tree[len(Tree._fields)])
 
 
 class Tree(NamedTuple):
@@ -110,15 +124,20 @@ class CountsState(NamedTuple):
         rate: Whether the row learns (1 or 0), and the least rate at which a decision forgets, (B, 2), float32.
         path: The last 8 symbols + 1, the word so far and the two before it, whether the next symbol was predicted, and
             the number of learned symbols, (B, 16), int64. In the second form, (B, 26), then 8 more symbols + 1, the
-            character so far and the three before it, and the number of symbols of the word so far.
+            character so far and the three before it, and the number of symbols of the word so far. In the third form,
+            (B, 30), then for each match the place of the symbol that it expects in the history, and its length.
         given: The log odds of the network for the next symbol, (B, V - 1) or (B, 0), float32.
         slots: What the contexts remember, (B, S, 8), int32.
         maps: Log odds, probability and number of every history, (B, contexts, histories, 4), float32.
-        weights: The weights of the mixers, (B, sets, 32), float32.
-        last: The weights of the mixers' own mixture, (B, V - 1, 4), float32.
+        weights: The weights of the mixers, (B, sets, 32), or (B, sets, 40) in the third form, float32.
+        last: The weights of the mixers' own mixture, (B, V - 1, mixers), float32.
         corrections: The probability that became of a predicted one, (B, 2, rows, bins), float32.
         entries: The directory of contexts, (B, 4 S, 2), int32: a check, and how often the context was met; the symbol
             + 1 above it while it was always the same. (B, 0, 2) in the first form.
+        history: The learned symbols + 1, as a ring, and for each match where symbols with the same hash came last, + 1;
+            (B, 3, S), int32. Absent before the third form, whose states are as long as they were then.
+        trust: How often the expected symbol is right, as a probability, and how often this was seen, by match, its
+            length and the depth of the decision, (B, 2, 32, 8, 2), float32. Absent before the third form.
     """
 
     rate: Tensor
@@ -130,6 +149,8 @@ class CountsState(NamedTuple):
     last: Tensor
     corrections: Tensor
     entries: Tensor
+    history: Tensor = torch.zeros(0)
+    trust: Tensor = torch.zeros(0)
 
 
 def shapes_of(state: CountsState, vocabulary: int, form: int) -> tuple[tuple[int, ...], ...]:
@@ -148,8 +169,22 @@ def shapes_of(state: CountsState, vocabulary: int, form: int) -> tuple[tuple[int
         raise ConfigError(f"the state has {slots} slots, expected a power of 2", fix="use a state of initial_state")
     given = 0 if state.given.dim() > 1 and not state.given.shape[1] else V - 1
     decisions, maps = max(V - 1, 1), (CONTEXTS[form], HISTORIES, 4)
-    learned = (slots, SLOT), maps, (weight_sets(V, form), INPUTS), (decisions, MIXERS), (2, ROWS, BINS)
-    return (2,), (PATH[form],), (given,), *learned, (entries(slots, form), 2)
+    learned = (slots, SLOT), maps, (weight_sets(V, form), INPUTS[form]), (decisions, MIXERS[form]), (2, ROWS, BINS)
+    matches = (1 + len(MATCHES), slots), (len(MATCHES), LENGTHS, DEPTHS, 2)
+    return (2,), (PATH[form],), (given,), *learned, (entries(slots, form), 2), *(matches if form > 2 else ())
+
+
+def check_matches(least: Ints) -> None:
+    """Check the numbers of symbols, (2,), that matches begin with.
+
+    Raises:
+        ModelFileError: A number is not one that the path holds.
+    """
+    if not bool(((least >= 1) & (least <= FARTHEST)).all()):
+        raise ModelFileError(
+            f"matches begin with {least.tolist()} symbols, expected 1 to {FARTHEST}",
+            fix="use another copy of the model",
+        )
 
 
 def check_tree(tree: Tree) -> None:

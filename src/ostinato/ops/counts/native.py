@@ -12,7 +12,7 @@ from torch import Tensor
 
 from ostinato.errors import ConfigError
 from ostinato.numbers import counted
-from ostinato.ops.counts.form import CountsState, form_of, shapes_of
+from ostinato.ops.counts.form import CountsState, form_of, shapes_of, vocabulary_of
 from ostinato.ops.engine import extension
 from ostinato.ops.engine.extension import ABSENT
 
@@ -21,7 +21,16 @@ if not ABSENT:
 
 _FIX = "give a state that initial_state made, on the processor, as owned returns it"
 #: The types of the parts of a state: the engine reads them at their addresses.
-_TYPES = (torch.float32, torch.int64, torch.float32, torch.int32, *[torch.float32] * 4, torch.int32)
+_TYPES = (
+    torch.float32,
+    torch.int64,
+    torch.float32,
+    torch.int32,
+    *[torch.float32] * 4,
+    torch.int32,
+    torch.int32,
+    torch.float32,
+)
 #: The parts of a state that change in a row that does not learn.
 _SMALL = 3
 
@@ -49,7 +58,7 @@ def unroll_(
         ConfigError: The engine cannot take a tensor as it lies in memory.
     """
     T, B = x.shape
-    V = len(tree[-1])
+    V = vocabulary_of(tree)
     # the names keep the copies alive while the kernel runs
     x = _whole("the symbols", x.contiguous(), torch.int64, (T, B))
     if network is not None:
@@ -87,7 +96,7 @@ class Row:
     """
 
     def __init__(self, tree: tuple[Tensor, ...], state: CountsState) -> None:
-        self._kept, self._vocabulary = (tree, state), len(tree[-1])
+        self._kept, self._vocabulary = (tree, state), vocabulary_of(tree)
         check_state(state, 1, self._vocabulary, form_of(tree))
         self._slots = state.slots.shape[1]
         self._tree, self._state = [t.data_ptr() for t in tree], _addresses(state)
@@ -123,14 +132,15 @@ def bound(
     """Return a function that makes one step of B rows on these tensors, which must not move and which it keeps alive.
 
     Args:
-        tree: The arrays of ``form.Tree``, the letter of each symbol, (V,), and, of the second form, what begins one.
+        tree: The arrays of the counts (see ``reference.unroll_``).
         x: The symbol before the step, which is read again each time; V at a start, (B,), int64 and contiguous.
         network: The log probabilities of a network for the symbol of the step, (B, V), float32 and contiguous, or None.
         state: The state, which moves on in place.
         out: Where the log probabilities of the next symbols go, (B, V), float32 and contiguous; None to leave them out.
     """
-    check_state(state, len(x), len(tree[-1]), form_of(tree))
-    sizes = (len(x), 1, len(tree[-1]), state.slots.shape[1])
+    V = vocabulary_of(tree)
+    check_state(state, len(x), V, form_of(tree))
+    sizes = (len(x), 1, V, state.slots.shape[1])
     trees, rows, run = [t.data_ptr() for t in tree], _addresses(state), _engine.counts
     places = x.data_ptr(), 0 if network is None else network.data_ptr(), 0 if out is None else out.data_ptr()
 
@@ -147,7 +157,8 @@ def check_state(state: CountsState, rows: int, vocabulary: int, form: int) -> No
         ConfigError: A part has another type, shape, device or layout, or rows that learn share memory.
     """
     shapes, learns = shapes_of(state, vocabulary, form), None
-    for i, (name, part, dtype, shape) in enumerate(zip(state._fields, state, _TYPES, shapes, strict=True)):
+    parts = zip(state._fields, state, _TYPES, shapes, strict=False)  # earlier forms have fewer
+    for i, (name, part, dtype, shape) in enumerate(parts):
         _typed(f"the {name} of the state", part, dtype, (rows, *shape))
         if not part.is_contiguous():
             if not all(row.is_contiguous() for row in part[:1]):

@@ -12,8 +12,9 @@ Path = NDArray[Any]
 
 #: The places in the path of the word so far, and of whether the next symbol was predicted.
 _WORD, ASSERTED = 8, 11
-#: The places of the symbols further back, of the character so far and those before it, and of the length of the word.
-_FURTHER, _CHARACTER, LENGTH = 13, 21, 25
+#: The places of the symbols further back, of the character so far and those before it, of the length of the word,
+#: and of the matches.
+_FURTHER, _CHARACTER, LENGTH, MATCHED = 13, 21, 25, 26
 
 
 def contexts(path: Path, *, second: bool) -> list[int]:
@@ -57,6 +58,11 @@ def push(path: Path, symbol: int, letter: NDArray[Any], begins: NDArray[Any] | N
         path[_WORD] = 0
 
 
+def latest(path: Path) -> list[int]:
+    """Return the last 16 symbols + 1, the latest first; 0 before the start."""
+    return [*path[:_WORD].tolist(), *path[_FURTHER:_CHARACTER].tolist()]
+
+
 def _first(path: Path) -> list[int]:
     """Return the orders 0 to 6 and 8, the word so far, with one before it, symbols 2 and 3 back, and with two words."""
     h, out = 0, []
@@ -80,7 +86,7 @@ def _second(path: Path) -> list[int]:
     symbol; the character so far with the second and the third one before it; the word before and the last symbol.
     """
     h, out = 0, [0]
-    symbols = [*path[:_WORD].tolist(), *path[_FURTHER:_CHARACTER].tolist()]
+    symbols = latest(path)
     for k, symbol in enumerate(symbols, start=1):
         h = joined(h, symbol)
         if k <= 6 or k in (8, 11, 16):

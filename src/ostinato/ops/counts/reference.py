@@ -16,9 +16,13 @@ data compression"), over a binary tree of decisions in the place of the bits of 
 As long as one symbol alone came after a context, all that it remembers follows from that symbol and how often it came.
 A directory holds these two; the context is given slots for its decisions when another symbol comes (``directory``).
 
-In the first form, that of older models, each context has slots, a long one only from when a shorter one was met; the
-contexts are others; and the weight vectors are chosen by the decision, by the longest known context, by the symbol
-before and by recent answers.
+Two matches say which symbol followed when the last 5 or 12 symbols came before (``matches``). Each gives the log odds
+of its being right and 3 (p - 1/2) as inputs, for the decisions on the path of that symbol. A fifth weight vector is
+chosen by how certain the orders 8 and 11, the words and the characters further back are.
+
+The second form, that of older models, has no matches. In the first form, that of still older ones, each context has
+slots, a long one only from when a shorter one was met; the contexts are others; and the weight vectors are chosen by
+the decision, by the longest known context, by the symbol before and by recent answers.
 """
 
 from __future__ import annotations
@@ -32,7 +36,20 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ostinato.ops.counts.directory import Directory
-from ostinato.ops.counts.form import BINS, DEPTHS, INPUTS, LEARNED, MIXERS, ROWS, WORDS, CountsState
+from ostinato.ops.counts.form import (
+    BINS,
+    CERTAIN,
+    DEPTHS,
+    INPUTS,
+    LEARNED,
+    MIXERS,
+    ROWS,
+    WORDS,
+    CountsState,
+    form_of,
+    vocabulary_of,
+)
+from ostinato.ops.counts.matches import Matches
 from ostinato.ops.counts.past import ASSERTED, LENGTH, contexts, push
 from ostinato.ops.counts.words import F, G, after, met, scattered
 from ostinato.shapes import Array
@@ -45,6 +62,8 @@ _FIRST, _LATER, _COOLING = 0.02, 0.002, 20_000.0
 _LAST_RATE, _CORRECTED, _SEEN = 0.002, 0.02, 255.0
 #: The context that must have been met before a longer one is remembered; -1 for none.
 _SHORTER = (-1, -1, -1, 2, 3, 4, 5, 6, -1, 8, -1, 9)
+#: The contexts beyond the orders 1 to 6 whose certainty chooses a weight vector.
+_LONG = (7, 8, 10, 11, 13)
 
 
 def unroll_(
@@ -60,7 +79,8 @@ def unroll_(
     """Unroll adaptive counts; the state moves on in place.
 
     Args:
-        tree: The arrays of ``form.Tree``, the letter of each symbol, (V,), and, of the second form, what begins one.
+        tree: The arrays of ``form.Tree``, the letter of each symbol, (V,), of the second and the third form also what
+            begins one, (V,), and of the third form the symbols that each match begins with, (2,).
         x: The symbol before each step; V at the start of a sequence, (T, B), int64.
         network: The log probabilities of a network for the symbol of each step, (T, B, V), or None.
         state: The state.
@@ -73,7 +93,7 @@ def unroll_(
     """
     T, B = x.shape
     arrays = [t.numpy() for t in tree]
-    out = None if quiet else torch.zeros(T, B, len(arrays[-1]))
+    out = None if quiet else torch.zeros(T, B, vocabulary_of(tree))
     for b in range(B):
         row = _Row(arrays, CountsState(*(s[b : b + 1] for s in state)))
         for t in range(T if lengths is None else int(lengths[b])):
@@ -94,16 +114,26 @@ def _check(h: int) -> int:
     return ((h >> 40) | 1) & 0xFFFFFFFF
 
 
+def _certainty(memory: list[int]) -> int:
+    """Return how certain contexts are of a decision as one number, four values for each of them."""
+    found = 0
+    for word in memory:
+        both = (word >> 22) & 15 and (word >> 26) & 15
+        found = found * 4 + (0 if not met(word) else 1 if both else 3 if met(word) > 2 else 2)
+    return found
+
+
 class _Seen:
     """One decision as the mixers see it, and what they make of it."""
 
-    def __init__(self, memory: list[int]) -> None:
-        self.input, self.memory = np.zeros(INPUTS), memory
+    def __init__(self, memory: list[int], form: int) -> None:
+        self.input, self.memory = np.zeros(INPUTS[form]), memory
         self.history = [word >> 22 for word in memory]
         self.sets: list[int] = []
-        self.dot = np.zeros(MIXERS)
+        self.dot = np.zeros(MIXERS[form])
         self.odds = self.p = self.final = self.fraction = 0.0
         self.bins: list[tuple[int, int, int]] = []
+        self.matched: list[tuple[tuple[int, int, int], int]] = []  # where the trust in a match is, what it expects
 
 
 class _Row:
@@ -111,7 +141,7 @@ class _Row:
 
     def __init__(self, tree: list[NDArray[np.int32]], state: CountsState) -> None:
         self.child, self.group, self.place, self.depth, self.start, self.path, self.letter = tree[:7]
-        self.begins = tree[7] if len(tree) > 7 else None
+        self.begins, self.form = tree[7] if len(tree) > 7 else None, form_of(tree)
         self.V = len(self.letter)
         self.rate, self.past, self.given = (s[0].numpy() for s in state[:3])
         self.slots = state.slots[0].numpy().view(np.uint32)
@@ -119,6 +149,10 @@ class _Row:
         self.directory: Directory | None = None
         if self.begins is not None:
             self.directory = Directory(state.entries[0].numpy().view(np.uint32), float(self.rate[1]))
+        self.matches: Matches | None = None
+        if self.form > 2:
+            found, trust = (s[0].numpy() for s in state[9:])
+            self.matches = Matches(tree[8], self.past, found, trust, self.V)
         self._place()
 
     def take(self, symbol: int, network: Array | None, *, predicted: bool) -> float:
@@ -133,6 +167,10 @@ class _Row:
         if known and self.rate[0]:
             self._learn(symbol)
         push(self.past, symbol, self.letter, self.begins)
+        if self.matches is not None:
+            if real:
+                self.matches.follow(symbol, learns=bool(self.rate[0]))
+            self.matches.expect()
         self._place()
         self.given[:] = 0 if network is None or not len(self.given) else self._odds(network)
         self.past[ASSERTED] = 1
@@ -167,6 +205,8 @@ class _Row:
             self._close(hashes, memory)
         if self.directory is not None:
             self.directory.learn(symbol)
+        if self.matches is not None:
+            self.matches.learn(symbol)
         self.past[LEARNED] += 1
 
     def _place(self) -> None:
@@ -197,6 +237,9 @@ class _Row:
         for which, row, low in seen.bins:
             at = low + int(seen.fraction > 0.5)
             self.corrections[which, row, at] += (y - self.corrections[which, row, at]) * _CORRECTED
+        if self.matches is not None:
+            for place, expected in seen.matched:
+                self.matches.judge(place, right=y == expected)
         at = int(self.place[n])
         for c, word in enumerate(seen.memory):
             if met(word):
@@ -248,12 +291,16 @@ class _Row:
         only = self.directory.only[c]
         if only < 0:
             return 0
-        i = int(self.start[only]) + int(self.depth[n])
-        on_path = i < self.start[only + 1] and self.path[i] >> 1 == n
-        return self.directory.repeated(c)[int(self.path[i] & 1)] if on_path else 0
+        answer = self._towards(only, n)
+        return 0 if answer is None else self.directory.repeated(c)[answer]
+
+    def _towards(self, symbol: int, n: int) -> int | None:
+        """Return the answer of decision n on the path of a symbol; None if it is not on that path."""
+        i = int(self.start[symbol]) + int(self.depth[n])
+        return int(self.path[i] & 1) if i < self.start[symbol + 1] and self.path[i] >> 1 == n else None
 
     def _look(self, n: int, memories: list[list[int]]) -> _Seen:
-        seen = _Seen([self._remembered(n, c, words) for c, words in enumerate(memories)])
+        seen = _Seen([self._remembered(n, c, words) for c, words in enumerate(memories)], self.form)
         constant = 2 * len(seen.memory)
         for c, word in enumerate(seen.memory):
             if met(word):
@@ -262,6 +309,8 @@ class _Row:
         seen.input[constant] = 0.3
         if len(self.given):
             seen.input[constant + 1] = self.given[n]
+        if self.matches is not None:
+            self._look_at_matches(n, seen, constant + 2)
         seen.sets = self._first_sets(n, seen.memory) if self.directory is None else self._second_sets(n, seen.memory)
         seen.dot = np.clip(self.weights[seen.sets].astype(float) @ seen.input, -_FARTHEST, _FARTHEST)
         seen.odds = float(np.clip(self.last[n].astype(float) @ seen.dot, -_FARTHEST, _FARTHEST))
@@ -296,15 +345,30 @@ class _Row:
         return [*sets, at + ((memory[1] >> 22) & 255) * 8 + min(met(memory[3]), 3) * 2 + (met(memory[5]) > 0)]
 
     def _second_sets(self, n: int, memory: list[int]) -> list[int]:
-        """Return the places of the four weight vectors of decision n in the second form."""
+        """Return the places of the weight vectors of decision n in the second and the third form."""
         depth, at = min(int(self.depth[n]), DEPTHS - 1), max(self.V - 1, 0)
         length = min(max(int(self.past[LENGTH]), 0), WORDS - 1)
         sets = [n, at + self._before(1), at + self.V + 1 + length * DEPTHS + depth]
-        certain = 0
-        for word in memory[1:7]:
-            both = (word >> 22) & 15 and (word >> 26) & 15
-            certain = certain * 4 + (0 if not met(word) else 1 if both else 3 if met(word) > 2 else 2)
-        return [*sets, at + self.V + 1 + WORDS * DEPTHS + certain]
+        at += self.V + 1 + WORDS * DEPTHS
+        sets.append(at + _certainty(memory[1:7]))
+        if self.matches is not None:
+            sets.append(at + CERTAIN + _certainty([memory[c] for c in _LONG]))
+        return sets
+
+    def _expects(self, k: int, n: int) -> int | None:
+        """Return the answer that match k expects of decision n."""
+        symbol = -1 if self.matches is None else self.matches.expected[k]
+        return None if symbol < 0 else self._towards(symbol, n)
+
+    def _look_at_matches(self, n: int, seen: _Seen, at: int) -> None:
+        """Write what the matches say of decision n into the inputs from a place on."""
+        assert self.matches is not None
+        for k in range(len(self.matches.expected)):
+            answer = self._expects(k, n)
+            if answer is not None:
+                place = self.matches.place(k, int(self.depth[n]))
+                seen.input[at + 2 * k : at + 2 * k + 2] = self.matches.odds(place) * (1 if answer else -1)
+                seen.matched.append((place, answer))
 
     def _odds(self, network: Array) -> Array:
         """Return the log odds of every decision, (V - 1,), by the log probabilities of the symbols, (V,)."""
