@@ -760,6 +760,24 @@ def test_a_stream_of_text_that_somebody_looks_at_takes_pushes() -> None:
     run(main)
 
 
+@pytest.mark.parametrize("kind", ["text", "lines", "bytes"])
+def test_the_history_of_a_text_says_what_was_pushed_and_what_was_expected(kind: str) -> None:
+    model, data = zoo.fitted(kind, "gru"), zoo.made(kind)
+    text = zoo.as_text(data[int(np.argmax(data.lengths))])[:20] + ("\n" if data.terminated else "")
+
+    async def main() -> None:
+        async with core(model) as batcher, client(batcher) as http:
+            told = [await push(batcher, "a", part) for part in (text[:1], text[1:7], text[7:])]
+            for _ in range(2):  # from the history, and then from what is kept while somebody looks
+                events = (await http.get("/v1/streams/a/history")).json()["events"]
+                assert "".join(one["text"] for one in events) == text
+                assert "".join(one["expected_text"] for one in events) == "".join(one.expected for (one,) in told)
+                assert [one["text"] for one in events if one["seq"] == 2] == list(text[1:7])
+                assert [len(one["y"]) for one in events] == [1] * len(text)
+
+    run(main)
+
+
 def test_the_likeliest_characters_are_those_of_the_model() -> None:
     async def main() -> None:
         async with core(zoo.fitted("text", "gru")) as batcher, client(batcher) as http:
