@@ -3,8 +3,8 @@
 Usage: python benchmarks/serve_page.py [--axe axe.min.js] [--pictures FOLDER]. At 400 and 1,400 pixels, light and dark,
 the page is opened, a stream is chosen by the keyboard, and spikes are pushed among ordinary values, which arrive five
 times a second. With ``--axe`` axe-core (npm i axe-core) judges the page, with its table open and closed, the form for
-the token, and a stream of text. With ``--pictures`` each is drawn. No message may appear in the console, and nothing may be wider than
-the window.
+the token, and a stream of text. With ``--pictures`` each is drawn. No message may appear in the console, and nothing
+may be wider than the window.
 """
 # ruff: noqa: E402 - the folders of the tests are put on the path first
 

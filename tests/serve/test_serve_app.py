@@ -956,6 +956,15 @@ def test_a_duration_is_in_the_first_class_that_it_does_not_pass(seconds: float) 
     assert not at or seconds > ends[at - 1]
 
 
+def test_a_server_whose_clock_goes_back_has_been_up_for_no_less(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def main() -> None:
+        async with core(zoo.fitted("series", "ar")) as batcher, client(batcher) as http:
+            monkeypatch.setattr("time.time", lambda: 0.0)
+            assert (await http.get("/v1/status")).json()["uptime"] >= 0
+
+    run(main)
+
+
 def test_metrics_and_logs_hold_no_payload(caplog: pytest.LogCaptureFixture) -> None:
     async def main() -> None:
         async with core(zoo.fitted("series", "ar")) as batcher, client(batcher) as http:
