@@ -89,6 +89,8 @@ class Bounded(HttpToolsProtocol):
         self._due = None
         if self.cycle is not None and not self.cycle.response_complete:
             self._due = self.loop.call_later(self.seconds, self._late)  # the request before it is still answered
+        elif not self._heads:  # a browser connects ahead of need, and did not ask for an answer
+            self.transport.close()
         else:
             self._refuse(HTTPStatus.REQUEST_TIMEOUT)
 
