@@ -771,7 +771,7 @@ def test_the_history_of_a_text_says_what_was_pushed_and_what_was_expected(kind: 
             for _ in range(2):  # from the history, and then from what is kept while somebody looks
                 events = (await http.get("/v1/streams/a/history")).json()["events"]
                 assert "".join(one["text"] for one in events) == text
-                assert "".join(one["expected_text"] for one in events) == "".join(one.expected for (one,) in told)
+                assert "".join(one["expected_text"] for one in events) == "".join(str(one.expected) for (one,) in told)
                 assert [one["text"] for one in events if one["seq"] == 2] == list(text[1:7])
                 assert [len(one["y"]) for one in events] == [1] * len(text)
 
