@@ -760,6 +760,24 @@ def test_a_stream_of_text_that_somebody_looks_at_takes_pushes() -> None:
     run(main)
 
 
+@pytest.mark.parametrize("kind", ["text", "lines", "bytes"])
+def test_the_history_of_a_text_says_what_was_pushed_and_what_was_expected(kind: str) -> None:
+    model, data = zoo.fitted(kind, "gru"), zoo.made(kind)
+    text = zoo.as_text(data[int(np.argmax(data.lengths))])[:20] + ("\n" if data.terminated else "")
+
+    async def main() -> None:
+        async with core(model) as batcher, client(batcher) as http:
+            told = [await push(batcher, "a", part) for part in (text[:1], text[1:7], text[7:])]
+            for _ in range(2):  # from the history, and then from what is kept while somebody looks
+                events = (await http.get("/v1/streams/a/history")).json()["events"]
+                assert "".join(one["text"] for one in events) == text
+                assert "".join(one["expected_text"] for one in events) == "".join(str(one.expected) for (one,) in told)
+                assert [one["text"] for one in events if one["seq"] == 2] == list(text[1:7])
+                assert [len(one["y"]) for one in events] == [1] * len(text)
+
+    run(main)
+
+
 def test_the_likeliest_characters_are_those_of_the_model() -> None:
     async def main() -> None:
         async with core(zoo.fitted("text", "gru")) as batcher, client(batcher) as http:
@@ -936,6 +954,15 @@ def test_a_duration_is_in_the_first_class_that_it_does_not_pass(seconds: float) 
     (at,) = [i for i, count in enumerate(found.counts) if count]
     assert seconds <= ends[at]
     assert not at or seconds > ends[at - 1]
+
+
+def test_a_server_whose_clock_goes_back_has_been_up_for_no_less(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def main() -> None:
+        async with core(zoo.fitted("series", "ar")) as batcher, client(batcher) as http:
+            monkeypatch.setattr("time.time", lambda: 0.0)
+            assert (await http.get("/v1/status")).json()["uptime"] >= 0
+
+    run(main)
 
 
 def test_metrics_and_logs_hold_no_payload(caplog: pytest.LogCaptureFixture) -> None:

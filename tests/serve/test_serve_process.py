@@ -293,6 +293,34 @@ def test_the_page_shows_streams_and_marks_an_alarm(model: Path, tmp_path: Path) 
     assert not complaints
 
 
+@pytest.mark.skipif(not shutil.which("chromium"), reason="the page is tested in Chromium")
+def test_the_page_of_a_text_shows_its_characters(tmp_path: Path) -> None:
+    """They were shown as the numbers of their code points, as a line of values."""
+    browsers = pytest.importorskip("playwright.sync_api", reason="the page is tested with playwright")
+    save_model(zoo.fitted("text", "gru"), tmp_path / "model.ost")
+    server, complaints = Server(tmp_path / "model.ost", tmp_path / "streams"), list[str]()
+    try:
+        server.ask("POST", "/v1/streams/a/events", {"y": "abc"})
+        with browsers.sync_playwright() as play:
+            browser = play.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
+            page = browser.new_page(viewport={"width": 400, "height": 900})
+            page.on("console", lambda one: complaints.append(one.text))
+            page.on("pageerror", lambda one: complaints.append(str(one)))
+            page.goto(f"http://127.0.0.1:{server.port}/")
+            page.locator("#latest", has_text="Event 1: \u201cc\u201d; expected \u201c").wait_for()
+            server.ask("POST", "/v1/streams/a/events", {"y": "ba" * 100})
+            page.locator("#latest", has_text="Event 2: \u201ca\u201d").wait_for()
+            signs = page.locator("#nats .sign").all_text_contents()
+            assert "".join(signs).endswith("baba")
+            assert len(signs) < 30
+            assert not page.locator("#values").is_visible()
+            assert page.evaluate("document.documentElement.scrollWidth") <= 400
+            browser.close()
+    finally:
+        server.close()
+    assert not complaints
+
+
 def _watch(server: Server, page: Any, path: str, key: str) -> None:
     """Push to a stream, and see the chart move and an alarm marked."""
     for number in range(1, 30):

@@ -133,7 +133,7 @@ def command(
 
     Example: ostinato serve sensor.ost --alarm 1e-3
     """
-    lacking = [name for name in ("msgspec", "starlette", "uvicorn") if find_spec(name) is None]
+    lacking = [name for name in ("httptools", "msgspec", "starlette", "uvicorn") if find_spec(name) is None]
     if lacking:
         raise ConfigError(f"serve needs {', '.join(lacking)}", fix="pip install 'ostinato[serve]'")
     from ostinato.serve.run import Events, Options, build, check_host, serve

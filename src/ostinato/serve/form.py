@@ -100,6 +100,10 @@ class StreamForm(ABC):
         """Return surprisals and expected values as lists, if each step is an event and all are finite; or None."""
         return None
 
+    def shown(self, event: dict[str, Any]) -> dict[str, Any]:
+        """Return an event of a history as it is told, with the text of symbols."""
+        return event
+
     @abstractmethod
     def replayed(self, values: Array, spelled: str | None) -> list[Placed]:
         """Return the events that lead to the values (T, D) of a history; none if the model cannot read it.

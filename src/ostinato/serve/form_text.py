@@ -93,8 +93,7 @@ class TextForm(StreamForm):
     def told(self, one: Placed, batch: Batch, alarms: Alarms, at: int) -> Told:
         """Return what the model says of a text (see ``StreamForm.told``)."""
         span = slice(at, at + self.steps(one))
-        points = batch.found.expected[span, 0].tolist()
-        expected = "".join("\n" if point < 0 else self._spelling.text([int(point)]) for point in points)
+        expected = "".join(map(self._text, batch.found.expected[span, 0].tolist()))
         which = next((k for k in alarms[span].tolist() if k), 0)
         return Told(
             one.seq,
@@ -104,6 +103,15 @@ class TextForm(StreamForm):
             which > 0,
             evidence=evidence_name(which),
         )
+
+    def shown(self, event: dict[str, Any]) -> dict[str, Any]:
+        """Return an event of a history with the text of its value, and of what was expected."""
+        text, expected = (None if point is None else self._text(point) for (point,) in (event["y"], event["expected"]))
+        return event | {"text": text, "expected_text": expected}
+
+    def _text(self, point: float) -> str:
+        """Return the text of a point; the end of a line is a newline."""
+        return "\n" if point < 0 else self._spelling.text([int(point)])
 
     def replayed(self, values: Array, spelled: str | None) -> list[Placed]:
         """Return one event that holds the whole text."""
@@ -126,9 +134,8 @@ class TextForm(StreamForm):
         """Return the likeliest next characters; the end of a line is a newline."""
         if not push.top:
             return None
-        points, word = self._model.encoding.vocabulary(), self._spelling.text
-        found = self._rows.likeliest(state, push.top)[0]
-        return Next(top=[["\n" if points[s] < 0 else word([points[s]]), p] for s, p in found])
+        points = self._model.encoding.vocabulary()
+        return Next(top=[[self._text(points[s]), p] for s, p in self._rows.likeliest(state, push.top)[0]])
 
 
 def _spelled(spelling: Spelling) -> str:

@@ -86,10 +86,10 @@ class Reads:
                 older = await self._reach.alone(call)
                 first = watch.first(unique_id)  # events may have come meanwhile
                 older = [one for one in older if one["seq"] > after and (first is None or one["seq"] < first)]
-        events = [*older, *watch.since(unique_id, after)]
+        events = [streams.served.form.shown(one) for one in [*older, *watch.since(unique_id, after)][-1000:]]
         held = streams.resident.get(unique_id)
         seq = events[-1]["seq"] if held is None and events else 0 if held is None else held.seq
-        return {"unique_id": unique_id, "seq": seq, "events": events[-1000:]}
+        return {"unique_id": unique_id, "seq": seq, "events": events}
 
     async def next(self, unique_id: str, push: Push) -> Next:
         """Return the distribution of the next event.

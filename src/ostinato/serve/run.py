@@ -190,6 +190,7 @@ def serve(app: Gate, host: str, port: int) -> None:
     import uvicorn
 
     from ostinato.serve.ending import Ending, ending_at_hangup
+    from ostinato.serve.heads import bounded
 
     torch.set_num_threads(1)  # a batch is small: a second thread costs more than it brings
     # a save that is done waits for the interpreter by turns of this length, and its answers with it
@@ -204,6 +205,7 @@ def serve(app: Gate, host: str, port: int) -> None:
         app,
         host=host,
         port=port,
+        http=bounded(app.limits.seconds),
         access_log=False,
         log_level="warning",
         server_header=False,
@@ -211,7 +213,6 @@ def serve(app: Gate, host: str, port: int) -> None:
         ws_per_message_deflate=False,
         timeout_keep_alive=30,
         timeout_graceful_shutdown=_GRACE,
-        h11_max_incomplete_event_size=65_536,
         limit_concurrency=20_000,
     )
     logging.getLogger("uvicorn.error").addFilter(_in_one_line)

@@ -29,7 +29,7 @@ class Whole:
     """
 
     def __init__(self, batcher: Batcher, reload: Reload | None = None) -> None:
-        self._batcher, self._reload, self._begun = batcher, reload, time.time()
+        self._batcher, self._reload, self._begun = batcher, reload, time.monotonic()
 
     async def swap(self, *, replay: bool) -> dict[str, Any]:
         """Read the model file again. No push is stepped meanwhile, and none is lost.
@@ -83,7 +83,7 @@ class Whole:
             "store": type(b.store).__name__.removesuffix("Store").lower(),
             "durable": b.store.durable,
             "store_failed": None if b.access.failed is None else "the store failed",
-            "uptime": round(time.time() - self._begun, 1),
+            "uptime": round(time.monotonic() - self._begun, 1),
         }
 
     async def ready(self) -> bool:

@@ -1,5 +1,5 @@
 // The page of live streams: it asks for what is new a few times a second, and draws it.
-const EVERY = 300, SHOWN = 240, LISTED = 100;
+const EVERY = 300, SHOWN = 240, LISTED = 100, SIGN = 14;
 const byId = (id) => document.getElementById(id);
 const SVG = "http://www.w3.org/2000/svg";
 const few = new Intl.NumberFormat("en", { maximumSignificantDigits: 5 });
@@ -23,6 +23,10 @@ async function ask(path) {
 
 const put = (id, text) => { const node = byId(id); if (node.textContent !== text) node.textContent = text; };
 const number = (x) => (x === null || x === undefined ? "missing" : few.format(x));
+const sign = (text) => (text === null ? "" : text.replaceAll("\n", "\u21b5").replaceAll(" ", "\u2423"));
+const isText = () => events.length > 0 && events[0].text !== undefined;
+const value = (e) => (e.text === undefined ? e.y.map(number).join(", ") : `\u201c${sign(e.text)}\u201d`);
+const expected = (e) => (e.text === undefined ? e.expected.map(number).join(", ") : `\u201c${sign(e.expected_text)}\u201d`);
 
 function element(name, attributes, parent, text) {
   const node = document.createElementNS(SVG, name);
@@ -32,11 +36,11 @@ function element(name, attributes, parent, text) {
   return node;
 }
 
-function frame(svg, low, high, ticks) {
+function frame(svg, low, high, ticks, bottom = 8) {
   const { width, height } = svg.getBoundingClientRect();
   svg.setAttribute("viewBox", `0 0 ${width} ${height}`);
   svg.replaceChildren();
-  const left = 52, right = 8, top = 8, bottom = 8;
+  const left = 52, right = 8, top = 8;
   if (!(high > low)) { low -= 1; high += 1; }
   const y = (v) => top + (1 - (Math.max(low, Math.min(high, v)) - low) / (high - low)) * (height - top - bottom);
   const x = (i, n) => left + (i / Math.max(1, n - 1)) * (width - left - right);
@@ -61,9 +65,17 @@ function path(points) {
 }
 
 function draw() {
-  const shown = events.slice(-SHOWN), n = shown.length, svg = byId("values");
+  const text = isText(), shown = events.slice(-(text ? Math.floor((byId("nats").getBoundingClientRect().width - 60) / SIGN) : SHOWN));
+  byId("values").closest("figure").hidden = text;
+  byId("nats").classList.toggle("text", text);
   const first = (list) => (list && list.length ? list[0] : null);
-  const rows = shown.map((e) => ({ y: first(e.y), m: first(e.expected), a: first(e.low), z: first(e.high), s: e.surprisal, alarm: e.alarm }));
+  const rows = shown.map((e) => ({ y: first(e.y), m: first(e.expected), a: first(e.low), z: first(e.high), s: e.surprisal, alarm: e.alarm, text: e.text }));
+  if (!text) drawValues(rows);
+  drawSurprisals(rows, text);
+}
+
+function drawValues(rows) {
+  const n = rows.length, svg = byId("values");
   const values = rows.flatMap((r) => [r.y, r.m]).filter((v) => v !== null);
   const ends = rows.flatMap((r) => [r.a, r.z]).filter((v) => v !== null);
   let low = Math.min(...values), high = Math.max(...values);
@@ -84,11 +96,15 @@ function draw() {
   element("path", { class: "middle", d: path(at("m")) }, svg);
   element("path", { class: "line", d: path(at("y")) }, svg);
   rows.forEach((r, i) => { if (r.alarm && r.y !== null) element("circle", { class: "mark", cx: x(i, n), cy: y(r.y), r: 6 }, svg); });
-  const nats = rows.map((r) => r.s).filter((v) => v !== null);
-  const plot = frame(byId("nats"), Math.min(0, ...nats), Math.max(1, ...nats), 2);
-  const zero = plot.y(Math.min(0, ...nats));
+}
+
+function drawSurprisals(rows, text) {
+  const n = rows.length, svg = byId("nats"), nats = rows.map((r) => r.s).filter((v) => v !== null);
+  const { x, y } = frame(svg, Math.min(0, ...nats), Math.max(1, ...nats), 2, text ? 26 : 8);
+  const zero = y(Math.min(0, ...nats));
   rows.forEach((r, i) => {
-    if (r.s !== null) element("line", { class: r.alarm ? "bar alarm" : "bar", x1: plot.x(i, n), x2: plot.x(i, n), y1: zero, y2: plot.y(r.s) }, byId("nats"));
+    if (r.s !== null) element("line", { class: r.alarm ? "bar alarm" : "bar", x1: x(i, n), x2: x(i, n), y1: zero, y2: y(r.s) }, svg);
+    if (text) element("text", { class: "sign", x: x(i, n), y: zero + 18, "text-anchor": "middle" }, svg, sign(r.text));
   });
 }
 
@@ -101,16 +117,16 @@ function describe() {
   const last = events.at(-1);
   if (!last) { put("latest", "The stream has no event yet."); return; }
   const band = last.low && last.low[0] !== null ? `, between ${number(last.low[0])} and ${number(last.high[0])} with 95 %` : "";
-  put("latest", `Event ${whole.format(last.seq)}: ${last.y.map(number).join(", ")}; expected ${last.expected.map(number).join(", ")}${band}; surprisal ${number(last.surprisal)} nats.`);
+  put("latest", `Event ${whole.format(last.seq)}: ${value(last)}; expected ${expected(last)}${band}; surprisal ${number(last.surprisal)} nats.`);
   const alarms = events.filter((e) => e.alarm).slice(-5).reverse();
-  const list = byId("alarm-list"), words = alarms.map((e) => `Event ${whole.format(e.seq)}: ${e.y.map(number).join(", ")} instead of ${e.expected.map(number).join(", ")}, ${number(e.surprisal)} nats${WHY[e.evidence] ? `: ${WHY[e.evidence]}` : ""}`);
+  const list = byId("alarm-list"), words = alarms.map((e) => `Event ${whole.format(e.seq)}: ${value(e)} instead of ${expected(e)}, ${number(e.surprisal)} nats${WHY[e.evidence] ? `: ${WHY[e.evidence]}` : ""}`);
   if ([...list.children].map((c) => c.textContent).join("|") !== words.join("|")) {
     list.replaceChildren(...words.map((text) => Object.assign(document.createElement("li"), { textContent: text })));
   }
   if (document.querySelector("details").open) {
     byId("rows").replaceChildren(...events.slice(-20).reverse().map((e) => {
       const row = document.createElement("tr");
-      for (const text of [whole.format(e.seq), e.y.map(number).join(", "), e.expected.map(number).join(", "), number(e.surprisal), e.alarm ? "yes" : "no"]) {
+      for (const text of [whole.format(e.seq), value(e), expected(e), number(e.surprisal), e.alarm ? "yes" : "no"]) {
         row.append(Object.assign(document.createElement("td"), { textContent: text }));
       }
       return row;
@@ -171,7 +187,7 @@ async function follow() {
   if (!found) { events = []; put("latest", "The stream was deleted."); draw(); return; }
   if (found.seq < last) { events = []; return; }
   if (found.events.length) events = [...events, ...found.events].slice(-1000);
-  const size = byId("values").getBoundingClientRect().width, key = `${id} ${events.length ? events.at(-1).seq : 0} ${size}`;
+  const size = byId("nats").getBoundingClientRect().width, key = `${id} ${events.length ? events.at(-1).seq : 0} ${size}`;
   if (key !== drawn) { drawn = key; draw(); describe(); }
 }
 
@@ -200,7 +216,7 @@ byId("login").addEventListener("submit", (event) => {
 });
 byId("find").addEventListener("input", () => { lastList = 0; });
 document.querySelector("details").addEventListener("toggle", describe);
-new ResizeObserver(() => { drawn = ""; }).observe(byId("values"));
+new ResizeObserver(() => { drawn = ""; }).observe(byId("nats"));
 
 async function start() {
   try {

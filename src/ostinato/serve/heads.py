@@ -1,0 +1,112 @@
+"""The heads of requests, before a request reaches the gate: how large they may be, and how slowly they may come.
+
+The parser under uvicorn keeps a head of any size and waits for its end for ever, and a WebSocket whose head its library
+cannot read is never answered: one such client kept a server from ending in order.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from http import HTTPStatus
+from typing import Any
+
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+#: The most bytes of a head. A little more arrives before it is noticed: what the kernel gives at once.
+MOST = 65_536
+
+
+class Bounded(HttpToolsProtocol):
+    """A connection of uvicorn whose heads are bounded.
+
+    Attributes:
+        seconds: The time for a head, and for the first one after the connection was made.
+    """
+
+    seconds = 30.0
+    _begun, _heads, _size = False, 0, 0
+    _due: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: Any) -> None:
+        """Expect a head."""
+        super().connection_made(transport)
+        self._due = self.loop.call_later(self.seconds, self._late)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Expect nothing more."""
+        self._on_time()
+        super().connection_lost(exc)
+
+    def on_message_begin(self) -> None:
+        """Begin to count the bytes of a head."""
+        self._begun, self._size = True, 0
+        self._heads += 1
+        super().on_message_begin()
+
+    def on_headers_complete(self) -> None:
+        """Let a head through; the parser makes an answer with status 400 of an error, which becomes 431."""
+        if self._too_large():
+            raise ValueError("the head is too large")
+        self._begun = False
+        self._on_time()
+        super().on_headers_complete()
+
+    def data_received(self, data: bytes) -> None:
+        """Take bytes in."""
+        before = self._heads
+        super().data_received(data)
+        if not self._begun or self.transport.is_closing():
+            return
+        if self._heads == before:  # otherwise a part of these bytes may belong to what was before
+            self._size += len(data)
+        if self._size > MOST:
+            self._refuse(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
+        elif self._due is None:
+            self._due = self.loop.call_later(self.seconds, self._late)
+
+    def handle_websocket_upgrade(self) -> None:
+        """Answer a WebSocket, also one whose head its library cannot read."""
+        super().handle_websocket_upgrade()
+        protocol: Any = self.transport.get_protocol()
+        error = getattr(getattr(protocol, "conn", None), "handshake_exc", None)
+        if error is not None and not self.transport.is_closing():
+            protocol.close_sent = True  # at the end of the server nothing is sent to it any more
+            self._refuse(HTTPStatus.BAD_REQUEST)
+
+    def send_400_response(self, msg: str) -> None:
+        """Answer a request that cannot be read."""
+        if self._begun and self._too_large():
+            self._refuse(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
+        else:
+            super().send_400_response(msg)
+
+    def _too_large(self) -> bool:
+        """Return whether the head that was read is too large."""
+        return len(self.url) + sum(len(name) + len(value) for name, value in self.headers) > MOST
+
+    def _late(self) -> None:
+        """End a connection whose head has not come."""
+        self._due = None
+        if self.cycle is not None and not self.cycle.response_complete:
+            self._due = self.loop.call_later(self.seconds, self._late)  # the request before it is still answered
+        elif not self._heads:  # a browser connects ahead of need, and did not ask for an answer
+            self.transport.close()
+        else:
+            self._refuse(HTTPStatus.REQUEST_TIMEOUT)
+
+    def _on_time(self) -> None:
+        """Wait for no head any more."""
+        if self._due is not None:
+            self._due.cancel()
+            self._due = None
+
+    def _refuse(self, status: HTTPStatus) -> None:
+        """Answer with a status alone, and end the connection."""
+        head = f"HTTP/1.1 {status.value} {status.phrase}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
+        self.transport.write(head.encode())
+        self.transport.close()
+
+
+def bounded(seconds: float) -> type[Bounded]:
+    """Return the connections of a server that gives a head so many seconds."""
+    return type("Bounded", (Bounded,), {"seconds": seconds})
