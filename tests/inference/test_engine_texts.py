@@ -12,6 +12,7 @@ import torch
 from scipy import stats
 
 from ostinato.data.alphabet import Alphabet
+from ostinato.data.readable import Readable
 from ostinato.emissions.choice import Choice
 from ostinato.inference import writing
 from ostinato.inference.live import logits
@@ -118,7 +119,7 @@ def test_the_likeliest_symbol_is_taken_at_temperature_zero() -> None:
     model = fitted("text", "gru")
     drawn = logits.writer_of(model, model.initial_state(2), 30)
     every = np.arange(model.encoding.vocabulary_size or 0)[None] >= 1
-    readable = writing.Readable(every, np.zeros(every.shape, dtype=np.int64), np.zeros(1, dtype=np.int64))
+    readable = Readable(every, np.zeros(every.shape, dtype=np.int64), np.zeros(1, dtype=np.int64))
     drawing = logits.Drawing(Choice(0.0), readable, -1, np.zeros(2, dtype=np.int64), np.zeros(2, dtype=bool))
     symbols = torch.from_numpy(drawn.write(drawing, np.random.default_rng(1).random((30, 2)), 30))
     with torch.no_grad():

@@ -49,7 +49,7 @@ class Network:
         sizes = (SYMBOLS + 1, WIDTH), (SYMBOLS, hidden[-1]), (SYMBOLS,)
         return Network(Stack(layers, residual=residual), *(torch.randn(s) for s in sizes))
 
-    def writer(self, draws: int = 1000) -> writer.Writer:
+    def packed(self, draws: int = 1000) -> writer.Writer:
         layers = [
             writer.Layer(c.engine, c.weight_ih_l0, c.weight_hh_l0, c.bias_ih_l0, c.bias_hh_l0, c.rounded)
             for c in self.stack.each()
@@ -98,7 +98,7 @@ def test_steps_are_those_of_the_layers(cell: Kind, hidden: tuple[int, ...], rows
     for residual in (True, False):
         network = Network.of(cell, *hidden, residual=residual, relu=relu)
         texts = network.texts(rows)
-        drawn = network.writer().write(texts, free(), numbers(rows, 6), 6)
+        drawn = network.packed().write(texts, free(), numbers(rows, 6), 6)
         _, last = network.reference(drawn)
         for mine, theirs in zip(held(texts), last, strict=True):
             np.testing.assert_allclose(mine, theirs, rtol=1e-4, atol=1e-5)
@@ -109,7 +109,7 @@ def test_steps_are_those_of_the_layers(cell: Kind, hidden: tuple[int, ...], rows
 def test_steps_by_eight_bits_are_those_of_the_rounded_weights(cell: Kind, hidden: tuple[int, ...]) -> None:
     network = Network.of(cell, *hidden, rounded=True)
     texts = network.texts(7)
-    drawn = network.writer().write(texts, free(), numbers(7, 6), 6)
+    drawn = network.packed().write(texts, free(), numbers(7, 6), 6)
     for mine, theirs in zip(held(texts), network.reference(drawn)[1], strict=True):
         np.testing.assert_allclose(mine, theirs, rtol=1e-3, atol=2e-4)  # h is rounded to 16 bits in each step
 
@@ -129,7 +129,7 @@ def test_steps_by_eight_bits_are_those_of_the_rounded_weights(cell: Kind, hidden
 def test_symbols_are_those_that_the_options_choose(how: dict[str, Any], *, rounded: bool) -> None:
     """The engine draws as ``Choice`` does by the same numbers, but where one is nearer to a bound than the rounding."""
     network, u = Network.of(LSTM, 24, 24, rounded=rounded), numbers(9, 200)
-    drawn = network.writer().write(network.texts(9), free(**how), u, len(u))
+    drawn = network.packed().write(network.texts(9), free(**how), u, len(u))
     logits, choice = network.reference(drawn)[0], Choice.of(**{"temperature": 1.0, **how}, symbols=True)
     expected = np.stack([choice.pick(own, numbers) for own, numbers in zip(logits, u, strict=True)])
     assert (expected == drawn).mean() > (0.99 if rounded else 0.9995)
@@ -151,9 +151,9 @@ def test_a_row_is_the_same_to_the_bit_alone_and_among_others(
     """For any number of rows, of threads and of steps a call, and whether the products of inputs are looked up."""
     network, u = Network.of(cell, *hidden, rounded=rounded), numbers(rows, 9)
     alone, among = network.texts(1), network.texts(rows)
-    first = network.writer().write(alone, free(), np.ascontiguousarray(u[:, :1]), len(u))
+    first = network.packed().write(alone, free(), np.ascontiguousarray(u[:, :1]), len(u))
     with computing(threads):
-        own = network.writer(draws=0)
+        own = network.packed(draws=0)
         parts = [own.write(among, free(), part, len(u)) for part in (u[:cut], u[cut:])]
     assert (np.concatenate(parts)[:, :1] == first).all()
     for one, many in zip(held(alone), held(among), strict=True):
@@ -168,7 +168,7 @@ def test_texts_end_and_keep_to_what_may_follow() -> None:
     readable = Readable(allowed, after, np.array([0, 1]))
     network, u = Network.of(GRU, 16), numbers(40, 21)
     texts = network.texts(40)
-    drawn = network.writer().write(texts, free(readable, end=0), u, len(u))
+    drawn = network.packed().write(texts, free(readable, end=0), u, len(u))
     assert texts.ended.any()
     for row in drawn.T:
         own = row[: np.argmax(row == 0)] if (row == 0).any() else row[row >= 0]
@@ -180,7 +180,7 @@ def test_texts_end_and_keep_to_what_may_follow() -> None:
 
 def test_what_is_packed_is_not_changed_by_later_weights() -> None:
     network = Network.of(LSTM, 24)
-    own, u = network.writer(), numbers(3, 20)
+    own, u = network.packed(), numbers(3, 20)
     first = own.write(network.texts(3), free(), u, len(u))
     with torch.no_grad():
         for parameter in network.stack.parameters():

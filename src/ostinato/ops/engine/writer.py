@@ -114,7 +114,7 @@ class Writer:
     ) -> None:
         table = _array(embedding)
         self._kept: list[Any] = []
-        self._layers = []
+        self._layers: list[Any] = []
         for i, layer in enumerate(layers):
             units, width = layer.w_hh.shape[1], layer.w_ih.shape[1]
             gates = len(layer.w_hh) // units
@@ -134,8 +134,8 @@ class Writer:
             own = self._places(*weights), *self._places(*([None, None] if looked_up else [inputs, bias]))
             self._layers.append((layer.cell, units, below, residual and i > 0 and width == units, *own))
         assert all(above[2] == below[1] for below, above in pairwise(self._layers))
-        self._head = len(head), *self._places(_panel(1, head), _array(constant))
-        self._table = table.shape[1], *self._places(table)
+        self._head: Any = len(head), *self._places(_panel(1, head), _array(constant))
+        self._table: Any = table.shape[1], *self._places(table)
 
     def _places(self, *arrays: Any) -> tuple[int, ...]:
         """Return the addresses of arrays, which stay where they are as long as the writer lives; 0 for None."""
