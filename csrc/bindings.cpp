@@ -194,26 +194,35 @@ void bind_step(nb::module_& m, const char* name) {
         });
 }
 
-// Draws the symbols of texts, see write.h. Network: the addresses of the weights, scales and biases, of the panel and the
-// constant of the head, and of the table. Rules: those of Readable. Texts: those of Texts; 0 for no c.
-using WritePlaces = std::vector<Address>;
+// A layer: the cell, H and D, whether it is residual, and the addresses of the members of LightWeights in their order, and of
+// its inputs and their bias; 0 for none.
+using WriteLayer = std::tuple<std::string, Index, Index, bool, std::tuple<Address, Address, Address, Address>, Address, Address>;
 
-Index write_texts(const std::string& cell, const std::tuple<Index, Index, Index, Index>& sizes, const WritePlaces& network,
+// Draws the symbols of texts, see write.h. Head: the addresses of its panel and its constant. Table: its width and its address.
+// Rules: those of Readable. Texts: the addresses of before, place and ended, then of h and c of each layer; 0 for no c.
+Index write_texts(const std::vector<WriteLayer>& layers, const std::tuple<Index, Address, Address>& head, const std::tuple<Index, Address>& table,
                   const std::tuple<double, double, double, Index>& choice, const std::tuple<Index, Address, Address, Address>& rules,
-                  const WritePlaces& texts, const std::tuple<Index, Index, Index>& steps, Address u, Address out, int threads) {
-    const auto [rows, hidden, width, symbols] = sizes;
+                  Index rows, const std::vector<Address>& texts, const std::tuple<Index, Index, Index>& steps, Address u, Address out, int threads) {
+    const auto [symbols, panel, constant] = head;
     const auto [temperature, top_p, min_p, top_k] = choice;
     const auto [places, allowed, after, needed] = rules;
     const auto [count, left, end] = steps;
-    const Light* light = light_of(cell.c_str());
-    if (!light) throw std::invalid_argument("no step by weights of 8 bits for the cell " + cell);
-    const Written written{light, &lights_in_use(), hidden, width, {at<std::int8_t>(network[0]), at<float>(network[1]), at<float>(network[2])},
-                          {symbols, at<float>(network[3]), at<float>(network[4])}, at<float>(network[5])};
+    Written written{&lights_in_use(), {}, {symbols, at<float>(panel), at<float>(constant)}, std::get<0>(table), at<float>(std::get<1>(table))};
+    Texts moved{rows, at<Index>(texts[0]), at<Index>(texts[1]), at<bool>(texts[2]), {}};
+    for (const auto& [cell, hidden, below, residual, weights, inputs, bias] : layers) {
+        const Light* light = light_of(cell.c_str());
+        if (!light) throw std::invalid_argument("no texts are drawn by the cell " + cell);
+        const auto [whole, scale, exact, own] = weights;
+        written.layers.push_back({light, hidden, below, residual,
+                                  {at<std::int8_t>(whole), at<float>(scale), at<float>(exact), at<float>(own)},
+                                  at<float>(inputs), at<float>(bias)});
+        const std::size_t l = 3 + 2 * moved.states.size();
+        moved.states.push_back({at<float>(texts[l]), at<float>(texts[l + 1])});
+    }
     const Unlocked unlocked;
     return write(written, {temperature, top_p, min_p, top_k},
-                 {places, symbols, at<bool>(allowed), at<Index>(after), at<Index>(needed)},
-                 {rows, at<Index>(texts[0]), at<Index>(texts[1]), at<bool>(texts[2]), at<float>(texts[3]), at<float>(texts[4])},
-                 count, left, end, at<double>(u), at<Index>(out), threads);
+                 {places, symbols, at<bool>(allowed), at<Index>(after), at<Index>(needed)}, moved, count, left, end,
+                 at<double>(u), at<Index>(out), threads);
 }
 
 using Words = std::vector<std::uint32_t>;
@@ -274,6 +283,13 @@ NB_MODULE(_engine, m) {
     bind_step<double>(m, "Step64");
     m.def("write", write_texts);
     m.def("light_pairs", light_pairs);
+    m.def("light_pack", [](int gates, Index hidden, Index depth, Address weights, Address panel) {
+        lights_in_use().pack(gates, hidden, depth, at<float>(weights), at<float>(panel));
+    });
+    m.def("light_inputs", [](Index rows, Index depth, int gates, Index hidden, Address panel, Address bias, Address x, Address out) {
+        const Unlocked unlocked;
+        lights_in_use().inputs(rows, depth, gates, hidden, at<float>(panel), at<float>(bias), at<float>(x), at<float>(out));
+    });
     m.def("light_lanes", [](const std::string& cell) { return light_of(cell.c_str()) ? lights_in_use().lanes : 0; });
     m.def("sets", [] {
         std::vector<std::string> names;

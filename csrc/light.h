@@ -9,6 +9,7 @@
 #include <immintrin.h>
 #endif
 
+#include "exact.h"
 #include "gru.h"
 #include "lights.h"
 #include "lstm.h"
@@ -133,6 +134,7 @@ inline float rounded(const float* h, Index hidden, Index pairs, float most, std:
 
 template <class Cell>
 void light_step(Index rows, Index hidden, const LightWeights& w, const float* const* input, float* h, float* c, void* scratch) {
+    if (!w.weights) return exact_step<Cell>(rows, hidden, w, input, h, c, static_cast<float*>(scratch));
     constexpr int MR = OSTINATO_ACCUMULATORS / Cell::gates < 8 ? OSTINATO_ACCUMULATORS / Cell::gates : 8;
     const Index pairs = light_pairs(hidden);
     const float limit = 2147483647.0f / 128.0f / static_cast<float>(2 * pairs), most = limit < 32767.0f ? limit : 32767.0f;
@@ -182,7 +184,7 @@ inline void light_head(Index rows, Index inputs, const LightHead& head, const fl
 
 template <class Cell>
 constexpr Light light(const char* name) {
-    return {name, light_step<Cell>};
+    return {name, Cell::gates, light_step<Cell>};
 }
 
 constexpr Light light_cells[] = {light<Rnn<Tanh>>("rnn_tanh"), light<Rnn<Relu>>("rnn_relu"), light<Gru>("gru"),
@@ -192,6 +194,6 @@ constexpr Light light_cells[] = {light<Rnn<Tanh>>("rnn_tanh"), light<Rnn<Relu>>(
 
 extern const Lights lights;
 const Lights lights = {OSTINATO_NAME(OSTINATO_SET), lanes<float>, sizeof(light_cells) / sizeof(light_cells[0]), light_cells,
-                       light_head};
+                       light_head, exact_inputs, exact_pack};
 
 }  // namespace ostinato::OSTINATO_SET

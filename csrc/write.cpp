@@ -13,8 +13,9 @@ namespace {
 
 using Index = std::int64_t;
 
-// The rows from which a thread of its own pays.
-constexpr Index rows_of_thread = 8;
+// The rows from which a thread of its own pays. Each thread reads all weights, which takes as long as the sums of 3 rows in
+// float32; few more rows than that are worth another core.
+constexpr Index rows_of_thread = 4;
 
 // Draws a symbol from logits (V), -inf for those that are not drawn, by a uniform number u. p and order are scratch.
 Index pick(const Choice& choice, const float* logits, Index count, double u, std::vector<double>& p, std::vector<Index>& order) {
@@ -51,21 +52,71 @@ Index pick(const Choice& choice, const float* logits, Index count, double u, std
     return top;  // no probability is a number
 }
 
+// The rows [begin, begin + rows) of the network, one step after the other.
+class Stepper {
+  public:
+    Stepper(const Written& n, const Texts& texts, Index begin, Index rows) : n_(n), rows_(rows), input_(rows) {
+        Index words = 0, products = 0, widest = n.width;
+        for (const WrittenLayer& layer : n.layers) {
+            words = std::max(words, light_words(layer.hidden));
+            products = std::max(products, layer.below ? layer.cell->gates * layer.hidden : 0);
+            widest = std::max(widest, layer.hidden);
+        }
+        scratch_.resize(rows * words);
+        products_.resize(rows * products);
+        sums_.resize(rows * widest);
+        for (std::size_t l = 0; l < n.layers.size(); ++l) {
+            const WrittenState& state = texts.states[l];
+            const Index from = begin * n.layers[l].hidden;
+            states_.push_back({state.h + from, state.c ? state.c + from : nullptr});
+        }
+    }
+
+    // Takes in the last symbols, and writes the logits (B, S) of the next ones.
+    void operator()(const Index* before, float* logits) {
+        const float* x = nullptr;
+        for (std::size_t l = 0; l < n_.layers.size(); ++l) {
+            const WrittenLayer& layer = n_.layers[l];
+            const auto symbol = [&](Index b) { return n_.table + before[b] * n_.width; };
+            if (l == 0 && layer.below) {
+                for (Index b = 0; b < rows_; ++b) std::copy_n(symbol(b), n_.width, sums_.data() + b * n_.width);
+                x = sums_.data();
+            }
+            if (layer.below) n_.set->inputs(rows_, layer.below, layer.cell->gates, layer.hidden, layer.inputs, layer.bias, x, products_.data());
+            for (Index b = 0; b < rows_; ++b)
+                input_[b] = layer.below ? products_.data() + b * layer.cell->gates * layer.hidden : symbol(b);
+            const WrittenState& state = states_[l];
+            layer.cell->step(rows_, layer.hidden, layer.weights, input_.data(), state.h, state.c, scratch_.data());
+            if (layer.residual) {
+                for (Index i = 0; i < rows_ * layer.hidden; ++i) sums_[i] = x[i] + state.h[i];
+                x = sums_.data();
+            } else {
+                x = state.h;
+            }
+        }
+        n_.set->head(rows_, n_.layers.back().hidden, n_.head, x, logits);
+    }
+
+  private:
+    const Written& n_;
+    Index rows_;
+    std::vector<const float*> input_;
+    std::vector<WrittenState> states_;
+    std::vector<std::int32_t> scratch_;
+    std::vector<float> products_, sums_;
+};
+
 // Draws the symbols of the rows [begin, stop), and returns the steps made.
 Index write_rows(const Written& n, const Choice& choice, const Readable& readable, const Texts& texts, Index begin, Index stop,
                  Index steps, Index left, Index end, const double* u, Index* out) {
     const Index rows = stop - begin, symbols = readable.symbols;
-    std::vector<const float*> input(rows);
-    std::vector<std::int32_t> scratch(rows * (light_pairs(n.hidden) + 1));
+    Stepper step(n, texts, begin, rows);
     std::vector<float> logits(rows * symbols);
     std::vector<double> p(symbols);
     std::vector<Index> order(symbols);
-    float *h = texts.h + begin * n.hidden, *c = texts.c ? texts.c + begin * n.hidden : nullptr;
     const Index most = *std::max_element(readable.needed, readable.needed + readable.places);
     for (Index t = 0; t < steps; ++t) {
-        for (Index b = 0; b < rows; ++b) input[b] = n.table + texts.before[begin + b] * n.width;
-        n.cell->step(rows, n.hidden, n.weights, input.data(), h, c, scratch.data());
-        n.set->head(rows, n.hidden, n.head, h, logits.data());
+        step(texts.before + begin, logits.data());
         bool going = false;
         for (Index b = 0; b < rows; ++b) {
             Index& place = texts.place[begin + b];

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <vector>
 
 #include "lights.h"
 
@@ -21,22 +22,35 @@ struct Readable {
     const std::int64_t* needed;  // (S)
 };
 
-// The network: one layer by weights of 8 bits. The input of a symbol is a row of `table`.
-struct Written {
+// A layer of the network. The input of the lowest one is a row of `table`: W_ih x + b_ih already, if `below` is 0.
+struct WrittenLayer {
     const Light* cell;
-    const Lights* set;
-    std::int64_t hidden, width;
+    std::int64_t hidden, below;  // H, and the width D of the input
+    bool residual;               // whether the layer above reads the sum of input and output
     LightWeights weights;
+    const float *inputs, *bias;  // (H / V, D, G, V) and (G H), see Lights
+};
+
+// The network: layers one above the other. The input of a symbol is a row of `table`.
+struct Written {
+    const Lights* set;
+    std::vector<WrittenLayer> layers;
     LightHead head;
+    std::int64_t width;
     const float* table;  // (V + 1, width)
+};
+
+// h and c of a layer, (B, H). c is null for cells of one state.
+struct WrittenState {
+    float *h, *c;
 };
 
 // The state of B texts, which `write` moves on.
 struct Texts {
     std::int64_t rows;
-    std::int64_t *before, *place;  // (B) the last symbol, and the place in a character after it
-    bool* ended;                   // (B)
-    float *h, *c;                  // (B, H)
+    std::int64_t *before, *place;      // (B) the last symbol, and the place in a character after it
+    bool* ended;                       // (B)
+    std::vector<WrittenState> states;  // of each layer
 };
 
 // Draws the next symbols (T, B) of texts, on at most `threads` threads with separate rows, and returns how many steps were

@@ -1,24 +1,17 @@
-"""Texts drawn by recurrent weights of 8 bits: the rounding is bounded, and the step is that of the rounded network."""
+"""Texts drawn by recurrent weights of 8 bits: the rounding is bounded, and texts are made as in float32."""
 
 from __future__ import annotations
 
 import copy
-from typing import Any
 
-import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ostinato.emissions.choice import Choice
 from ostinato.errors import ConfigError
 from ostinato.inference.live import logits
 from ostinato.inference.sample import _in_precision, sample
-from ostinato.layers.cell import Cell
-from ostinato.layers.gru import GRU
-from ostinato.layers.lstm import LSTM
-from ostinato.layers.rnn import RNN
 from ostinato.model import SequenceModel
 from ostinato.ops.engine import extension, light
 from zoo import fitted
@@ -33,58 +26,6 @@ def test_no_weight_moves_by_more_than_half_a_place(rows: int, hidden: int, seed:
     weight[0, seed % hidden] = 0.0
     moved = (light.Rounded(weight).weight - weight).abs()
     assert bool((moved <= weight.abs().amax(-1, keepdim=True) / 254 * (1 + 1e-5)).all())
-
-
-def written(layer: Cell, rows: int, steps: int, **choice: float | int) -> tuple[Any, ...]:
-    """Return logits (T, B, V) and states by the rounded weights, and the symbols and states that were drawn."""
-    layer.round_()
-    assert layer.rounded is not None
-    hidden, symbols = layer.output_size, 9
-    table, head, constant = torch.randn(symbols + 1, 5), torch.randn(symbols, hidden), torch.randn(symbols)
-    inputs = table, layer.weight_ih_l0, layer.bias_ih_l0, layer.bias_hh_l0
-    writer = light.Writer(layer.engine, layer.rounded, inputs, head, constant)
-    states = tuple(np.zeros((rows, hidden), dtype=np.float32) for _ in layer.initial_state(1))
-    place, ended = np.zeros(rows, dtype=np.int64), np.zeros(rows, dtype=bool)
-    texts = light.Texts(np.full(rows, symbols), place, ended, states)
-    every = np.ones((1, symbols), dtype=bool), np.zeros((1, symbols), dtype=np.int64), np.zeros(1, dtype=np.int64)
-    how: Any = {"temperature": 1.0, "top_p": 1.0, "min_p": 0.0, "top_k": 0, **choice}
-    rules = light.Rules(how["temperature"], how["top_p"], how["min_p"], how["top_k"], *every, end=-1)
-    u = np.random.default_rng(rows).random((steps, rows))
-    drawn = writer.write(texts, rules, u, steps)
-    before = torch.cat([torch.full((1, rows), symbols), torch.from_numpy(drawn[:-1])])
-    with torch.no_grad():
-        h, last = layer.unroll(table[before])
-    return (h @ head.T + constant).double().numpy(), last, drawn, states, u
-
-
-@pytest.mark.parametrize("hidden", [1, 7, 33, 64, 520])
-@pytest.mark.parametrize("cell", [RNN, GRU, LSTM])
-def test_steps_are_those_of_the_rounded_weights(cell: type[RNN | GRU | LSTM], hidden: int) -> None:
-    torch.manual_seed(hidden)
-    _, last, _, states, _ = written(cell(5, hidden), 7, 6)
-    for mine, theirs in zip(states, last, strict=True):
-        np.testing.assert_allclose(mine, theirs, rtol=1e-3, atol=2e-4)  # h is rounded to 16 bits in each step
-
-
-@pytest.mark.parametrize(
-    "how",
-    [
-        {"temperature": 0.0},
-        {"temperature": 0.5},
-        {"top_k": 3},
-        {"top_p": 0.6},
-        {"min_p": 0.3},
-        {"temperature": 1.5, "top_k": 5, "top_p": 0.8, "min_p": 0.1},
-    ],
-)
-def test_symbols_are_those_that_the_options_choose(how: dict[str, Any]) -> None:
-    """The engine draws as ``Choice`` does, but where a number lies nearer to a bound than the rounding."""
-    torch.manual_seed(1)
-    logits, _, drawn, _, u = written(LSTM(5, 24), 9, 70, **how)
-    choice = Choice.of(**{"temperature": 1.0, **how}, symbols=True)
-    expected = [choice.pick(own, numbers) for own, numbers in zip(logits, u, strict=True)]
-    assert (np.stack(expected) == drawn).mean() > 0.99
-    assert len(np.unique(drawn)) > 1
 
 
 def test_a_layer_is_the_same_to_the_bit_for_any_number_of_rows() -> None:
@@ -119,8 +60,8 @@ def test_rounded_copies_are_made_once_and_again_after_a_change() -> None:
     first = _in_precision(model, "int8")
     assert first is not model
     assert _in_precision(model, "int8") is first
-    assert logits.prepared_of(first) is logits.prepared_of(first) is not None
-    assert logits.prepared_of(model) is None
+    assert logits.prepared_of(first, 1) is logits.prepared_of(first, 2) is not None
+    assert logits.prepared_of(model, 1) is not logits.prepared_of(model, 1)
     with torch.no_grad():
         next(model.parameters()).add_(1.0)
     assert _in_precision(model, "int8") is not first

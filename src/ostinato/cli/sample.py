@@ -64,8 +64,8 @@ def command(
     precision: Annotated[
         str,
         typer.Option(
-            help="float32, or int8: draw texts of a network up to four times as fast, by weights rounded to 8 "
-            "bits, which hardly change how likely a text is."
+            help="float32, or int8: draw texts of a network about twice as fast, by weights rounded to 8 bits, which "
+            "hardly change how likely a text is."
         ),
     ] = "float32",
     as_json: options.Json = False,

@@ -82,8 +82,8 @@ def sample(  # noqa: PLR0913 - each argument is an option of a draw, given by na
         device: Where the model computes: "cpu", "cuda", "cuda:1", "mps", or "auto", which takes a GPU if a timed step
             is faster there.
         precision: "float32", or "int8" for a network of text: each row of its recurrent weights is rounded to 255
-            places, and its state to 16 bits. Texts are drawn up to four times as fast, from the distributions of the
-            rounded network, whose copy is kept with the model. A seed gives other texts than in float32.
+            places, and its state to 16 bits. Texts are drawn about twice as fast, from the distributions of the rounded
+            network, whose copy is kept with the model. A seed gives other texts than in float32.
         on_text: What is called with each piece of a text while it is made, the prompt first. For one sequence of text.
 
     Returns:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import final
@@ -14,12 +15,14 @@ from ostinato.data.lines import plain
 from ostinato.data.readable import Readable
 from ostinato.emissions.choice import Choice
 from ostinato.errors import ConfigError
-from ostinato.inference.live.logits import Drawing, writer_of
+from ostinato.inference.live.logits import Drawing, Writer, writer_of
 from ostinato.model import SequenceModel
 from ostinato.shapes import Array, State
 
-#: The uniform numbers that the generator of a row draws at a time.
+#: The uniform numbers that the generator of a row draws at a time, and the most steps of a call.
 BLOCK = 64
+#: The seconds that a call should take at most: a text that is shown as it is made flows, and Ctrl+C is heard at once.
+BLINK = 0.04
 
 
 @final
@@ -60,10 +63,9 @@ def drawn_symbols(
     rows, count = len(state[0]), model.encoding.vocabulary_size or 0
     known = np.arange(count)[None] >= least
     anything = Readable(known, np.zeros((1, count), dtype=np.int64), np.zeros(1, dtype=np.int64))
-    writer, draws = writer_of(model, state), _Draws(seed, rows)
     drawing = Drawing(choice, anything, -1, np.zeros(rows, dtype=np.int64), np.zeros(rows, dtype=bool))
-    for done in range(0, horizon, BLOCK):
-        yield from writer.write(drawing, draws.next(min(BLOCK, horizon - done)), horizon - done)
+    for symbols in _blocks(writer_of(model, state, horizon), drawing, _Draws(seed, rows), horizon):
+        yield from symbols
 
 
 def written_symbols(
@@ -83,20 +85,48 @@ def written_symbols(
         The symbols of a step, (B,); -1 in a row that has ended before.
     """
     alphabet, rows = writing.alphabet, len(state[0])
-    stops, writer, draws = _Stops(alphabet, writing.stop, rows), writer_of(model, state), _Draws(seed, rows)
-    end = -1 if alphabet.end_symbol is None else alphabet.end_symbol
+    stops, end = _Stops(alphabet, writing.stop, rows), -1 if alphabet.end_symbol is None else alphabet.end_symbol
     place, ended = np.zeros(rows, dtype=np.int64), np.zeros(rows, dtype=bool)
-    drawing = Drawing(choice, Readable.of(alphabet), end, place, ended)
-    # a text is shown, and a string is found, one symbol at a time
-    most = 1 if writing.stop or writing.on_symbols else BLOCK
-    for done in range(0, horizon, most):
-        for symbols in writer.write(drawing, draws.next(min(most, horizon - done)), horizon - done):
+    drawing, stopped = Drawing(choice, Readable.of(alphabet), end, place, ended), np.zeros(rows, dtype=bool)
+    for block in _blocks(writer_of(model, state, horizon), drawing, _Draws(seed, rows), horizon):
+        if not writing.stop and writing.on_symbols is None:
+            yield from block
+            continue
+        for drawn in block:
+            # a string may have ended a text within the block, whose later symbols then do not count
+            symbols = np.where(stopped, -1, drawn)
             if writing.on_symbols is not None:
                 writing.on_symbols(symbols)
             yield symbols
-            drawing.ended |= stops.reached(symbols)
+            stopped |= (symbols == -1) | (symbols == end) | stops.reached(symbols)
+            if stopped.all():
+                return
+        drawing.ended |= stopped
+
+
+def _blocks(writer: Writer, drawing: Drawing, draws: _Draws, horizon: int) -> Iterator[NDArray[np.int64]]:
+    """Draw the symbols of texts a call at a time: as many steps as fit into a blink, which no symbol depends on.
+
+    Args:
+        writer: What draws them.
+        drawing: The options and the texts, which are moved on.
+        draws: The uniform numbers.
+        horizon: The greatest number T of steps.
+
+    Yields:
+        The symbols of some steps, (steps, B); fewer than T in all once all texts have ended.
+    """
+    done, steps = 0, 1
+    while done < horizon:
+        count = min(steps, BLOCK - done % BLOCK, horizon - done)
+        start = time.perf_counter()
+        symbols = writer.write(drawing, draws.next(count), horizon - done)
+        each = (time.perf_counter() - start) / count
+        yield symbols
         if drawing.ended.all():
             return
+        done += count
+        steps = max(1, min(2 * steps, BLOCK, int(BLINK / max(each, 1e-9))))
 
 
 @final
@@ -166,6 +196,8 @@ class _Stops:
             return self._none
         found = np.zeros(len(symbols), dtype=bool)
         for b, symbol in enumerate(symbols.tolist()):
+            if symbol < 0:
+                continue  # the text has ended
             new = self._units[symbol]
             tail = (*self._tails[b], *new)
             # a string may end within the last symbol

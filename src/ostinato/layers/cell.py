@@ -85,9 +85,13 @@ class Cell(Recurrence):
         self.rounded = Rounded(self.weight_hh_l0)
         self.weight_hh_l0.copy_(self.rounded.weight)
 
+    def in_engine(self) -> bool:
+        """Return whether the engine runs this layer."""
+        weights_on = {"device": self.weight_hh_l0.device.type, "dtype": self.weight_hh_l0.dtype}
+        return self.implementation in (None, "native") and prefers_native(self.cell, **weights_on)
+
     def live(self) -> Step | None:
         """Return the engine's single step with the current weights; None if the engine does not run this layer."""
-        weights_on = {"device": self.weight_hh_l0.device.type, "dtype": self.weight_hh_l0.dtype}
-        if self.implementation not in (None, "native") or not prefers_native(self.cell, **weights_on):
+        if not self.in_engine():
             return None
         return Step(self.engine, self.weight_ih_l0, self.weight_hh_l0, self.bias_ih_l0, self.bias_hh_l0)

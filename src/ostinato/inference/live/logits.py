@@ -20,7 +20,7 @@ from ostinato.layers.cell import Cell
 from ostinato.layers.front import SymbolFront
 from ostinato.layers.stack import Stack
 from ostinato.model import SequenceModel
-from ostinato.ops.engine import light
+from ostinato.ops.engine import writer
 from ostinato.shapes import Array, State
 
 
@@ -88,10 +88,16 @@ class Logits(Writer):
         return np.stack(out)
 
 
-def writer_of(model: SequenceModel, state: State) -> Writer:
-    """Return what draws the texts after a state (B, ...): by one call for many symbols, if the model is rounded."""
-    if model.device.type == "cpu" and (prepared := prepared_of(model)) is not None:
-        return _LightWriter(model, prepared, state)
+def writer_of(model: SequenceModel, state: State, steps: int) -> Writer:
+    """Return what draws the texts after a state (B, ...): by one call for many symbols, if all layers are recurrent.
+
+    Args:
+        model: The model.
+        state: The state before the first step, (B, ...) each.
+        steps: The greatest number T of steps.
+    """
+    if model.device.type == "cpu" and (prepared := prepared_of(model, steps * len(state[0]))) is not None:
+        return _EngineWriter(model, prepared, state)
     return logits_of(model, state)
 
 
@@ -151,45 +157,65 @@ class _PlainLogits(Logits):
         self._before[:] = symbols
 
 
-def prepared_of(model: SequenceModel) -> light.Writer | None:
-    """Return the engine's layout of a rounded network of one layer; None for other models. It is made once."""
-    if model not in _PREPARED:
-        _PREPARED[model] = _prepared(model)
-    return _PREPARED[model]
+def prepared_of(model: SequenceModel, draws: int) -> writer.Writer | None:
+    """Return the engine's layout of a network of recurrent layers; None for other models.
 
+    That of rounded weights, which do not change, is made once; that of others for each call of ``sample``.
 
-_PREPARED: WeakKeyDictionary[SequenceModel, light.Writer | None] = WeakKeyDictionary()
-
-
-def _prepared(model: SequenceModel) -> light.Writer | None:
-    front, backbone = model.front, model.backbone
-    layers = list(backbone.layers) if isinstance(backbone, Stack) else []
-    if len(layers) != 1 or not isinstance(front, SymbolFront) or front.embedding is None or model.head is None:
+    Args:
+        model: The model.
+        draws: About how many symbols will be drawn.
+    """
+    front, layers = model.front, _cells(model)
+    plain = isinstance(front, SymbolFront) and front.markov is None and not front.plain
+    if not (layers and plain and isinstance(front, SymbolFront)) or front.embedding is None or model.head is None:
         return None
-    (cell,) = layers
-    if not isinstance(cell, Cell) or cell.rounded is None or front.markov or front.plain or not light.runs(cell.engine):
-        return None
-    inputs = front.embedding.weight, cell.weight_ih_l0, cell.bias_ih_l0, cell.bias_hh_l0
-    return light.Writer(cell.engine, cell.rounded, inputs, model.head.weight, model.constant[0])
+    rounded = all(cell.rounded is not None for cell in layers)
+    if rounded and model in _PREPARED:
+        return _PREPARED[model]
+    own = [
+        writer.Layer(c.engine, c.weight_ih_l0, c.weight_hh_l0, c.bias_ih_l0, c.bias_hh_l0, c.rounded) for c in layers
+    ]
+    embedding, residual = front.embedding.weight, isinstance(model.backbone, Stack) and model.backbone.residual
+    draws = max(draws, len(embedding)) if rounded else draws
+    made = writer.Writer(own, embedding, model.head.weight, model.constant[0], residual=residual, draws=draws)
+    if rounded:
+        _PREPARED[model] = made
+    return made
+
+
+def _cells(model: SequenceModel) -> list[Cell]:
+    """Return the layers of a network, the lowest first; none unless the engine draws texts by each of them."""
+    layers = model.backbone.each() if isinstance(model.backbone, Stack) else []
+    cells = [layer for layer in layers if isinstance(layer, Cell)]
+    fits = len(cells) == len(layers) and model.constant.dtype == torch.float32
+    return cells if fits and all(writer.runs(cell.engine) and cell.in_engine() for cell in cells) else []
+
+
+_PREPARED: WeakKeyDictionary[SequenceModel, writer.Writer] = WeakKeyDictionary()
 
 
 @final
-class _LightWriter(Writer):
-    """A network whose recurrent weights have 8 bits: the engine draws many symbols in one call."""
+class _EngineWriter(Writer):
+    """A network of recurrent layers: the engine draws many symbols in one call."""
 
-    def __init__(self, model: SequenceModel, prepared: light.Writer, state: State) -> None:
+    def __init__(self, model: SequenceModel, prepared: writer.Writer, state: State) -> None:
         parts, rows = model.parts(state), len(state[0])
         self._prepared = prepared
-        self._texts = light.Texts(
+        left, states = [np.array(s.numpy(), order="C") for s in parts.backbone], []
+        for size in model.backbone.sizes if isinstance(model.backbone, Stack) else []:
+            states.append(tuple(left[:size]))
+            left = left[size:]
+        self._texts = writer.Texts(
             np.array(parts.front[0][:, 0].numpy(), dtype=np.int64),
             np.zeros(rows, dtype=np.int64),
             np.zeros(rows, dtype=np.bool_),
-            tuple(np.array(s.numpy()) for s in parts.backbone),
+            tuple(states),
         )
 
     def write(self, drawing: Drawing, u: Array, left: int) -> NDArray[np.int64]:
         choice, readable, texts = drawing.choice, drawing.readable, self._texts
-        rules = light.Rules(
+        rules = writer.Rules(
             choice.temperature, choice.top_p, choice.min_p, choice.top_k or 0,
             readable.allowed, readable.after, readable.needed, drawing.end,
         )  # fmt: skip

@@ -169,38 +169,49 @@ class Step64:
     def __call__(self, x: int, h: int, c: int, h_next: int, c_next: int) -> None: ...
 
 def write(
-    cell: str,
-    sizes: tuple[int, int, int, int],
-    network: list[int],
+    layers: list[tuple[str, int, int, bool, tuple[int, int, int, int], int, int]],
+    head: tuple[int, int, int],
+    table: tuple[int, int],
     choice: tuple[float, float, float, int],
     rules: tuple[int, int, int, int],
+    rows: int,
     texts: list[int],
     steps: tuple[int, int, int],
     u: int,
     out: int,
     threads: int,
 ) -> int:
-    """Draw the next symbols of texts by weights of 8 bits, and return how many steps were made; see csrc/write.h.
+    """Draw the next symbols of texts, and return how many steps were made; see csrc/write.h.
 
     Args:
-        cell: The name of the cell.
-        sizes: The rows B, the units H, the width of the table G H, and the symbols V.
-        network: The addresses of the weights, aligned to 64 bytes, of their scales (G H) and biases (G H), of the panel
-            and the constant (V) of the head, and of the table (V + 1, G H).
+        layers: For each layer, the lowest first: the cell, the units H, the inputs D (0 if ``table`` holds the
+            products), whether the layer above reads the sum of input and output; the addresses of the recurrent weights
+            in 8 bits, of their scales (G H), of the panel in float32 and of the bias (G H), 0 for those that it has
+            not; and the addresses of the panel of the inputs and of its bias (G H).
+        head: The symbols V, and the addresses of the panel and the constant (V).
+        table: Its width and its address, (V + 1, D) or (V + 1, G H).
         choice: The temperature, top_p, min_p, and top_k, 0 for all.
         rules: The places S, and the addresses of allowed (S, V), after (S, V) and needed (S).
-        texts: The addresses of the last symbols (B), the places (B), the ends (B), h and c (B, H); 0 for no c.
+        rows: The texts B.
+        texts: The addresses of the last symbols (B), the places (B), the ends (B), and of h and c (B, H) of each layer;
+            0 for no c.
         steps: The steps T, the symbols that a text may still have, and the symbol that ends it, or -1.
         u: The address of uniform numbers, (T, B).
         out: The address of the symbols, (T, B).
-        threads: The greatest number of threads.
+        threads: The most threads, with separate rows.
     """
+
+def light_pack(gates: int, hidden: int, depth: int, weights: int, panel: int) -> None:
+    """Pack float32 weights (G H, D) into a panel (H / V, D, G, V) of so many whole blocks; all are addresses."""
+
+def light_inputs(rows: int, depth: int, gates: int, hidden: int, panel: int, bias: int, x: int, out: int) -> None:
+    """Write W x + bias (B, G H) of x (B, D), by the panel of W; all but the sizes are addresses."""
 
 def light_pairs(hidden: int) -> int:
     """Return the pairs of h that the weights of 8 bits are laid out for."""
 
 def light_lanes(cell: str) -> int:
-    """Return the lanes V that the weights of a cell are laid out for; 0 if it has no step by weights of 8 bits."""
+    """Return the lanes V that the weights of a cell are laid out for; 0 if no texts are drawn by it."""
 
 # forward and backward raise ValueError if a length is not 0 to T, or if a place is not a row of x.
 def forward32(
