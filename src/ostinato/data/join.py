@@ -56,6 +56,10 @@ class SeriesRows:
     static: tuple[str, ...] = ()
 
 
+#: How the note on rows that are set aside begins.
+TWICE = "rows that occur twice are set aside"
+
+
 def in_order(series: Sequence[SeriesRows]) -> tuple[list[SeriesRows], list[str]]:
     """Sort the rows of each series by time, and set aside rows that occur twice.
 
@@ -85,7 +89,7 @@ def in_order(series: Sequence[SeriesRows]) -> tuple[list[SeriesRows], list[str]]
         if names:
             notes.append(f"the rows are {what} and are sorted, in {len(names):,} series ({', '.join(names[:3])})")
     if twice:
-        notes.append(f"rows that occur twice are set aside, in {len(twice):,} series ({', '.join(twice[:3])})")
+        notes.append(f"{TWICE}, in {len(twice):,} series ({', '.join(twice[:3])})")
     return out, notes
 
 

@@ -52,7 +52,12 @@ _FORMATS = (
 
 
 def read_times(
-    column: pl.Series, *, day_first: bool | None = None, zone: str | None = None, typed: bool = True
+    column: pl.Series,
+    *,
+    day_first: bool | None = None,
+    zone: str | None = None,
+    typed: bool = True,
+    chosen: bool = False,
 ) -> Stamps | None:
     """Return a column of dates, date-times, years or numbers as times.
 
@@ -61,6 +66,7 @@ def read_times(
         day_first: Whether 01/02/2024 is the first of February; None keeps both readings if all dates could be two.
         zone: The zone of the times. The default is that of the column, or the one that their offsets belong to.
         typed: Whether the words of the column are of a frame, and not of a text file, which has no types.
+        chosen: Whether the column was named as the one of times: numbers such as 1704067200 are then times since 1970.
 
     Returns:
         The times; None if some row cannot be read.
@@ -71,9 +77,10 @@ def read_times(
     if column.dtype in (pl.Date, pl.Datetime):
         found = _typed(column, zone)
     elif column.dtype.is_integer():
-        found = from_integers(column.cast(pl.Int64, strict=False), column.dtype, column.name, day_first)
+        whole = column.cast(pl.Int64, strict=False)
+        found = from_integers(whole, column.dtype, column.name, day_first, chosen=chosen)
     elif column.dtype.is_float():
-        found = from_floats(column, day_first)
+        found = from_floats(column, day_first, chosen=chosen)
     elif column.dtype == pl.String:
         found = _from_words(column, day_first, zone, typed)
     return found
