@@ -30,8 +30,9 @@ _TO_MICROS = len("2024-01-31 13:00:00.000000")
 _MONTH_FIRST, _DAY_FIRST = ("%m/%d/%Y", "%m-%d-%Y"), ("%d/%m/%Y", "%d-%m-%Y")
 _DATES = ("%Y-%m-%d", "%Y/%m/%d", "%d.%m.%Y", *_MONTH_FIRST, *_DAY_FIRST)
 _MORE_DATES = ("%Y.%m.%d", "%Y%m%d", "%Y년 %m월 %d일", "%Y. %m. %d.", "%Y. %m. %d")
-#: Months, which are read as their first days; offices of statistics write 2024M01. ``month_names`` reads their names.
-_MONTHS = ("%Y-%m", "%Y/%m", "%m/%Y", "%YM%m", "%Y년 %m월")
+#: Months, which are read as their first days; offices of statistics write 2024M01, and Stata 2024m1. ``month_names``
+#: reads their names.
+_MONTHS = ("%Y-%m", "%Y/%m", "%m/%Y", "%YM%m", "%Ym%m", "%Y년 %m월")
 _CLOCKS = ("%H:%M:%S%.f", "%H:%M", "%I:%M:%S %p", "%I:%M %p", "%H:%M:%S%.f%z", "%H:%M%z")
 _FORMATS = (
     *_DATES,

@@ -15,6 +15,8 @@ from ostinato.shapes import Array
 
 #: The days of a spreadsheet from 1954 to 2105, those from 2000 to 2050, and the day from which they count.
 _EXCEL_DAYS, _EXCEL_STEPS, _EXCEL_ZERO = (20_000, 75_000), (36_526, 55_152), np.datetime64("1899-12-30", "us")
+#: The days of a spreadsheet up to 1982, which are those of SAS, Stata and R up to 2042 and 2052 too.
+_OTHER_ZEROS = 30_000
 #: The units of times since 1970-01-01: their number in a second, and their name.
 _EPOCHS = ((10**9, "nanoseconds"), (10**6, "microseconds"), (10**3, "milliseconds"), (1, "seconds"))
 #: The seconds from 1970 to 1990 and to 2100.
@@ -241,4 +243,6 @@ def _of_excel(days: Array, name: str) -> Stamps:
     times = _EXCEL_ZERO + np.rint(days * 86_400).astype(np.int64) * np.timedelta64(1_000_000, "us")
     first = str(times[0].astype("datetime64[s]")).replace("T00:00:00", "")
     note = f"numbers such as {days[0]:.10g} in column {name!r} are read as the days of a spreadsheet: {first}"
+    if days[0] < _OTHER_ZEROS:
+        note += "; if they are days of SAS or Stata, or of R, which count from 1960 and 1970, write dates"
     return Stamps(times, TimeForm(), (note,))
