@@ -18,7 +18,7 @@ from ostinato.data.time_form import Stamps
 
 #: The years by which the Buddhist calendar is ahead, and the first and the last year that are taken for its own.
 _AHEAD, _FIRST, _LAST = 543, 2500, 2600
-_ERA = r"(?:พ\.?\s?ศ\.?|B\.?E\.?)?\s*"
+_ERA = r"(?:(?:พ\.?\s?ศ\.?|B\.?E\.?)\s*)?"
 LOOK = r"(?:^|[^\d:.]|^\s*\d{1,2}\.\s?\d{1,2}\.\s?)(?:25\d\d|2600)(?:$|[^\d:])"
 _YEAR = rf"(?P<before>^|^\d{{1,2}}\.\s?\d{{1,2}}\.\s?|.*?[^\d:.]){_ERA}(?P<year>25\d\d|2600)(?P<after>$|[^\d:].*$)"
 #: The months in Thai, short and long, in order.

@@ -92,7 +92,12 @@ def spread(words: pl.DataFrame, marks: Marks) -> tuple[pl.DataFrame, list[str]]:
     inside = [m for m in marks.merged if m[0] < words.width and m[2] < len(words)]
     for at in sorted({m[0] for m in inside}):
         column = words.to_series(at)
-        mine = [(first, last) for where, first, last in inside if where == at and column[first] is not None]
+        # below a merged cell, some programs keep the values that the cells had before
+        mine = [
+            (a, b)
+            for where, a, b in inside
+            if where == at and column[a : b + 1].is_not_null().arg_true().to_list() == [0]
+        ]
         texts = [(first, last) for first, last in mine if not is_number(column[first])]
         if len(texts) > 1:
             rows = [row for first, last in texts for row in range(first + 1, last + 1)]
