@@ -18,7 +18,7 @@ pytest.importorskip("fastexcel", reason="reads them")
 N = 20
 
 
-def book(path: Path, change: Callable[[Any], None], above: int = 0, without: tuple[int, ...] = ()) -> Path:
+def book(path: Path, change: Callable[[Any], object], above: int = 0, without: tuple[int, ...] = ()) -> Path:
     """Write days and values, without some values, below some lines of a title, and change the sheet."""
     with xlsxwriter.Workbook(path) as out:
         out.add_worksheet("A & B").write(0, 0, "read me")

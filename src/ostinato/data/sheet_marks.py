@@ -131,8 +131,8 @@ def _part_of(book: zipfile.ZipFile, sheet: str) -> str | None:
         key, target = (re.search(rf'\b{name}="([^"]*)"', relation) for name in ("Id", "Target"))
         if key and target:
             targets[key[1]] = target[1]
-    target = targets.get(ids.get(sheet, ""), "")
-    part = target.removeprefix("/") if target.startswith("/") else f"xl/{target}"
+    path = targets.get(ids.get(sheet, ""), "")
+    part = path.removeprefix("/") if path.startswith("/") else f"xl/{path}"
     return part if part in names else None
 
 
