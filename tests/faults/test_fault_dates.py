@@ -34,6 +34,8 @@ from ostinato.data.zone_names import OFFSETS, SEVERAL
 DAYS = pd.Series(pd.date_range("2023-12-20", periods=40))
 HOURS = pd.Series(pd.date_range("2024-01-31 20:00", periods=30, freq="h"))
 MONTHS = pd.Series(pd.date_range("2023-10-01", periods=30, freq="MS"))
+MONTHS_OF_ONE_YEAR = MONTHS.iloc[3:15].reset_index(drop=True)
+FOUR, QUARTERS = (MONTHS_OF_ONE_YEAR[rows].reset_index(drop=True) for rows in (slice(3, 7), slice(2, None, 3)))
 WEEKS = pd.Series(pd.date_range("2023-12-04", periods=60, freq="7D"))
 HALVES = pd.Series(pd.date_range("2020-01-01", periods=9, freq="6MS"))
 QUARTERS = pd.Series(pd.date_range("2021-01-01", periods=13, freq="QS"))
@@ -130,7 +132,11 @@ KINDS: dict[str, dict[str, Callable[[], str]]] = {
         "SAS": partial(right, DAYS.dt.strftime("%d%b%y").str.upper(), DAYS),
         "no day is 95": partial(right, ["Jan-95", "Mar-95", "Aug-97"],
                                 np.array(["1995-01", "1995-03", "1997-08"], dtype="datetime64[M]")),
-        "one year": partial(refused, MONTHS.iloc[3:15].dt.strftime("%b-%y"), "a day of a year that is not given"),
+        "twelve months of one year": partial(right, MONTHS_OF_ONE_YEAR.dt.strftime("%b-%y"), MONTHS_OF_ONE_YEAR),
+        "four, the year in front": partial(right, FOUR.dt.strftime("%y-%b"), FOUR),
+        "quarters of one year": partial(right, QUARTERS.dt.strftime("%b-%y"), QUARTERS),
+        "three months": partial(
+            refused, MONTHS_OF_ONE_YEAR[:3].dt.strftime("%b-%y"), "a day of a year that is not given"),
         "days": partial(refused, DAYS.dt.strftime("%d-%b"), "a day of a year that is not given"),
         "every day of a year": partial(
             refused, pd.Series(pd.date_range("2024-01-01", periods=366)).dt.strftime("%b-%d"), "not given"),

@@ -305,14 +305,25 @@ def numbered(name: str) -> str:
     return "right: three series"
 
 
-def alike() -> str:
-    """A note names the column in which rows differ that are alike in time and value."""
-    frame = pd.DataFrame({"ds": DAYS, "y": Y, "what": "a"})
-    other = frame.iloc[:1].assign(what="b")
-    notes = in_file(pd.concat([frame, other])).notes
-    assert any("differ in other columns: 'what'" in note for note in notes), notes
-    assert not any("differ in other" in note for note in in_file(pd.concat([frame, frame.iloc[:1]])).notes)
-    return "noted"
+def alike(others: Any, *, kept: bool) -> str:
+    """Rows of one time and of equal values that differ in another column are no row that was written twice.
+
+    Args:
+        others: The other column, of the rows and of the row that comes again.
+        kept: Whether the rows are one all the same, as where the other column numbers the rows.
+    """
+    frame = pd.DataFrame({"ds": DAYS, "y": Y, "what": list(others)[:N]})
+    whole = pd.concat([frame, frame.iloc[:1].assign(what=list(others)[N])])
+    if kept:
+        data = in_file(whole, target=["y"])
+        np.testing.assert_array_equal(data.values[:, 0], Y)
+        assert any("occur twice" in note for note in data.notes), data.notes
+        return "noted"
+    with pytest.raises(DataError) as caught:
+        in_file(whole, target=["y"])
+    for word in ("differ in 'what'", f"line {N + 2}", "the other is line 2", "add the rows"):
+        assert word in str(caught.value), str(caught.value)
+    return f"refused: {caught.value.what[:60]}"
 
 
 WALK = [f"{x:g}" for x in np.cumsum([0.5, *Y]).round(2) if x != np.rint(x)]
@@ -370,7 +381,13 @@ KINDS: dict[str, dict[str, Callable[[], str]]] = {
         **{f"{value}, one of many": partial(stand_in, value, noted=False) for value in (-9, 2.5, 98, -998)},
     },
     "numbers of series": {name: partial(numbered, name) for name in ("sensor", "meter_id", "Station No", "점포코드")},
-    "rows that are alike": {"but for a word": alike},
+    "rows that are alike": {
+        "but for a word": partial(alike, ["a"] * N + ["b"], kept=False),
+        "but for a whole number": partial(alike, [1] * N + [2], kept=False),
+        "but for a decimal": partial(alike, [0.5] * N + [2.25], kept=False),
+        "but for the number of the row": partial(alike, range(N + 1), kept=True),
+        "in all columns": partial(alike, ["a"] * (N + 1), kept=True),
+    },
 }  # fmt: skip
 ROWS = rows_of(KINDS, "pandas, datetime, or an error")
 

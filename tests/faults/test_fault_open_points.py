@@ -131,7 +131,18 @@ def test_ids_of_two_types_in_json_are_named(tmp_path: Path, ids: list[object], n
 
 @pytest.mark.parametrize(
     ("text", "encoding", "name"),
-    [("Größe;Maß", "cp1252", "cp1252"), ("날짜;값;온도", "cp949", "cp949"), ("öß;äö", "cp1252", "cp1252")],
+    [
+        ("Größe;Maß", "cp1252", "cp1252"),
+        ("날짜;값;온도", "cp949", "cp949"),
+        ("öß;äö", "cp1252", "cp1252"),
+        ("시점;총지수;쌀", "cp949", "cp949"),
+        ("日付;値;カメラ", "cp932", "cp932"),
+        ("時間軸（月次）;大阪支店", "cp932", "cp932"),
+        ("日付;値;のり", "euc-jp", "euc-jp"),
+        ("日期;数值;地区;上海", "gbk", "gbk"),
+        ("日期;數值;臺北;高雄", "big5", "big5"),
+        ("дата;значение;Пермь", "koi8-r", "koi8-r"),
+    ],
 )
 def test_the_advice_on_an_encoding_is_right(tmp_path: Path, text: str, encoding: str, name: str) -> None:
     path = tmp_path / "t.csv"

@@ -163,6 +163,16 @@ KINDS: dict[str, dict[str, Callable[[], str]]] = {
                                    pd.date_range("2024-01-01", periods=9, freq="7D"), "first times"),
         "with a dash": partial(right, [f"{d:%Y-%m-%d} - {d + pd.Timedelta(days=6):%Y-%m-%d}" for d in DAYS[::7]],
                                DAYS[::7], "first times"),
+        **{
+            f"hours, {form}, {gap}, {end}": partial(
+                right, [f"{t:{form}}{gap}{t + pd.Timedelta(hours=1):{end}}" for t in HOURS], HOURS, "first times")
+            for form in ("%d.%m.%Y %H:%M", "%Y-%m-%d %H:%M", "%d/%m/%Y %H:%M:%S")
+            for gap in (" - ", " – ", " to ") for end in (form, "%H:%M")
+        },
+        "ISO 8601": partial(right, [f"{t:%Y-%m-%dT%H:%MZ}/{t + pd.Timedelta(hours=1):%Y-%m-%dT%H:%MZ}" for t in HOURS],
+                            HOURS, "first times"),
+        "an offset is no end": partial(right, [f"{t:%Y-%m-%d %H:%M}-05:00" for t in HOURS],
+                                       HOURS + pd.Timedelta(hours=5)),
     },
     "leap seconds": {
         form: partial(refused, [f"2016-12-31{form}", "2017-01-01 00:00:10", "2017-01-01 00:00:20"], "23:59:60")
@@ -181,7 +191,7 @@ KINDS: dict[str, dict[str, Callable[[], str]]] = {
             digits, "%m%d%Y", pd.Series(pd.date_range("2024-01-01", periods=9)), "", day_first=False),
     },
     "other eras": {
-        "Buddhist": partial(noted, THAI_YEARS, "the Buddhist calendar"),
+        "Buddhist": partial(noted, THAI_YEARS, "the Buddhist calendar: "),
         "Persian": partial(noted, [f"1402/10/{day:02}" for day in range(1, 29)], "the Persian or the Islamic"),
         "a century of years": partial(noted, [f"{year}-01-01" for year in range(1300, 1400)], "calendar", has=False),
         "today": partial(noted, [f"{day:%Y-%m-%d}" for day in DAYS], "calendar", has=False),

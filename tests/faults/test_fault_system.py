@@ -182,6 +182,22 @@ def test_no_space_for_what_no_command_prints(words: str) -> None:
     assert b"Traceback" not in done.stderr
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+@pytest.mark.parametrize("device", ["/dev/full", "/dev/null"])
+def test_a_model_for_a_device_leaves_no_folder_beside_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], device: str
+) -> None:
+    (tmp_path / "s.csv").write_text(SERIES)
+    before = {path.name for path in Path("/dev").iterdir()}
+    with pytest.raises(SystemExit) as ended:
+        main(["fit", str(tmp_path / "s.csv"), "--model", "ar", "-o", device])
+    assert ended.value.code == (1 if device == "/dev/full" else 0)
+    assert ("No space left on device" in capsys.readouterr().err) == (device == "/dev/full")
+    assert not any(
+        name.startswith(Path(device).name + ".") for name in {p.name for p in Path("/dev").iterdir()} - before
+    )
+
+
 @pytest.mark.parametrize(
     ("environment", "printed"),
     [

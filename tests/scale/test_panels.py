@@ -263,3 +263,35 @@ def test_the_horizon_of_a_panel_is_as_long_as_that_of_the_same_series_in_memory(
                 said.append(str(caught.value))
             assert said[0] == said[1]
             assert not (tmp_path / f"{steps}").exists()
+
+
+def test_rows_that_occur_twice_are_counted(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The rows are set aside as in memory, in two of four series, and a note says so; a second run says it again."""
+    from ostinato.cli.main import main
+
+    rows = [(f"s{k}", d, float(k * d % 7)) for k in range(1, 5) for d in range(2000, 2040)]
+    twice = [*rows[:81], rows[80], *rows[81:121], rows[120], *rows[121:]]
+    columns = ["unique_id", "year", "y"]
+    for name, given in (("once", rows), ("twice", twice)):
+        (tmp_path / name).mkdir()
+        pl.DataFrame(given, columns, orient="row").write_parquet(tmp_path / name / "a.parquet")
+    outcomes = {name: scale.fit_each(tmp_path / name, tmp_path / f"{name}.out") for name in ("once", "twice")}
+    assert [outcomes[name].twice for name in ("once", "twice")] == [0, 2]
+    assert_frame_equal(results(tmp_path / "once.out"), results(tmp_path / "twice.out"))
+    for _ in range(2):
+        with pytest.raises(SystemExit):
+            main(
+                [
+                    "forecast",
+                    str(tmp_path / "twice"),
+                    "--on",
+                    "here",
+                    "--model",
+                    "theta",
+                    "--horizon",
+                    "2",
+                    "-o",
+                    str(tmp_path / "f"),
+                ]
+            )
+        assert "rows that occur twice are set aside, in 2 series" in capsys.readouterr().err

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -24,7 +25,8 @@ def checkpoint(model: Path, *, resume: bool, leads: bool = True) -> Iterator[Pat
     The folder is removed after a fit that succeeds, and kept after one that is killed or cannot write its file. An
     error in the options or the data changes nothing: during a fit the folder of an earlier fit has another name, and
     after an error it gets its own name again. While the fit runs, no other one writes the same model file: it would
-    take the folder away, and the two would go on from each other's models.
+    take the folder away, and the two would go on from each other's models. The folder of a model that goes to a device
+    or a pipe is a temporary one.
 
     Args:
         model: The model file.
@@ -34,7 +36,10 @@ def checkpoint(model: Path, *, resume: bool, leads: bool = True) -> Iterator[Pat
     Raises:
         ConfigError: Another fit that is running writes the model file, or the name of the file is too long.
     """
-    if leads:
+    if leads and model.exists() and not model.is_file():
+        with tempfile.TemporaryDirectory() as folder:  # next to a device or a pipe, nobody would look for one
+            yield from _kept(Path(folder) / model.name, resume)
+    elif leads:
         _check_length(model)
         with alone(model):
             yield from _kept(model, resume)

@@ -43,7 +43,14 @@ def numbers(column: pl.Series, origin: Origin) -> Array:
     return read_cells(column, origin).values
 
 
-def times(column: pl.Series, origin: Origin, *, day_first: bool | None = None, zone: str | None = None) -> Stamps:
+def times(
+    column: pl.Series,
+    origin: Origin,
+    *,
+    day_first: bool | None = None,
+    zone: str | None = None,
+    chosen: bool = False,
+) -> Stamps:
     """Return a column as times.
 
     Args:
@@ -51,6 +58,7 @@ def times(column: pl.Series, origin: Origin, *, day_first: bool | None = None, z
         origin: The origin of its rows, for an error.
         day_first: Whether 01/02/2024 is the first of February; None if that is not known.
         zone: The zone of the times, if given.
+        chosen: Whether the column was named as the one of times.
 
     Returns:
         The times and their form.
@@ -70,7 +78,7 @@ def times(column: pl.Series, origin: Origin, *, day_first: bool | None = None, z
             where=origin.at(0) if len(column) else origin.name,
             fix="convert the column to dates or date-times, or choose another --time-col",
         )
-    parsed = read_times(column, day_first=day_first, zone=zone, typed=origin.typed)
+    parsed = read_times(column, day_first=day_first, zone=zone, typed=origin.typed, chosen=chosen)
     if parsed is None:
         row = unreadable(column, day_first)
         cell = column[row]

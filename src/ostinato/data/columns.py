@@ -40,6 +40,8 @@ WANTED = (
 )
 #: The number of rows up to which values may rise by 1 from row to row by chance.
 _RISING = 20
+#: The number of names that a note lists.
+_MOST = 20
 #: The names of columns in which other programs write row numbers; the first two are not names of anything else.
 _NUMBERS = ("", "unnamed: 0", "rownames", "index", "column_1")
 
@@ -131,7 +133,7 @@ def _values(frame: pl.DataFrame, left: list[str], roles: Roles, where: str) -> R
     counts = [c for c in numbers if _counts_rows(frame[c])]
     if counts and len(counts) < len(numbers):
         numbers = [c for c in numbers if c not in counts]
-        said.append(f"set aside, because they count the rows: {', '.join(counts)} (use --target to choose)")
+        said.append(f"set aside, because they count the rows: {_listed(counts)} (use --target to choose)")
     parts = _parts_of(frame, numbers, time_col)
     if parts and len(parts) < len(numbers):
         numbers = [c for c in numbers if c not in parts]
@@ -141,7 +143,7 @@ def _values(frame: pl.DataFrame, left: list[str], roles: Roles, where: str) -> R
     aside = [c for c in left if c not in (*numbers, *counts, *parts)]
     chosen = _by_name(numbers, aside, frame)
     if chosen is not None:
-        note = f"modelled column: {chosen!r} of {', '.join(numbers)} (use --target to choose)"
+        note = f"modelled column: {chosen!r} of {_listed(numbers)} (use --target to choose)"
         notes = [*said, *_aside([c for c in aside if c != chosen], frame), *([note] if len(numbers) > 1 else [])]
         return replace(roles, values=(chosen,), notes=tuple(notes))
     if not numbers:
@@ -149,7 +151,7 @@ def _values(frame: pl.DataFrame, left: list[str], roles: Roles, where: str) -> R
     refuse_wide(frame, numbers, roles.id, time_col, where)
     notes = [*said, *_aside(aside, frame)]
     if len(numbers) > 1:
-        notes.append(f"{counted(len(numbers), 'channel')}: {', '.join(numbers)} (use --target to choose)")
+        notes.append(f"{counted(len(numbers), 'channel')}: {_listed(numbers)} (use --target to choose)")
     return replace(roles, values=tuple(numbers), notes=tuple(notes))
 
 
@@ -167,7 +169,7 @@ def _without_numbers(frame: pl.DataFrame, words: list[str], where: str) -> DataE
     united = next(((c, unit) for c in words if (unit := unit_of(frame[c]))), None)
     if united is not None:
         hint = f", and remove the unit {united[1]!r} from the cells of {united[0]!r}"
-    what = f"the table has no column of numbers; the columns are {', '.join(frame.columns)}"
+    what = f"the table has no column of numbers; the columns are {_listed(frame.columns)}"
     return DataError(what, where=where, fix=f"give a table with a column of numbers{hint}")
 
 
@@ -190,6 +192,12 @@ def _by_name(numbers: list[str], aside: list[str], frame: pl.DataFrame) -> str |
     wanted = [c for name in (*order, *WANTED) for c in aside if c.lower() == name and c != readable]
     odd = [c for c in wanted if readable is None or _has_digits(frame[c])]
     return odd[0] if odd else readable
+
+
+def _listed(names: Sequence[str]) -> str:
+    """Return names for a note: all of them, or the first ones of very many."""
+    more = f" and {len(names) - _MOST:,} more" if len(names) > _MOST else ""
+    return ", ".join(names[:_MOST]) + more
 
 
 def _aside(columns: list[str], frame: pl.DataFrame) -> list[str]:
@@ -231,7 +239,7 @@ def check_names(frame: pl.DataFrame, where: str, names: tuple[str | None, ...]) 
     """Raise DataError if a column does not exist, with the column that was probably meant."""
     for name in names:
         if name is not None and name not in frame.columns:
-            fix = advice(name, frame.columns, f"use one of the columns {', '.join(frame.columns)}")
+            fix = advice(name, frame.columns, f"use one of the columns {_listed(frame.columns)}")
             raise DataError(f"there is no column {name!r}", where=where, fix=fix)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from calendar import monthrange
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +22,13 @@ _OF_TAIWAN = re.compile(r"(?:(?:\u4e2d\u83ef)?\u6c11[\u570b\u56fd]\s*\d{1,3}|1[0
 _OF_JAPAN = re.compile(
     r"(?:[RHSTM](?=\d)|\u4ee4\u548c|\u5e73\u6210|\u662d\u548c|\u5927\u6b63|\u660e\u6cbb|[\u32ff\u337b-\u337e])\s*"
     r"(?:\d{1,2}|\u5143)(?:\s*[-/.\u5e74].*)?"
+)
+
+
+#: A day between signs, with its year in front or behind, or a month whose year is in front.
+_DAY = re.compile(
+    r"(?:(?P<y>\d{4})[-/.](?P<m>\d{1,2})(?:[-/.](?P<d>\d{1,2}))?|(?P<e>\d{1,2})[-/.](?P<n>\d{1,2})[-/.](?P<z>\d{4}))"
+    r"(?:[ T].*)?"
 )
 
 
@@ -58,7 +66,23 @@ def calendar_of(word: str) -> str | None:
     if word.isdigit() and len(word) == 8 and are_dates_of_eras(np.array([int(word)])):
         name = next(calendar for low, high, calendar, _ in _ERAS if low <= int(word[:4]) <= high)
         return f"it may be a date of {name}"
-    return None
+    return _without_such_day(word)
+
+
+def _without_such_day(word: str) -> str | None:
+    """Return which calendars have the day of a word, if the Gregorian one has none; None for all other words."""
+    parts = _DAY.fullmatch(word)
+    if parts is None:
+        return None
+    year, month, day = (int(parts[a] or parts[b] or 1) for a, b in (("y", "z"), ("m", "n"), ("d", "e")))
+    if month == 13 and day <= 6:  # days that end the year
+        return "it has a 13th month, as in the Ethiopian and the Coptic calendar"
+    if not 1 <= month <= 12 or not 28 < day <= 31 or not 1000 <= year <= 2200:
+        return None
+    if day <= monthrange(year, month)[1]:
+        return None
+    others = "the Ethiopian one and climate models have months of 30 days, and the Indian one (Saka) has others of 31"
+    return f"the Gregorian calendar has no such day: {others}"
 
 
 def are_dates_of_eras(whole: NDArray[np.int64]) -> bool:

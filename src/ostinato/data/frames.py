@@ -19,7 +19,7 @@ from ostinato.data.detect import description_length, find_calendars
 from ostinato.data.eras import note_on_years
 from ostinato.data.filled_ids import filled
 from ostinato.data.join import Provenance, join
-from ostinato.data.keys import check_second_key
+from ostinato.data.keys import check_one_row, check_second_key
 from ostinato.data.origin import Origin
 from ostinato.data.parts import JOINED, joined
 from ostinato.data.rows import differing, numerals_of, tidied, without_odd_rows
@@ -54,7 +54,8 @@ def from_frame(frame: pl.DataFrame, origin: Origin, options: TableOptions, *, ki
     frame, origin = clean(frame, origin, options)
     roles = find(frame, origin.name, id_col, time_col, target, covariates.all)
     columns = Indicators.of(frame, covariates, origin, options.categories)
-    data = _by_step(frame, roles, columns, origin, kind, options.clock)
+    clock = replace(options.clock, chosen=time_col is not None)
+    data = _by_step(frame, roles, columns, origin, kind, clock)
     return data if roles.time is not None or not time_col else replace(data, meta={**data.meta, "time_col": time_col})
 
 
@@ -175,11 +176,11 @@ def _ordered(
     if roles.id is not None:
         check_second_key(frame, roles.id, roles.time, (*roles.values, *covariates), origin)
     if sum(len(s.values) for s in found) < len(frame):
-        odd = differing(frame, [c for c in (roles.id, roles.time, *roles.values) if c is not None])
-        said = f"these rows differ in other columns: {', '.join(map(repr, odd[:3]))}"
-        notes += (
-            [f"{said} (if they are parts of one whole, such as sales of one day, add them up first)"] if odd else []
-        )
+        alike = [c for c in (roles.id, roles.time, *roles.values) if c is not None]
+        odd = differing(frame, alike)
+        check_one_row(frame, alike, odd, roles.id, origin)
+        if odd:
+            notes.append(f"these rows differ in columns that number the rows: {', '.join(map(repr, odd[:3]))}")
     return found, notes
 
 
@@ -217,10 +218,10 @@ def _clock(
     Returns:
         The times and their form, notes on what was guessed, and the options that a later reading needs.
     """
-    notes, meta = list[str](), dict[str, Any]()
+    chosen, notes, meta = clock.chosen, list[str](), dict[str, Any]()
     if clock.calendar is not None and column.dtype.is_integer() and isinstance(from_json(clock.calendar), Steps):
-        column = column.alias("")  # these times count steps, whatever their column is called
-    found = checks.times(column, origin, day_first=clock.day_first, zone=clock.zone)
+        column, chosen = column.alias(""), False  # these times count steps, whatever their column is called
+    found = checks.times(column, origin, day_first=clock.day_first, zone=clock.zone, chosen=chosen)
     if found.other is not None:
         months, days = (_irregularity(one, parts) for one in (found, found.other))
         day_first = days < months

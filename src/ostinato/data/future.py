@@ -55,7 +55,9 @@ def with_future(data: SequenceSet, source: Any) -> SequenceSet:
     keys = ids.as_words(frame[id_col], origin).to_numpy() if id_col else None
     times, form = None, data.time_form
     if time_col is not None:
-        stamps = checks.times(frame[time_col], origin, day_first=data.meta.get("day_first"), zone=data.meta.get("zone"))
+        assert data.times is not None
+        order, dated = data.meta.get("day_first"), data.times.dtype.kind == "M"
+        stamps = checks.times(frame[time_col], origin, day_first=order, zone=data.meta.get("zone"), chosen=dated)
         times, form = stamps.times, stamps.form
     ahead = []
     for b, key in enumerate(data.ids):

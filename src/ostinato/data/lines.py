@@ -7,22 +7,17 @@ import re
 from collections.abc import Iterable, Iterator
 from itertools import chain
 
+from ostinato.data.encodings import advice
 from ostinato.data.files import formats
 from ostinato.errors import DataError
 
 #: The ends of a line: those of Windows, the first Macs and Unix. A form feed or U+2028 is a character of its line.
 _LINE_END, _BYTES_END = re.compile("\r\n|\r|\n"), re.compile(b"\r\n|\r|\n")
-_ABOVE_ASCII = re.compile(rb"[\x80-\xff]+")
 #: How ISO-2022-JP begins a word of Japanese, in bytes that are ASCII.
 _SHIFTED = re.compile(rb"\x1b\$[@B]")
 _LONE = re.compile("[\ud800-\udfff]")
 #: The bytes by which a file is seen to be text.
 HEAD = 100_000
-
-#: A letter with an accent of old Macs and of DOS: in cp1252 these bytes are hardly letters, and 0x92 is an apostrophe.
-_OLD = re.compile(rb"[\x80-\x91\x93-\x95\x98-\x9f]")
-#: A byte above ASCII within a word.
-_INSIDE = re.compile(rb"(?<=[A-Za-z])[\x80-\xff](?=[a-z])")
 
 
 def decode(raw: bytes, where: str) -> str:
@@ -114,35 +109,8 @@ def _undecodable(before: bytes, byte: int, where: str, around: bytes, ended: int
     return DataError(
         f"the byte {byte:#04x} is not valid UTF-8",
         where=f"{where}, line {ended + len(lines) + 1}, byte {len(last) + (0 if lines else column) + 1}",
-        fix=f"save the file as UTF-8{excel}{_converted(around)}",
+        fix=f"save the file as UTF-8{excel}{advice(around)}",
     )
-
-
-def _converted(raw: bytes) -> str:
-    """Return how to convert bytes that are not UTF-8, by the encoding that they seem to have; "" if none fits."""
-    runs = _ABOVE_ASCII.findall(raw)
-    # a Korean letter takes two bytes, and a letter with an accent one, between letters without
-    alone = sum(len(run) == 1 for run in runs) > len(runs) / 10
-    alone = alone or not _is_korean(b"".join(run for run in runs if len(run) % 2 == 0))
-    likely = next((name for name in ("cp949", "cp1252")[alone:] if runs and _decodes(raw, name)), None)
-    inside = _INSIDE.findall(raw)
-    if likely == "cp1252" and 2 * sum(bool(_OLD.match(byte)) for byte in inside) > len(inside):
-        return "; its letters with accents are of macintosh or cp850: iconv -f macintosh -t utf-8 FILE > NEW"
-    return f"; it looks like {likely}: iconv -f {likely} -t utf-8 FILE > NEW" if likely else ""
-
-
-def _is_korean(raw: bytes) -> bool:
-    """Return whether most characters of bytes above ASCII are syllables of Korean, and not rare signs."""
-    text = raw.decode("cp949", errors="replace")
-    return 2 * sum("\uac00" <= sign <= "\ud7a3" for sign in text) > len(text)
-
-
-def _decodes(raw: bytes, encoding: str) -> bool:
-    try:
-        raw.decode(encoding)
-    except UnicodeDecodeError:
-        return False
-    return True
 
 
 #: Files that are neither tables nor text, by bytes among their first 24: what they are, and what to do.

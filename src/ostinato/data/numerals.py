@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 import polars as pl
 
 from ostinato.data.dashes import without_dashes
+from ostinato.data.flags import FLAGGED, are_flags, note_on_flags, without_flags
 from ostinato.data.missing_signs import without_signs
 from ostinato.data.number import MISSING, SHEET_ERROR
 from ostinato.data.open_points import Point, point_of
@@ -99,12 +100,27 @@ def as_numbers(column: pl.Series, decimal: str | None = None, usual: str | None 
     point = point_of(seen.head(_SAMPLE)) if decimal is None else Point.AS_READ
     if plain.null_count() == seen.null_count() and point is Point.AS_READ and not (decimal == "," or usual == ","):
         return Numerals(plain, plain.is_null() & seen.is_not_null(), notes=errors)
+    unmarked = _without_flags(seen, plain, decimal, usual)
+    if unmarked is not None:
+        return replace(unmarked, notes=(*errors, *unmarked.notes))
     head = seen.drop_nulls().head(_SAMPLE)
     if len(head) and 2 * int(_matches(_normal(head)).sum()) < len(head):
         found = plain if plain.null_count() < len(plain) else pl.Series(column.name, [None] * len(column), pl.Float64)
         return Numerals(found, found.is_null() & seen.is_not_null())
     read = _read(column.name, seen, plain, decimal, usual)
     return replace(read, notes=(*errors, *read.notes))
+
+
+def _without_flags(seen: pl.Series, plain: pl.Series, decimal: str | None, usual: str | None) -> Numerals | None:
+    """Return the numbers of a column in which some have a flag behind them, such as "12.3 p"; None for others."""
+    odd = seen.filter(plain.is_null() & seen.is_not_null())
+    if not len(odd) or not odd.str.contains(FLAGGED).any():
+        return None
+    bare, flags = without_flags(seen)
+    read = as_numbers(bare, decimal, usual)
+    if not are_flags(read.values, flags):
+        return None
+    return replace(read, notes=(note_on_flags(seen, read.values, flags), *read.notes))
 
 
 def without_errors(words: pl.Series) -> tuple[pl.Series, tuple[str, ...]]:
@@ -198,7 +214,7 @@ def _read(  # noqa: PLR0914 - each part of a number has a name
     if (
         undecided
         and open_cells.any()
-        and not (plain.null_count() == seen.null_count() and sign == "." and point is not Point.DOUBTFUL)
+        and not (plain.null_count() == seen.null_count() and sign == "." and point not in (Point.DOUBTFUL, Point.ZEROS))
     ):
         at = int(open_cells.arg_max() or 0)
         other_sign = "comma" if sign == "." else "point"

@@ -21,6 +21,7 @@ class Point(Enum):
     AS_READ = "the decimal sign, or none"
     OPEN = "of either meaning: every number with a sign is as 1.234"
     DOUBTFUL = "between thousands by the way of writing, and not by the size of the numbers"
+    ZEROS = "between thousands by the way of writing, beside whole numbers that are all 0"
     THOUSANDS = "between thousands"
 
 
@@ -41,7 +42,7 @@ def point_of(words: pl.Series) -> Point:
     if not separated.str.ends_with("0").any():
         return Point.OPEN
     if not len(small):  # a program that writes 1.200 for 1.2 writes 0.000 for 0; the size of 0 shows nothing
-        return Point.DOUBTFUL if len(rest) else Point.OPEN
+        return Point.ZEROS if len(rest) else Point.OPEN
     whole = separated.str.replace_all("[.,]", "").cast(pl.Float64).abs()
     below = small.cast(pl.Float64).abs()
     apart = [_ratio(pl.concat([sizes, below])) for sizes in (whole, whole / 1000)]

@@ -13,6 +13,8 @@ from ostinato.data.number import MISSING
 from ostinato.data.numerals import Numerals, as_numbers, without_errors
 from ostinato.data.origin import Origin
 
+#: The rows above a sum without a name, and by how much of itself the sum may be rounded.
+_LEAST, _ROUNDED = 3, 1e-6
 #: The number of rows at the end of a table that may hold sums.
 _TAIL = 4
 
@@ -43,7 +45,7 @@ def without_odd_rows(frame: pl.DataFrame, origin: Origin) -> tuple[pl.DataFrame,
         if not keep.all() and all(cell is None or cell == "" for cell in frame.row(row)):
             keep[row] = False  # an empty row between the table and its sums
             continue
-        if not _is_total(frame, words, row):
+        if not (_is_total(frame, words, row) or (keep.all() and _is_bare_total(frame, row))):
             break
         cells = ", ".join(str(v) for v in frame.row(row) if v is not None)
         origin = origin.noting(f"a row of sums is set aside: {origin.place(row)} ({cells[:60]})")
@@ -81,6 +83,26 @@ def _is_total(frame: pl.DataFrame, words: Sequence[str], row: int) -> bool:
             return False
     others = [c for c in frame.columns if c not in words and frame[c].dtype.is_temporal()]
     return found and all(frame[c][row] is None for c in others)
+
+
+def _is_bare_total(frame: pl.DataFrame, row: int) -> bool:
+    """Return whether the last row has no time and no word, where all others have them, and a number that is a sum."""
+    rest = frame.head(row)
+    filled = {c for c in frame.columns if frame[c][row] not in (None, "")}
+    labels = [
+        c for c in frame.columns if c not in filled and (frame[c].dtype == pl.String or frame[c].dtype.is_temporal())
+    ]
+    if row < _LEAST or not filled or not any(rest[c].null_count() == 0 for c in labels):
+        return False
+    sums = []
+    for name in filled:
+        found = as_numbers(frame[name]) if frame[name].dtype == pl.String else None
+        if not frame[name].dtype.is_numeric() and (found is None or not found.all):
+            return False
+        values = frame[name].cast(pl.Float64) if found is None else found.values
+        last, total = float(values[row]), float(values.head(row).sum())
+        sums.append(total != 0 and abs(last - total) <= _ROUNDED * abs(total))
+    return any(sums)
 
 
 def numerals_of(frame: pl.DataFrame, key: str | None, decimal: str | None, usual: str | None) -> dict[str, Numerals]:

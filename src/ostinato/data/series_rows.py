@@ -14,6 +14,8 @@ from ostinato.shapes import Array
 
 #: The most times that missing steps may lengthen a series. Beyond it, its rows are consecutive steps.
 LONGEST = 20
+#: How the note on rows that are set aside begins.
+TWICE = "rows that occur twice are set aside"
 
 
 @dataclass(frozen=True)
@@ -68,7 +70,7 @@ def in_order(series: Sequence[SeriesRows]) -> tuple[list[SeriesRows], list[str]]
         if names:
             notes.append(f"the rows are {what} and are sorted, in {len(names):,} series ({', '.join(names[:3])})")
     if twice:
-        notes.append(f"rows that occur twice are set aside, in {len(twice):,} series ({', '.join(twice[:3])})")
+        notes.append(f"{TWICE}, in {len(twice):,} series ({', '.join(twice[:3])})")
     return out, notes
 
 

@@ -11,6 +11,7 @@ import polars as pl
 from ostinato.choices import advice
 from ostinato.data.dialect import is_number
 from ostinato.data.extras import is_failure, missing
+from ostinato.data.sheet_marks import check_solved, marks_of, spread
 from ostinato.data.written import Written
 from ostinato.errors import DataError
 
@@ -41,6 +42,9 @@ def written(raw: bytes, where: str, sheet: str | None) -> Written:
         words, exact = _load(book, chosen, "string"), _load(book, chosen, "float")
         told = _with_errors(book, chosen, words)
         words, unseen = (words, bool(words.width and sum(words.null_count().row(0)))) if told is None else (told, False)
+        marks = marks_of(raw, chosen)
+        check_solved(marks, where)
+        words, said = spread(words, marks)
     except DataError:
         raise
     except BaseException as error:
@@ -56,6 +60,7 @@ def written(raw: bytes, where: str, sheet: str | None) -> Written:
     notes = [] if sheet else notes
     if unseen:
         notes.append(_UNSEEN)
+    notes += said
     columns = [_shown(words.to_series(i), exact.to_series(i)) for i in range(words.width)]
     lines = list(range(1, len(words) + 1))
     return Written.of(pl.DataFrame(columns), f"{where}, sheet {chosen!r}", lines, tuple(notes))

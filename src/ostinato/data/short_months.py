@@ -1,9 +1,10 @@
 """Months and days with a year of two digits, such as Jan-24, 24-Jan, "Jan '24" and 31-Jan-24.
 
 Jan-24 may also be a day of a year that is not given: the 24th of January. A column is read as months if no day has its
-numbers (Jan-95), or if its months follow one another over more than one year, as the days of no calendar do:
-Nov-23, Dec-23, Jan-24. Jan-24, Feb-24, Mar-24 leaves it open. In 31-Jan-24 the year may be the first number too, so
-the day is in front only if the other reading has no such dates, or has them far more scattered.
+numbers (Jan-95), or if its months follow one another as the days of no calendar do: Nov-23, Dec-23, Jan-24. At least
+four months of one year, from Jan-24 to Dec-24, are months too: a day that is the same in all of them would be a step of
+one month as well, in a year that nobody knows. Jan-24, Feb-24, Mar-24 leaves it open. In 31-Jan-24 the year may be the
+first number too, so the day is in front only if the other reading has no such dates, or has them far more scattered.
 
 The century is that of ``century``: a year from 30 to 68 has none that is certain.
 """
@@ -91,7 +92,7 @@ def _are_years(months: NDArray[np.int64], numbers: NDArray[np.int64], years: NDA
         return True
     at = years * 12 + months
     seen = np.unique(at)
-    if len(seen) < _FEWEST or len(np.unique(years)) < 2 or len(np.unique(months)) < 2:
+    if len(seen) < _FEWEST or len(np.unique(months)) < 2:
         return False
     steps = np.diff(seen)
     step = int(np.gcd.reduce(steps))

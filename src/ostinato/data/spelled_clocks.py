@@ -51,8 +51,13 @@ _CHANGES = (
     (r"([-./]\d{1,4} )(\d{1,2})\.(\d\d)\.(\d\d)$", "${1}${2}:${3}:${4}"),
     (r"([-./]\d{1,4} )(\d{1,2})\.(\d\d)$", "${1}${2}:${3}"),
 )
-#: A stretch between two days, of which the first is read.
-_STRETCH = r"^(\d{4}-\d\d-\d\d(?:[ T][\d:.]+)?)\s*(?:/|-|\x{2013}|to)\s*\d{4}-\d\d-\d\d(?:[ T][\d:.]+)?$"
+#: A stretch between two days or hours, of which the first is read. A clock alone ends it only behind blanks, because
+#: -05:00 behind another clock is an offset.
+_POINT = rf"\d{{1,4}}[-./]\d{{1,2}}[-./]\d{{1,4}}(?:[ T]{_CLOCK}{_ZONE})?"
+_STRETCH = (
+    rf"^({_POINT})(?:\s*(?:/|-|\x{{2013}}|to)\s*{_POINT}|\s+(?:-|\x{{2013}}|to|bis|au|al|a)\s+(?:{_POINT}|{_CLOCK}))"
+    r"(?:\s*\([A-Z/]+\))?$"
+)
 #: Midnight at the end of a day, the last second or minute before it, and the seconds from there to midnight.
 _ENDS = (
     (rf"([ T])24:00:00(?:\.0+)?({_ZONE})$", "${1}23:59:59${2}", 1),

@@ -30,8 +30,9 @@ _TO_MICROS = len("2024-01-31 13:00:00.000000")
 _MONTH_FIRST, _DAY_FIRST = ("%m/%d/%Y", "%m-%d-%Y"), ("%d/%m/%Y", "%d-%m-%Y")
 _DATES = ("%Y-%m-%d", "%Y/%m/%d", "%d.%m.%Y", *_MONTH_FIRST, *_DAY_FIRST)
 _MORE_DATES = ("%Y.%m.%d", "%Y%m%d", "%Y년 %m월 %d일", "%Y. %m. %d.", "%Y. %m. %d")
-#: Months, which are read as their first days; offices of statistics write 2024M01. ``month_names`` reads their names.
-_MONTHS = ("%Y-%m", "%Y/%m", "%m/%Y", "%YM%m", "%Y년 %m월")
+#: Months, which are read as their first days; offices of statistics write 2024M01, and Stata 2024m1. ``month_names``
+#: reads their names.
+_MONTHS = ("%Y-%m", "%Y/%m", "%m/%Y", "%YM%m", "%Ym%m", "%Y년 %m월")
 _CLOCKS = ("%H:%M:%S%.f", "%H:%M", "%I:%M:%S %p", "%I:%M %p", "%H:%M:%S%.f%z", "%H:%M%z")
 _FORMATS = (
     *_DATES,
@@ -52,7 +53,12 @@ _FORMATS = (
 
 
 def read_times(
-    column: pl.Series, *, day_first: bool | None = None, zone: str | None = None, typed: bool = True
+    column: pl.Series,
+    *,
+    day_first: bool | None = None,
+    zone: str | None = None,
+    typed: bool = True,
+    chosen: bool = False,
 ) -> Stamps | None:
     """Return a column of dates, date-times, years or numbers as times.
 
@@ -61,6 +67,7 @@ def read_times(
         day_first: Whether 01/02/2024 is the first of February; None keeps both readings if all dates could be two.
         zone: The zone of the times. The default is that of the column, or the one that their offsets belong to.
         typed: Whether the words of the column are of a frame, and not of a text file, which has no types.
+        chosen: Whether the column was named as the one of times: numbers such as 1704067200 are then times since 1970.
 
     Returns:
         The times; None if some row cannot be read.
@@ -71,9 +78,10 @@ def read_times(
     if column.dtype in (pl.Date, pl.Datetime):
         found = _typed(column, zone)
     elif column.dtype.is_integer():
-        found = from_integers(column.cast(pl.Int64, strict=False), column.dtype, column.name, day_first)
+        whole = column.cast(pl.Int64, strict=False)
+        found = from_integers(whole, column.dtype, column.name, day_first, chosen=chosen)
     elif column.dtype.is_float():
-        found = from_floats(column, day_first)
+        found = from_floats(column, day_first, chosen=chosen)
     elif column.dtype == pl.String:
         found = _from_words(column, day_first, zone, typed)
     return found

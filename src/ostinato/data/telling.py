@@ -1,4 +1,4 @@
-"""Columns whose first cell tells that they are read by other words: with weekdays, zones by name, or short years."""
+"""Columns whose first cell tells that they are read by other words: weekdays, named zones, other years."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ from collections.abc import Iterator
 
 import polars as pl
 
-from ostinato.data import net_dates, short_dates, short_months, weekdays, zone_names
+from ostinato.data import buddhist, net_dates, short_dates, short_months, weekdays, zone_names
 from ostinato.data.rewritten import Rewritten
 
+_READERS = (net_dates, buddhist, weekdays, zone_names, short_months)
 #: The spellings, each with the look of a first cell. Only a column that has it is read as a whole.
-_SPELLINGS = tuple((re.compile(one.LOOK), one.rewritten) for one in (net_dates, weekdays, zone_names, short_months))
+_SPELLINGS = tuple((re.compile(one.LOOK), one.rewritten) for one in _READERS)
 
 
 _SHORT = re.compile(short_dates.LOOK)

@@ -84,7 +84,11 @@ class TextTable:
                 bare = {c: words[c].str.strip_chars() for c in names}
                 points = {c: point_of(one.set(one.is_in(list(MISSING)), None)) for c, one in bare.items()}
                 names = [c for c in names if points[c] is not Point.AS_READ]
-        return {c: points[c] for c in names}
+        # a table between semicolons comes from where the decimal sign is a comma, if no column shows a point
+        sure = any(frame[c].dtype.is_float() and c not in names for c in frame.columns)
+        german = self._dialect.separator == ";" and not self._typed and not sure
+        zeros = Point.THOUSANDS if german else Point.DOUBTFUL
+        return {c: zeros if points[c] is Point.ZEROS else points[c] for c in names}
 
     def _as_written(self, rows: int | None) -> pl.DataFrame:
         """Return the cells of the first rows, or of all, as they are written."""

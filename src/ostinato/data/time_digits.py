@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from ostinato.data import short_dates
+from ostinato.data import buddhist, short_dates
 from ostinato.data.detect import description_length
 from ostinato.data.time_form import Stamps, TimeForm, micros
 from ostinato.data.time_names import says_date
@@ -31,6 +31,9 @@ def from_digits(whole: NDArray[np.int64], dtype: pl.DataType, name: str, day_fir
     """
     if whole.min() >= 1_900_001 and whole.max() <= 2_100_366 and set((whole % 1000).tolist()) <= set(range(1, 367)):
         return _read(whole, dtype, name, "%Y%j", "a year and a day of the year")
+    thai = buddhist.gregorian(whole)
+    if thai is not None and (days := _read(thai, dtype, name, "%Y%m%d", "dates")) is not None:
+        return replace(days, form=TimeForm(), notes=(buddhist.note(str(whole[0]), days.times[0]),))
     years = whole % 10_000
     if whole.min() < 1_011_800 or whole.max() > 31_122_200 or years.min() < 1800 or years.max() > 2200:
         return None

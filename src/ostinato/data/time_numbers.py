@@ -15,13 +15,17 @@ from ostinato.shapes import Array
 
 #: The days of a spreadsheet from 1954 to 2105, those from 2000 to 2050, and the day from which they count.
 _EXCEL_DAYS, _EXCEL_STEPS, _EXCEL_ZERO = (20_000, 75_000), (36_526, 55_152), np.datetime64("1899-12-30", "us")
+#: The days of a spreadsheet up to 1982, which are those of SAS, Stata and R up to 2042 and 2052 too.
+_OTHER_ZEROS = 30_000
 #: The units of times since 1970-01-01: their number in a second, and their name.
 _EPOCHS = ((10**9, "nanoseconds"), (10**6, "microseconds"), (10**3, "milliseconds"), (1, "seconds"))
 #: The seconds from 1970 to 1990 and to 2100.
 _SINCE, _UNTIL = 631_152_000, 4_102_444_800
 
 
-def from_integers(column: pl.Series, dtype: pl.DataType, name: str, day_first: bool | None = None) -> Stamps | None:
+def from_integers(
+    column: pl.Series, dtype: pl.DataType, name: str, day_first: bool | None = None, *, chosen: bool = False
+) -> Stamps | None:
     """Return dates such as 20240131, years, times since 1970, or else the whole numbers themselves.
 
     Args:
@@ -29,6 +33,7 @@ def from_integers(column: pl.Series, dtype: pl.DataType, name: str, day_first: b
         dtype: The type that they have in their table.
         name: The name of the column, which says what they may be.
         day_first: Whether 1022024 is the first of February; None keeps both readings if all numbers could be two.
+        chosen: Whether the column was named as the one of times, which then need not have a name that says so.
 
     Returns:
         The times; None if they should be dates or weeks, and one of them does not exist, if their years have two
@@ -47,7 +52,7 @@ def from_integers(column: pl.Series, dtype: pl.DataType, name: str, day_first: b
     if says_week(name) and low >= 180_001 and high <= 210_053 and not (says_month(name) and _ends(whole, 100, 12)):
         return _of_weeks(whole, dtype, name)
     for found in (_of_years, _of_months, _of_quarters, _of_days, _since_1970):
-        stamps = found(whole, dtype, name, low, high)
+        stamps = found(whole, dtype, name, low, high, chosen=chosen)
         if stamps is not None:
             return stamps
     dated = says_date(name) or says_stamp(name)
@@ -75,24 +80,36 @@ def _of_clocks(column: pl.Series, dtype: pl.DataType, name: str, low: int, high:
     return None
 
 
-def _of_years(whole: NDArray[np.int64], _dtype: pl.DataType, name: str, low: int, high: int) -> Stamps | None:
+def _of_years(
+    whole: NDArray[np.int64], _dtype: pl.DataType, name: str, low: int, high: int, *, chosen: bool
+) -> Stamps | None:
     years = says_year(name)
     span = (1000, 2200) if years else (1800, 2100)
-    if not (years or says_time(name)) or low < span[0] or high > span[1]:
+    if not (years or says_time(name) or chosen) or low < span[0] or high > span[1]:
         return None
     notes = () if years else (f"whole numbers such as {low} in column {name!r} are read as years",)
     return Stamps((whole - 1970).astype("datetime64[Y]").astype("datetime64[us]"), TimeForm(), notes)
 
 
-def _of_months(whole: NDArray[np.int64], dtype: pl.DataType, name: str, low: int, high: int) -> Stamps | None:
-    if not (says_time(name) or says_month(name)) or low < 180_001 or high > 210_012 or not _ends(whole, 100, 12):
+def _of_months(
+    whole: NDArray[np.int64], dtype: pl.DataType, name: str, low: int, high: int, *, chosen: bool
+) -> Stamps | None:
+    if (
+        not (says_time(name) or says_month(name) or chosen)
+        or low < 180_001
+        or high > 210_012
+        or not _ends(whole, 100, 12)
+    ):
         return None
     months = (whole // 100 - 1970) * 12 + whole % 100 - 1
     note = f"whole numbers such as {low} in column {name!r} are read as months"
     return Stamps(months.astype("datetime64[M]").astype("datetime64[us]"), TimeForm(dtype, "%Y%m"), (note,))
 
 
-def _of_quarters(whole: NDArray[np.int64], dtype: pl.DataType, name: str, low: int, high: int) -> Stamps | None:
+def _of_quarters(
+    whole: NDArray[np.int64], dtype: pl.DataType, name: str, low: int, high: int, *, chosen: bool
+) -> Stamps | None:
+    del chosen  # 20241 is as likely a number of something else
     if not says_quarter(name) or low < 18_001 or high > 21_004 or not _ends(whole, 10, 4):
         return None
     quarters = ((whole // 10 - 1970) * 4 + whole % 10 - 1) * 3
@@ -100,17 +117,18 @@ def _of_quarters(whole: NDArray[np.int64], dtype: pl.DataType, name: str, low: i
     return Stamps(quarters.astype("datetime64[M]").astype("datetime64[us]"), TimeForm(dtype, "%Y%q"), (note,))
 
 
-def _of_days(whole: NDArray[np.int64], _dtype: pl.DataType, name: str, low: int, high: int) -> Stamps | None:
+def _of_days(
+    whole: NDArray[np.int64], _dtype: pl.DataType, name: str, low: int, high: int, *, chosen: bool
+) -> Stamps | None:
+    del chosen  # 45292 is as likely a number of something else
     return _of_excel(whole.astype(np.float64), name) if _are_excel(name, low, high) else None
 
 
-def _since_1970(whole: NDArray[np.int64], dtype: pl.DataType, name: str, low: int, high: int) -> Stamps | None:
-    for units, words in _EPOCHS if says_time(name) or low > 10**11 else ():
-        # from 1990 to 2100; whole seconds are taken only if they are at least a minute apart
-        if low < _SINCE * units or high >= _UNTIL * units:
-            continue
-        steps = np.diff(np.unique(whole))
-        if units == 1 and (len(steps) == 0 or steps.min() < 60):
+def _since_1970(
+    whole: NDArray[np.int64], dtype: pl.DataType, name: str, low: int, high: int, *, chosen: bool
+) -> Stamps | None:
+    for units, words in _EPOCHS if says_time(name) or chosen or low > 10**11 else ():
+        if low < _SINCE * units or high >= _UNTIL * units:  # from 1990 to 2100
             continue
         since = whole // (units // 10**6) if units > 10**6 else whole * (10**6 // units)
         notes = [f"whole numbers such as {low} in column {name!r} are read as {words} since 1970"]
@@ -143,12 +161,12 @@ def seem_since_1970(column: pl.Series) -> str | None:
     return None
 
 
-def _parts_of_seconds(x: Array, column: pl.Series) -> Stamps | None:
+def _parts_of_seconds(x: Array, column: pl.Series, *, chosen: bool) -> Stamps | None:
     """Return decimals from 1990 to 2100 as times since 1970, to the microsecond; None for others.
 
     A float has about a quarter of a microsecond at the seconds of today.
     """
-    for units, words in _EPOCHS if says_time(column.name) else ():
+    for units, words in _EPOCHS if says_time(column.name) or chosen else ():
         if x.min() >= _SINCE * units and x.max() < _UNTIL * units:
             note = f"numbers such as {float(x[0])!r} in column {column.name!r} are read as {words} since 1970"
             times = np.rint(x * (1e6 / units)).astype(np.int64).astype("datetime64[us]")
@@ -164,12 +182,13 @@ def _of_weeks(whole: NDArray[np.int64], dtype: pl.DataType, name: str) -> Stamps
     return None if days.null_count() else Stamps(micros(days), TimeForm(dtype, "%G%V"), (note,))
 
 
-def from_floats(column: pl.Series, day_first: bool | None = None) -> Stamps | None:
+def from_floats(column: pl.Series, day_first: bool | None = None, *, chosen: bool = False) -> Stamps | None:
     """Return whole numbers, decimal years (1949.0833 is February 1949), or steps of a decimal number.
 
     Args:
         column: The numbers, (N,).
         day_first: Whether 1022024 is the first of February; None if that is not known.
+        chosen: Whether the column was named as the one of times.
 
     Returns:
         The times; None if a number is not finite, or may be a month with the year behind its point, such as 12.21.
@@ -179,9 +198,10 @@ def from_floats(column: pl.Series, day_first: bool | None = None) -> Stamps | No
         return None
     named = says_month(column.name) or says_date(column.name)
     if (x == np.rint(x)).all():
-        return from_integers(pl.Series(column.name, x.astype(np.int64)), column.dtype, column.name, day_first)
+        whole = pl.Series(column.name, x.astype(np.int64))
+        return from_integers(whole, column.dtype, column.name, day_first, chosen=chosen)
     excel = _are_excel(column.name, float(x.min()), float(x.max()))
-    if (found := _of_excel(x, column.name) if excel else _parts_of_seconds(x, column)) is not None:
+    if (found := _of_excel(x, column.name) if excel else _parts_of_seconds(x, column, chosen=chosen)) is not None:
         return found
     months = np.rint(x * 12)
     if x.min() >= 1000 and x.max() <= 2200 and np.abs(x * 12 - months).max() <= 0.2:
@@ -223,4 +243,6 @@ def _of_excel(days: Array, name: str) -> Stamps:
     times = _EXCEL_ZERO + np.rint(days * 86_400).astype(np.int64) * np.timedelta64(1_000_000, "us")
     first = str(times[0].astype("datetime64[s]")).replace("T00:00:00", "")
     note = f"numbers such as {days[0]:.10g} in column {name!r} are read as the days of a spreadsheet: {first}"
+    if days[0] < _OTHER_ZEROS:
+        note += "; if they are days of SAS or Stata, or of R, which count from 1960 and 1970, write dates"
     return Stamps(times, TimeForm(), (note,))

@@ -35,7 +35,8 @@ def refuse_wide(frame: pl.DataFrame, numbers: list[str], id_col: str | None, tim
     names = [c for c in without_sums if re.search(r"\d", c) or month_of(c)]
     if len(names) < 3 or 2 * len(names) <= len(without_sums):
         return
-    parts = [month_of(c) for c in names] == list(range(1, 13)) or _rise([_seconds(c) for c in names])
+    months = [month_of(c) for c in names]
+    parts = _follow(months) or _follow([_quarter(c) for c in names]) or _rise([_seconds(c) for c in names])
     alone = id_col is not None and time_col is None and not frame[id_col].is_duplicated().any() and len(frame) > 1
     if parts or (_are_dates(names) and not _dated(frame, time_col)) or (alone and _are_numbered(names)):
         some = ", ".join(names) if len(names) == 3 else f"{names[0]}, {names[1]}, ... {names[-1]}"
@@ -75,6 +76,20 @@ def _seconds(name: str) -> int | None:
     """Return the seconds of a time of day such as 13:30; None for other names."""
     found = _CLOCK.fullmatch(name.strip())
     return None if found is None else int(found[1]) * 3600 + int(found[2]) * 60 + int(found[3] or 0)
+
+
+def _quarter(name: str) -> int | None:
+    """Return the number of a quarter, as R prints it: Qtr1; None for other names."""
+    found = re.fullmatch(
+        r"(?:Q|Qtr|Quarter|T|Quartal|Trimestre)[ .]?([1-4])|([1-4])(?:Q|\ubd84\uae30)", name.strip(), re.IGNORECASE
+    )
+    return None if found is None else int(found[1] or found[2])
+
+
+def _follow(places: list[int | None]) -> bool:
+    """Return whether every place is known and the next of the one before it."""
+    known = [one for one in places if one is not None]
+    return len(known) == len(places) and all(b == a + 1 for a, b in pairwise(known))
 
 
 def _rise(places: list[int | None]) -> bool:

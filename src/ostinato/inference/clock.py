@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from ostinato.data import buddhist
 from ostinato.data.calendar import Calendar, Days, Every, Steps, from_json
 from ostinato.data.checks import check_whole_time, stamp
 from ostinato.data.frequency import of_frequency
@@ -24,6 +25,7 @@ from ostinato.numbers import counted
 _KEPT, _LONGEST = 14, 10_000
 #: The steps after the last time among which a time is looked for, in turn: the next one is usual.
 _REACHES = (1, 16, 160, 1600, _LONGEST)
+_BUDDHIST = re.compile(buddhist.LOOK)
 #: The zone at the end of a time of day.
 _ZONE = re.compile(r":\d\d(?:[.,]\d+)?\s*(?:Z|UTC|GMT|[+-]\d\d(?::?\d\d)?)\s*$", re.IGNORECASE)
 
@@ -180,7 +182,7 @@ def read_time(value: Any, zone: str | None = None, day_first: bool | None = None
     Raises:
         DataError: The value is not a time.
     """
-    if isinstance(value, str):
+    if isinstance(value, str) and not _BUDDHIST.search(value):
         try:
             time = datetime.fromisoformat(value.strip())
             if time.tzinfo:

@@ -176,7 +176,7 @@ def plan(
     found = next((k for k in TABULAR if k == kind), kind_by_name(roles.values))
     stamps = [(f, Path(f).stat().st_size, Path(f).stat().st_mtime_ns) for f in files]
     digest = hashlib.sha256(json.dumps([stamps, ROWS]).encode()).hexdigest()
-    calendar, form = _calendar(head, roles, files[0])
+    calendar, form = _calendar(head, roles, files[0], chosen=time_col is not None)
     parts, buckets = _intervals(groups), -(-rows // ROWS)
     ids = type_of(head[str(roles.id)])
     return ParquetPanel(str(source), roles, found, calendar, form, tuple(groups), parts, buckets, digest, ids)
@@ -266,14 +266,14 @@ def _intervals(groups: list[Group]) -> tuple[PanelPart, ...]:
     return tuple(PanelPart(i, tuple(names), edges[i], edges[i + 1]) for i, names in enumerate(files))
 
 
-def _calendar(head: pl.DataFrame, roles: Roles, where: str) -> tuple[Calendar | None, TimeForm | None]:
-    """Return the usual calendar of the first series, and the form of the times."""
+def _calendar(head: pl.DataFrame, roles: Roles, where: str, *, chosen: bool) -> tuple[Calendar | None, TimeForm | None]:
+    """Return the usual calendar of the first series, and the form of the times; their column may have been named."""
     if roles.time is None:
         return None, None
     if head[roles.time].dtype == pl.String:  # each part would guess the format by itself
         fix = "write the column as dates, times or whole numbers"
         raise DataError(f"column {roles.time!r} holds text, expected times", where=where, fix=fix)
-    stamps = checks.times(head[roles.time], Origin.frame(len(head), where))
+    stamps = checks.times(head[roles.time], Origin.frame(len(head), where), chosen=chosen)
     keys = head[str(roles.id)].cast(pl.String).fill_null("")
     runs = np.flatnonzero(np.append(True, keys[1:].to_numpy() != keys[:-1].to_numpy()))
     whole = [t for t in np.split(stamps.times, runs[1:]) if len(t) > 1 and (np.diff(t).astype(np.int64) > 0).all()]

@@ -67,6 +67,7 @@ class Outcome:
         earlier: The number of parts that an earlier run had finished.
         sums: The sums of the verb over all parts.
         set_aside: The number of series of which values were taken as missing, because they are far from all others.
+        twice: The number of series of which rows that occur twice were set aside.
     """
 
     folder: Path
@@ -77,6 +78,7 @@ class Outcome:
     earlier: int
     sums: dict[str, Any]
     set_aside: int = 0
+    twice: int = 0
 
 
 @dataclass(frozen=True)
@@ -154,7 +156,7 @@ def _run(
     for half in folder.rglob(".part-*"):  # files of workers that were killed while they wrote
         half.unlink(missing_ok=True)
     counts = total.series, total.failed, total.steps, len(parts), len(there)
-    return Outcome(folder, *counts, total.sums, total.set_aside)
+    return Outcome(folder, *counts, total.sums, total.set_aside, total.twice)
 
 
 @contextmanager

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -17,7 +18,7 @@ from ostinato.data.detect import find_calendars
 from ostinato.data.number import LARGEST
 from ostinato.data.origin import Origin
 from ostinato.data.sequences import SequenceSet
-from ostinato.data.series_rows import SeriesRows, in_order, on_full_grid
+from ostinato.data.series_rows import TWICE, SeriesRows, in_order, on_full_grid
 from ostinato.data.stored import survived
 from ostinato.errors import DataError, OstinatoError
 from ostinato.kinds import TRAITS, Kind
@@ -54,7 +55,8 @@ def load(panel: ParquetPanel, part: PanelPart) -> tuple[SequenceSet, list[Failur
         part: The part.
 
     Returns:
-        The usable series in the order of their ids, and the others with their errors.
+        The usable series in the order of their ids, and the others with their errors. ``meta`` has the number of series
+        of which rows that occur twice were set aside, under ``TWICE``, if there are any.
 
     Raises:
         DataError: A file of the part cannot be read.
@@ -68,7 +70,8 @@ def load(panel: ParquetPanel, part: PanelPart) -> tuple[SequenceSet, list[Failur
     if roles.time is not None and len(frame):
         undated = frame[roles.time].is_null().to_numpy()
         filled = frame[roles.time].fill_null(strategy="forward").fill_null(strategy="backward")
-        stamps = checks.times(filled, origin)
+        dated = panel.calendar is not None and not isinstance(panel.calendar, Steps)
+        stamps = checks.times(filled, origin, chosen=dated)
         if panel.form is not None and stamps.form != panel.form:
             raise DataError(
                 f"the times of part {part.number} have another form than the first rows of the panel",
@@ -77,6 +80,7 @@ def load(panel: ParquetPanel, part: PanelPart) -> tuple[SequenceSet, list[Failur
             )
         times = stamps.times
     good: list[SeriesRows] = []
+    twice = 0
     bad: list[Failure] = []
     suspects = _suspects(values, times, undated, (keys == "").to_numpy(), firsts, panel.kind).tolist()
     for (a, z), suspect in zip(itertools.pairwise(edges), suspects, strict=True):
@@ -84,12 +88,14 @@ def load(panel: ParquetPanel, part: PanelPart) -> tuple[SequenceSet, list[Failur
         try:
             if suspect:
                 one = in_order([one])[0][0]
+                twice += len(one.values) < z - a
                 _check(one, panel, origin, undated[a:z])
         except DataError as error:
             bad.append(Failure(one.name, message(error)))
         else:
             good.append(one)
-    return _joined(good, panel, None if times is None else times[:0]), bad
+    data = _joined(good, panel, None if times is None else times[:0])
+    return replace(data, meta={**data.meta, TWICE: twice}) if twice else data, bad
 
 
 def empty(panel: ParquetPanel) -> SequenceSet:

@@ -12,6 +12,7 @@ import polars as pl
 
 from ostinato._version import __version__
 from ostinato.data.sequences import SequenceSet
+from ostinato.data.series_rows import TWICE
 from ostinato.errors import ConfigError
 from ostinato.scale import arrange
 from ostinato.scale.plan import PanelPart, ParquetPanel
@@ -62,6 +63,7 @@ class Done:
         steps: The number of steps of the series with a result.
         sums: The sums of the verb.
         set_aside: The number of series of which values were taken as missing.
+        twice: The number of series of which rows that occur twice were set aside.
     """
 
     series: int
@@ -69,11 +71,13 @@ class Done:
     steps: int
     sums: dict[str, Any]
     set_aside: int = 0
+    twice: int = 0
 
     def plus(self, other: Done) -> Done:
         """Return the counts and sums of both together."""
         series, failed, steps = self.series + other.series, self.failed + other.failed, self.steps + other.steps
-        return Done(series, failed, steps, _plus(self.sums, other.sums), self.set_aside + other.set_aside)
+        aside, twice = self.set_aside + other.set_aside, self.twice + other.twice
+        return Done(series, failed, steps, _plus(self.sums, other.sums), aside, twice)
 
 
 def _plus(a: Any, b: Any) -> Any:
@@ -125,7 +129,7 @@ class Task:
             atomic_write(self.errors(part), _bytes(pl.DataFrame(failures, names, orient="row"), {}))
         failed = {failure.unique_id for failure in out.failures}
         steps = sum(int(n) for key, n in zip(data.ids, data.lengths, strict=True) if key not in failed)
-        done = Done(len(data) - len(failed), len(failures), steps, out.sums, out.set_aside)
+        done = Done(len(data) - len(failed), len(failures), steps, out.sums, out.set_aside, data.meta.get(TWICE, 0))
         atomic_write(self.file(part), _bytes(out.frame, {KEY: json.dumps(asdict(done))}))
         return done
 
