@@ -176,9 +176,9 @@ def _ordered(
     if roles.id is not None:
         check_second_key(frame, roles.id, roles.time, (*roles.values, *covariates), origin)
     if sum(len(s.values) for s in found) < len(frame):
-        alike = [c for c in (roles.id, roles.time, *roles.values) if c is not None]
-        odd = differing(frame, alike)
-        check_one_row(frame, alike, odd, roles.id, origin)
+        keys = [c for c in (roles.id, roles.time) if c is not None]
+        odd = differing(frame, [*keys, *roles.values])
+        check_one_row(frame, keys, roles.values, odd, origin)
         if odd:
             notes.append(f"these rows differ in columns that number the rows: {', '.join(map(repr, odd[:3]))}")
     return found, notes

@@ -88,26 +88,30 @@ def check_second_key(frame: pl.DataFrame, id_col: str, time: str, used: Sequence
 
 
 def check_one_row(
-    frame: pl.DataFrame, alike: Sequence[str], odd: Sequence[str], id_col: str | None, origin: Origin
+    frame: pl.DataFrame, keys: Sequence[str], values: Sequence[str], odd: Sequence[str], origin: Origin
 ) -> None:
     """Raise DataError if rows of one time and of equal values differ in another column: they may be parts of one whole.
 
-    A column whose cells are all different, such as one that numbers the rows, does not show that.
+    A column whose cells are all different, such as one that numbers the rows, does not show that. Where rows of one
+    time have different values nothing is raised: that is an error of its own.
 
     Args:
         frame: The table.
-        alike: The columns of the ids, the times and the values.
+        keys: The columns of the ids, if there is one, and of the times.
+        values: The columns of the values.
         odd: The columns in which rows differ that are alike in these.
-        id_col: The column of ids, or None.
         origin: The origin of the rows.
     """
     name = next((c for c in odd if frame[c].n_unique() < len(frame)), None)
     if name is None:
         return
+    alike = [*keys, *values]
     rows = frame.select(pl.int_range(pl.len()).alias("\0row"), *alike, name).group_by(alike, maintain_order=True)
+    if frame.select(keys).n_unique() < frame.select(alike).n_unique():
+        return
     several = rows.agg(pl.col("\0row"), pl.col(name).n_unique().alias("\0kinds")).filter(pl.col("\0kinds") > 1)
     first, second = several["\0row"][0].to_list()[:2]
-    key = f"join {id_col!r} and {name!r} into one column, and name it with" if id_col else f"name {name!r} with"
+    key = f"join {keys[0]!r} and {name!r} into one column, and name it with" if len(keys) > 1 else f"name {name!r} with"
     raise DataError(
         f"two rows have one time and equal values, and differ in {name!r}",
         where=f"{origin.at(second)}; the other is {origin.place(first)}",
