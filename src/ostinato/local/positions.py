@@ -23,6 +23,9 @@ from ostinato.shapes import Array
 
 #: The least number of cycles that are compared.
 _CYCLES = 8
+#: By how much the variance of a mean grows because each error is part of two changes: the sizes of two normal changes
+#: with one error in common have a correlation of .224.
+_COMMON = 1.45
 
 
 def shares(series: Sequence[Array], seasons: Sequence[int]) -> Array:
@@ -49,7 +52,7 @@ def shares(series: Sequence[Array], seasons: Sequence[int]) -> Array:
     found = [_shape(x[: len(y) - lag], m) for x, y in zip(sizes, values, strict=True)]
     mean, chance = (np.stack(each) for each in zip(*found, strict=True))
     between = float(((mean - 1) ** 2).sum())
-    kept = max(1 - float(chance.sum()) / between, 0.0) if between > 0 else 0.0
+    kept = max(1 - _COMMON * float(chance.sum()) / between, 0.0) if between > 0 else 0.0
     out[rows] = 1 + kept * (mean - 1)
     return out
 
