@@ -39,7 +39,7 @@ def test_no_forecast_goes_beyond_everything_and_notes_say_so(model: str, name: s
     assert any("1 series reached 100, or 1, more than once" in note for note in made.notes)
     one.save(tmp_path / "m.ost")
     again = ostinato.forecast(ostinato.load_model(tmp_path / "m.ost"), {"a": y}, horizon=6)
-    np.testing.assert_array_equal(numbers(again), numbers(made))
+    np.testing.assert_allclose(numbers(again), numbers(made), rtol=1e-12)
 
 
 @pytest.mark.parametrize("model", ["ar", "ets", "gru"])
@@ -50,7 +50,8 @@ def test_paths_samples_and_streams_end_there_too(model: str) -> None:
     made = ostinato.forecast(one, {"a": y}, horizon=6)
     assert made.paths is not None
     assert made.paths[0].max() == most
-    np.testing.assert_allclose(numbers(made)[:, 0], made.paths[0].mean(axis=0)[:, 0])
+    # the doubt of the coefficients widens paths, which are then cut off again
+    np.testing.assert_allclose(numbers(made)[:, 0], made.paths[0].mean(axis=0)[:, 0], rtol=1e-3)
     assert max(sample.max() for sample in ostinato.sample(one, n=4, length=50)) == most
     stepped, blocked = ostinato.Stream(one), ostinato.Stream(one)
     said = np.concatenate([stepped.update(value).prediction for value in y])

@@ -20,7 +20,8 @@ def demand(cycles: int, profile: np.ndarray, seed: int, extra: int = 0) -> np.nd
     rng = np.random.default_rng(seed)
     n = cycles * len(profile) + extra
     rough = np.repeat(np.exp(0.5 * rng.standard_normal(cycles + 1)), len(profile))[:n]
-    return 50 + np.resize(np.arange(len(profile)), n) + np.resize(profile, n) * rough * rng.standard_normal(n)
+    errors = np.resize(profile, n) * rough * rng.standard_normal(n)
+    return np.asarray(50 + np.resize(np.arange(len(profile)), n) + errors)
 
 
 @pytest.mark.parametrize("extra", [0, 3])

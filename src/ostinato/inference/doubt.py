@@ -49,6 +49,8 @@ _FEW = 40
 _DRAWS, _SERIES = 512, 256
 #: The number of roots of all draws together from which on there are fewer draws: a lag of 100 has 100 roots.
 _ROOTS = 8192
+#: How often the bias is found, each time at the coefficients without the one before.
+_ROUNDS = 3
 #: The size of the largest root of the series that tell the bias, which would explode beyond 1.
 _STATIONARY = 0.999
 #: The most values of a history that coefficients are judged on.
@@ -150,7 +152,10 @@ def _one_more(lags: tuple[int, ...]) -> tuple[int, ...]:
 
 
 def _less_bias(phi: Array, seen: _Seen, variance: float, count: int, rng: np.random.Generator) -> Array:
-    """Return coefficients (L,) of least squares less their bias, as far as they stay within the unit circle.
+    """Return the coefficients (L,) whose estimates by least squares are phi in the mean, within the unit circle.
+
+    The bias is greater the nearer a series is to a random walk, so it is found again at what is left without it, as in
+    the median-unbiased estimate of Andrews (1993).
 
     Args:
         phi: The coefficients.
@@ -159,12 +164,14 @@ def _less_bias(phi: Array, seen: _Seen, variance: float, count: int, rng: np.ran
         count: The number of values of the fit. The bias is in proportion to its inverse.
         rng: The source of the series that the bias is found on.
     """
-    inner = _stable(phi[None], seen.lags, _STATIONARY)[0]
-    share = min(len(seen.whole) / count, 1.0)
-    bias = share * (seen.refitted(inner, variance, rng).mean(axis=0) - inner)
-    moved = phi - np.linspace(1, 0, 11)[:, None] * bias
-    within = _largest(moved, seen.lags) <= 1.0
-    return np.asarray(moved[int(within.argmax())] if within.any() else phi)
+    share, out = min(len(seen.whole) / count, 1.0), phi
+    for _ in range(_ROUNDS):
+        inner = _stable(out[None], seen.lags, _STATIONARY)[0]
+        bias = share * (seen.refitted(inner, variance, rng).mean(axis=0) - inner)
+        moved = phi - np.linspace(1, 0, 11)[:, None] * bias
+        within = _largest(moved, seen.lags) <= 1.0
+        out = moved[int(within.argmax())] if within.any() else phi
+    return np.asarray(out)
 
 
 @dataclass(frozen=True)
