@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import ostinato
-from ostinato.inference.doubt import doubtful, factors
+from ostinato.inference.doubt import _largest, _one_more, _Seen, doubtful, factors
 from ostinato.model import SequenceModel
 
 RNG = np.random.default_rng(0)
@@ -62,7 +62,7 @@ def count(data: object, model: str) -> int | None:
 
 
 def test_models_of_more_values_or_of_panels_are_as_they_were() -> None:
-    for data in (walk(80, 0), {"a": walk(9, 0), "b": walk(9, 1)}):
+    for data in (walk(420, 0), {"a": walk(9, 0), "b": walk(9, 1)}):
         assert count(data, "ar") is None
     assert count(walk(9, 0), "ets") is None
     assert count(walk(9, 0), "ar") == 9
@@ -94,3 +94,42 @@ def test_missing_values_at_the_end_are_in_doubt_too() -> None:
     y = walk(8, 3)
     whole, after = ends_of(y, y), ends_of(y, np.append(y, [np.nan, np.nan]))
     np.testing.assert_allclose(np.diff(after[:2]), np.diff(whole[2:]), rtol=0.1)
+
+
+@pytest.mark.parametrize(("lags", "phi"), [((1,), [0.9]), ((1, 2), [1.2, -0.4]), ((1, 12), [0.3, 0.5])], ids=str)
+def test_the_bias_is_that_of_least_squares_on_simulated_series(lags: tuple[int, ...], phi: list[float]) -> None:
+    """The coefficients of least squares on many series, each fitted by numpy's least squares, are the oracle."""
+    n, at, rng = 40, np.array(lags), np.random.default_rng(3)
+    found = []
+    for _ in range(1500):
+        y = np.zeros(n + 200)
+        for t in range(12, len(y)):
+            y[t] = phi @ y[t - at] + rng.standard_normal()
+        y = y[200:]
+        rows = np.arange(at[-1], n)
+        X = np.column_stack([np.ones(len(rows)), *(y[rows - lag] for lag in lags)])
+        found.append(np.linalg.lstsq(X, y[rows], rcond=None)[0][1:])
+    seen = _Seen.of(y, at)
+    assert seen is not None
+    series = np.concatenate([seen.refitted(np.array(phi), 1.0, np.random.default_rng(k)) for k in range(6)])
+    error = np.sqrt(np.var(found, axis=0) / len(found) + series.var(axis=0) / len(series))
+    assert (np.abs(np.mean(found, axis=0) - series.mean(axis=0)) < 4 * error + 0.02).all()
+
+
+@pytest.mark.parametrize("lags", [(), (1,), (2,), (1, 2, 3), (1, 7)])
+def test_one_lag_more_is_in_doubt(lags: tuple[int, ...]) -> None:
+    more = _one_more(lags)
+    assert set(lags) < set(more)
+    assert len(more) == len(lags) + 1
+    assert list(more) == sorted(more)
+
+
+def test_roots_are_those_of_numpy() -> None:
+    """A bound stands for the largest root where the sizes of the coefficients sum to less than .999."""
+    rng, lags = np.random.default_rng(0), np.array([1, 3, 4])
+    phi = rng.normal(0, 0.6, (200, 3))
+    theirs = [np.abs(np.roots([1, -a, 0, -b, -c])).max() for a, b, c in phi]
+    ours, small = _largest(phi, lags), np.abs(phi).sum(axis=1) <= 0.999
+    np.testing.assert_allclose(ours[~small], np.array(theirs)[~small], rtol=1e-8)
+    assert (np.array(theirs)[small] < 1).all()
+    assert (ours[small] < 1).all()

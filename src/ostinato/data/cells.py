@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import re
+from collections.abc import Iterable
 from decimal import Decimal
 from numbers import Real
 from typing import Any, NamedTuple
@@ -16,6 +17,7 @@ from ostinato.data.origin import Origin
 from ostinato.errors import DataError
 from ostinato.numbers import counted
 from ostinato.shapes import Array
+from ostinato.spread import ROUNDING
 
 #: The largest whole number up to which every whole number is a float.
 EXACT = 2**53
@@ -229,3 +231,24 @@ def small_changes(x: Array) -> str | None:
         f"models compute with about 7 digits, and the values change by {usual:.3g} within a range of {spread:.3g}: "
         "such changes are rounded"
     )
+
+
+def lost_changes(ends: Iterable[tuple[str, Array, Array]]) -> list[str]:
+    """Return a note on the series whose values differ by so little of their size that they count as equal.
+
+    Args:
+        ends: The name of each series, and the least and the greatest value of its channels, (D,) each.
+    """
+    lost = [
+        (name, np.maximum(-low, high)[(low < high) & (high - low <= ROUNDING * np.maximum(-low, high))])
+        for name, low, high in ends
+    ]
+    lost = [(name, size) for name, size in lost if len(size)]
+    if not lost:
+        return []
+    name, size = lost[0][0], float(lost[0][1][0])
+    return [
+        f"the values of {counted(len(lost), 'series', 'series')} count as equal, because they differ by no more than "
+        f"sums of 64-bit floats round away: by at most {ROUNDING * size:.2g} at a size of {size:.3g} in {name}. If the "
+        "differences matter, subtract a constant from the values before they are read"
+    ]

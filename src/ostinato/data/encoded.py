@@ -142,6 +142,10 @@ class Encoding(ABC):
         """Return the least possible value of each channel, (D,) or (1,), if values are continuous; -inf for none."""
         return np.full(1, -np.inf)
 
+    def greatest(self) -> Array:
+        """Return the value at which what is said of each channel ends, (D,) or (1,); infinity without one."""
+        return np.full(1, np.inf)
+
     @abstractmethod
     def encode(self, data: SequenceSet) -> Encoded:
         """Return all of data in model space."""

@@ -12,17 +12,22 @@ from ostinato.data.sequences import SequenceSet
 from ostinato.errors import ModelFileError
 
 
-def fit_encoding(data: SequenceSet, *, by_id: bool, nonnegative: tuple[bool, ...] = ()) -> Encoding:
+def fit_encoding(
+    data: SequenceSet, *, by_id: bool, nonnegative: tuple[bool, ...] = (), wholes: tuple[float, ...] = ()
+) -> Encoding:
     """Return the encoding of the kind of data, fitted to data.
 
     Args:
         data: The training part only: values that are held out must not influence the encoding.
         by_id: Whether each series of a panel gets a location and scale of its own.
         nonnegative: Whether each channel is never below 0, (D,); empty if the values are real numbers, counts or sound.
+        wholes: The greatest value of each channel of shares, (D,), as ``everything`` finds it; empty without one.
     """
     if not data.traits.numeric:
         return Alphabet.fit(data)
-    return Scaling.fit(data, by_id=by_id, nonnegative=nonnegative) if data.traits.tabular else Amplitude.fit(data)
+    if not data.traits.tabular:
+        return Amplitude.fit(data)
+    return Scaling.fit(data, by_id=by_id, nonnegative=nonnegative, wholes=wholes)
 
 
 def encoding_from_json(document: dict[str, Any]) -> Encoding:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from ostinato.data.calendar import Calendar, from_json, to_json
-from ostinato.data.cells import small_changes
+from ostinato.data.cells import lost_changes, small_changes
 from ostinato.data.checks import check_frequency, check_prices, check_times, check_values, stamp
 from ostinato.data.columns import kind_by_name
 from ostinato.data.covariates import Columns, Covariates
@@ -198,9 +198,11 @@ def _value_notes(
         for name, values in zip(channels, together, strict=False)
         if (note := small_changes(values))
     ]
-    constant = [s.name for s in series if len(s.values) > 2 and _constant(s.values)]
+    ends = [(s.name, np.nanmin(s.values, axis=0), np.nanmax(s.values, axis=0)) for s in series if len(s.values) > 2]
+    constant = [name for name, low, high in ends if (low == high).all()]
     if constant:
         notes.append(f"{NEVER_CHANGE}: {len(constant):,} ({', '.join(constant[:3])})")
+    notes += lost_changes(ends)
     if steady or not any(map(rests, together)):
         return notes
     parts = (
@@ -231,10 +233,6 @@ def _find_kind(
             notes.append(f"read as series and not as prices: {error.what} ({error.where})")
             found = "series"
     return found
-
-
-def _constant(x: Array) -> bool:
-    return bool((np.nanmin(x, axis=0) == np.nanmax(x, axis=0)).all())
 
 
 def _counts(values: Array) -> bool:

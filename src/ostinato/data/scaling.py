@@ -33,6 +33,8 @@ class Scaling(Encoding):
         returns: Whether the values are prices.
         counts: Whether the values are counts. Then location is 0 and z lies on the lattice of step 1 / scale.
         nonnegative: Whether each channel has no probability below 0, (D,); empty if none has a bound.
+        wholes: The value at which what is said of each channel ends, as ``everything`` finds it, (D,); infinity without
+            one, and empty if no channel has one. The density does not end there: 1 or 100 stands for all above it.
     """
 
     name = "scaling"
@@ -42,21 +44,26 @@ class Scaling(Encoding):
     returns: bool = False
     counts: bool = False
     nonnegative: tuple[bool, ...] = ()
+    wholes: tuple[float, ...] = ()
 
     @staticmethod
-    def fit(data: SequenceSet, *, by_id: bool, nonnegative: tuple[bool, ...] = ()) -> Scaling:
+    def fit(
+        data: SequenceSet, *, by_id: bool, nonnegative: tuple[bool, ...] = (), wholes: tuple[float, ...] = ()
+    ) -> Scaling:
         """Return the encoding of data.
 
         Args:
             data: The training part.
             by_id: Whether each series of a panel gets a location and scale of its own.
             nonnegative: Whether each channel is never below 0, (D,).
+            wholes: The greatest value of each channel, (D,); infinity without one.
         """
         y, counts = _modelled(data), data.count
         location, scale = _moments(y, counts)
         per_id = _each(data, y, counts) if by_id and len(data) > 1 else {}
         moments = tuple(location.tolist()), tuple(scale.tolist())
-        return Scaling(*moments, per_id, data.traits.log_returns, counts, nonnegative if any(nonnegative) else ())
+        ends = wholes if np.isfinite(wholes).any() else ()
+        return Scaling(*moments, per_id, data.traits.log_returns, counts, nonnegative if any(nonnegative) else (), ends)
 
     @property
     def possible(self) -> str:
@@ -76,6 +83,10 @@ class Scaling(Encoding):
     @cached_property
     def _least(self) -> Array:
         return np.where(np.array(self.nonnegative or (False,) * len(self.scale)), 0.0, -np.inf)
+
+    def greatest(self) -> Array:
+        """Return the value at which what is said of each channel ends, (D,); infinity without one."""
+        return np.array(self.wholes or (np.inf,) * len(self.scale))
 
     @property
     def continuous(self) -> bool:
@@ -170,7 +181,13 @@ class Scaling(Encoding):
         location, scale = self._moments_of((unique_id,))
         # the least standard deviation of a perfect fit is no change: a series that never changes is continued exactly
         y = np.where(np.abs(z) <= NOTHING, 0.0, z) * scale[0] + location[0]
-        return np.asarray(np.maximum(y, self.least()) if self.nonnegative else y)
+        return self._within(y)
+
+    def _within(self, y: Array) -> Array:
+        """Return values (..., D) with those beyond the bounds of their channel moved to them."""
+        if not self.nonnegative and not self.wholes:
+            return np.asarray(y)
+        return np.asarray(np.clip(y, self._least, self.greatest()))
 
     def expected(self, z: Array, data: SequenceSet) -> Array:
         """Return the expected values z (T, D) of the last steps of the one sequence of data; counts are not rounded.
@@ -189,7 +206,7 @@ class Scaling(Encoding):
             return super().expected_each(z, data, lengths)
         location, scale = self._moments_of(data.ids)
         y = np.where(np.abs(z) <= NOTHING, 0.0, z) * repeat_rows(scale, lengths) + repeat_rows(location, lengths)
-        return np.asarray(np.maximum(y, self.least()) if self.nonnegative else y)
+        return self._within(y)
 
     def carried(self, z: Array, unique_id: str) -> Array:
         """Return what the earlier log returns of paths z (S, T, D) add to the logarithm of a price, in model space."""
@@ -205,6 +222,7 @@ class Scaling(Encoding):
 
     def to_json(self) -> dict[str, Any]:
         """Return everything needed to build the encoding again, as JSON."""
+        ends = [end if math.isfinite(end) else None for end in self.wholes]
         return {
             "name": self.name,
             "location": list(self.location),
@@ -213,6 +231,7 @@ class Scaling(Encoding):
             "returns": self.returns,
             "counts": self.counts,
             "nonnegative": list(self.nonnegative),
+            **({"wholes": ends} if ends else {}),
         }
 
     @staticmethod
@@ -225,12 +244,13 @@ class Scaling(Encoding):
         per_id = {k: (tuple(v[0]), tuple(v[1])) for k, v in document["per_id"].items()}
         location, scale = tuple(document["location"]), tuple(document["scale"])
         nonnegative = tuple(document.get("nonnegative", ()))
+        wholes = tuple(math.inf if end is None else float(end) for end in document.get("wholes", ()))
         for where, (at, size) in {"the panel": (location, scale), **per_id}.items():
             if len(at) != len(size) or not all(math.isfinite(x) for x in at):
                 raise ValueError(f"the location {at} of {where} does not fit its scale {size}")
             if not all(0 < x < math.inf for x in size):
                 raise ValueError(f"the scale of {where} is {size}, expected finite numbers above 0")
-        return Scaling(location, scale, per_id, document["returns"], document["counts"], nonnegative)
+        return Scaling(location, scale, per_id, document["returns"], document["counts"], nonnegative, wholes)
 
 
 def _modelled(data: SequenceSet) -> Array:

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
+from ostinato.data.everything import everything
 from ostinato.data.sequences import SequenceSet
 from ostinato.shapes import Array
 from ostinato.spread import mean_deviation, still
@@ -41,6 +42,7 @@ class Windows:
         flat: Whether all values of a window are equal, so that its scale is that of the whole history, (n,).
         top: The greatest value of each window, with the effects like the level, (n, 1) or (n, H).
         least: The least possible value: 0 if the history never goes below it, and otherwise -inf.
+        greatest: The greatest possible value: 1 or 100 if the history is a share of it, and otherwise infinity.
         still: Whether the whole history never changes, so that the forecast repeats it.
     """
 
@@ -51,6 +53,7 @@ class Windows:
     flat: NDArray[np.bool_]
     top: Array
     least: float = -np.inf
+    greatest: float = np.inf
     still: bool = False
 
 
@@ -115,7 +118,7 @@ class WindowSpec:
         moved = None if effect is None else sliding_window_view(effect[:stop], horizon)[origins][whole]
         features = self._past_features(past, origins)[whole]
         cut = self._normalised(held[whole], after[whole], x[: first or stop], moved, features)
-        return replace(cut, least=least)
+        return replace(cut, least=least, greatest=everything(y[: first or stop]))
 
     def last(self, y: Array, effect: Array | None = None, past: Array | None = None) -> Windows:
         """Return the window at the end of a series, without targets.
@@ -129,7 +132,7 @@ class WindowSpec:
         held = np.concatenate([np.full(max(self.lookback - len(x), 0), x[0]), x])[-self.lookback :][None]
         moved = None if effect is None else effect[None, len(y) :]
         window = self._normalised(held, np.zeros((1, 0)), x, moved, self._past_features(past, np.array([len(y)])))
-        return replace(window, least=self._least(y), still=still(x))
+        return replace(window, least=self._least(y), greatest=everything(y), still=still(x))
 
     def restore(self, z: Array, windows: Windows) -> Array:
         """Map z (n, H, ...) from model space back to values: the inverse of the map of the targets."""
@@ -143,8 +146,8 @@ class WindowSpec:
         return np.asarray(np.exp(np.minimum(x, bend)) * (1 + np.maximum(x - bend, 0.0)))
 
     def forecast(self, z: Array, windows: Windows) -> Array:
-        """Map forecasts z (n, H, ...) from model space to values, none of them below the least possible value."""
-        return np.maximum(self.restore(z, windows), windows.least)
+        """Map forecasts z (n, H, ...) from model space to values, none of them outside of the possible values."""
+        return np.clip(self.restore(z, windows), windows.least, windows.greatest)
 
     def _normalised(
         self, held: Array, after: Array, history: Array, moved: Array | None = None, past: Array | None = None

@@ -6,7 +6,7 @@ import numpy as np
 
 from ostinato.data.amplitude import Amplitude
 from ostinato.data.scaling import NOTHING, Scaling
-from ostinato.export.graph import Wire, maximum, where
+from ostinato.export.graph import Wire, maximum, minimum, where
 from ostinato.export.laws.law import Lattice
 from ostinato.inference.raw import raw_sequences
 from ostinato.model import SequenceModel
@@ -36,8 +36,9 @@ class Numbers:
 
     def decode(self, z: Wire, last: Wire | None, trailing: bool = False) -> Wire:
         """Return values in model space, (B, D) or (B, D, Q), in the units of the data."""
-        location, scale, least = (
-            a[:, None] if trailing else a for a in (self.location, self.scale, self._encoding.least())
+        encoding = self._encoding
+        location, scale, least, most = (
+            a[:, None] if trailing else a for a in (self.location, self.scale, encoding.least(), encoding.greatest())
         )
         match self._encoding:
             case Amplitude():
@@ -48,4 +49,6 @@ class Numbers:
             return (last.expand() if trailing else last) * y.exp()
         if np.isfinite(least).any():
             y = maximum(y, least)
+        if np.isfinite(most).any():
+            y = minimum(y, most)
         return y.round() if trailing and not self._encoding.continuous else y

@@ -91,6 +91,16 @@ def some_of(names: list[str]) -> str:
     return ", ".join(names[:3]) + (" ..." if len(names) > 3 else "")
 
 
+def cut_off_at_everything(names: list[str]) -> list[str]:
+    """Return a note on the series whose forecasts end at 1 or at 100, where there are any."""
+    if not names:
+        return []
+    return [
+        f"{len(names):,} series reached 100, or 1, more than once and never exceeded it, as a "
+        f"percentage or a share does: forecasts are cut off there: {some_of(names)}"
+    ]
+
+
 def ends_apart(data: SequenceSet) -> list[str]:
     """Return a note on the series that end before others do, so that their forecasts begin earlier."""
     if data.times is None or len(data) < 2 or not (data.lengths > 0).all():

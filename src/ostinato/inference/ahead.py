@@ -202,6 +202,7 @@ class _Group:
         returns = self._history.traits.log_returns
         # counted from one of them, so that the mean of equal values is exactly that value
         point = np.median(raw, axis=0) if returns else raw[0] + (raw - raw[0]).mean(axis=0)
-        if not gap and not returns:
+        # the mean of a share is that of the paths at every step, because the model's own does not end at everything
+        if not gap and not returns and not np.isfinite(self._encoding.greatest()).any():
             point[0] = self._encoding.expected(mean[None], self._history.take([row]))[0]
         return StepsAhead(raw, point, quantiles, float(share.min(initial=np.inf)))

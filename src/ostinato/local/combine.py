@@ -15,9 +15,11 @@ from typing import final
 import numpy as np
 from numpy.typing import NDArray
 
-from ostinato.local.calibrate import Factors, calibrate
+from ostinato.emissions.quantiles import MEDIAN
+from ostinato.local.calibrate import Factors, calibrate, less
 from ostinato.local.held_out import Windows, hold_out
 from ostinato.local.panel import Ahead, Fit, Fitted, Panel
+from ostinato.local.positions import shares, with_shares
 from ostinato.local.weights import finite_losses, in_units, relative_losses, weigh, weigh_without
 from ostinato.numbers import counted
 from ostinato.shapes import Array
@@ -35,12 +37,14 @@ class Judged:
     Attributes:
         weights: The weights of the members, (S, M); the weights of a series sum to 1.
         factors: The factors of the intervals.
+        shares: The size of errors at each position of the season from the end of each series on, (S, m).
         windows: The number of windows of each series, (S,).
         verdict: Why the members have these weights.
     """
 
     weights: Array
     factors: Factors
+    shares: Array
     windows: NDArray[np.int64]
     verdict: str
 
@@ -84,7 +88,7 @@ class Combination:
         point = mix(np.stack([one.point[..., None] for one in said]), judged.weights)[..., 0]
         quantiles = mix(np.stack([one.quantiles for one in said]), judged.weights)
         median = quantiles[..., int(np.searchsorted(asked, 0.5))]
-        wide = judged.factors.widen(quantiles, median, asked)
+        wide = judged.factors.widen(with_shares(quantiles, median, judged.shares), median, asked)
         return Ahead(point, wide[..., np.isin(asked, probabilities)])
 
     def said(self, s: int) -> str:
@@ -195,8 +199,12 @@ def _judge(panel: Panel, members: Mapping[str, Fit], horizon: int) -> Judged:
     else:
         weights, held = np.full((S, len(members)), 1 / len(members)), np.empty((0, len(members)))
         verdict = "equal weights, because no series has room for a held-out window"
-    factors = calibrate(windows, mix(windows.quantiles, held), S)
-    return Judged(weights, factors, np.bincount(windows.series, minlength=S).astype(np.int64), verdict)
+    said = mix(windows.quantiles, held)
+    said = with_shares(said, said[..., MEDIAN], windows.shares)
+    lengths = np.array([len(y) for y in panel.values], dtype=np.int64)
+    factors = calibrate(windows, said, S, less(windows, said, held, lengths))
+    count = np.bincount(windows.series, minlength=S).astype(np.int64)
+    return Judged(weights, factors, shares(panel.values, panel.seasons), count, verdict)
 
 
 def compare(windows: Windows, held: Array, names: tuple[str, ...]) -> tuple[int | None, str]:

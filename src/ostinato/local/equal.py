@@ -64,11 +64,11 @@ def with_equal(made: Ahead, panel: Panel, gaps: NDArray[np.int64], probabilities
     else:
         scale = np.broadcast_to(_SHARE * (1.0 if logs else np.where(value == 0, 1.0, np.abs(value))), steps.shape)
     both = (value != 0) | logs | (np.array([np.nanmin(panel.values[s]) for s in equal])[:, None] < 0)
-    away = scale[..., None] * _away(np.where(both, differs, 2 * differs), differs, probabilities)
-    return made.with_rows(equal, value, value[..., None] + away)
+    moved = scale[..., None] * away(np.where(both, differs, 2 * differs), differs, probabilities)
+    return made.with_rows(equal, value, value[..., None] + moved)
 
 
-def _away(sides: Array, differs: Array, probabilities: Array) -> Array:
+def away(sides: Array, differs: Array, probabilities: Array) -> Array:
     """Return the quantiles (..., Q) of a step that is 0 or, with some chance, has a Student t distribution.
 
     Args:

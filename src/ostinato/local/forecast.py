@@ -17,7 +17,7 @@ from ostinato.data.seasons import season_length
 from ostinato.data.sequences import SequenceSet
 from ostinato.errors import ConfigError, DataError
 from ostinato.forecasting.inputs import DEFAULT_HORIZON
-from ostinato.forecasting.table import Forecast, ends, ends_apart, some_of, table
+from ostinato.forecasting.table import Forecast, cut_off_at_everything, ends, ends_apart, some_of, table
 from ostinato.local.methods import METHODS
 from ostinato.local.panel import Fit
 from ostinato.local.series import LocalForecast, local_forecast
@@ -214,6 +214,10 @@ def _has(names: list[str]) -> str:
     return "has" if len(names) == 1 else "have"
 
 
+def _follow(names: list[str]) -> str:
+    return "follows a line or repeats a season" if len(names) == 1 else "follow a line or repeat a season"
+
+
 def _set_aside(made: LocalForecast, names: list[str]) -> list[str]:
     """Return notes on series without a value, with one, with equal ones, with outliers, and on those cut off at 0."""
     empty = [name for name, one in zip(names, made.said, strict=True) if not one]
@@ -237,11 +241,13 @@ def _set_aside(made: LocalForecast, names: list[str]) -> list[str]:
             "1 / (n + 1), or as often as it did in other series, and an interval of 80 % has no width where a change "
             f"is rarer than 20 %: {some_of(equal)}"
         )
+    exact = [name for name, one in zip(names, made.exact.tolist(), strict=True) if one]
+    if exact:
+        notes.append(
+            f"{len(exact):,} series {_follow(exact)} without any error: after n equal changes the next differs with a "
+            "chance of about 1 / (n + 1), and an interval of 80 % has no more width than the method says where that is "
+            f"rarer than 20 %: {some_of(exact)}"
+        )
     if cut:
         notes.append(f"{len(cut):,} series never went below 0, so forecasts are cut off at 0: {some_of(cut)}")
-    if full:
-        notes.append(
-            f"{len(full):,} series reached 100, or 1, more than once and never exceeded it, as a "
-            f"percentage or a share does: forecasts are cut off there: {some_of(full)}"
-        )
-    return notes
+    return [*notes, *cut_off_at_everything(full)]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from ostinato.emissions.quantiles import LEVELS, pinball
 from ostinato.local.panel import Fit, Panel, stacked
+from ostinato.local.positions import shares
 from ostinato.shapes import Array
 from ostinato.spread import spreads
 
@@ -36,6 +37,8 @@ class Windows:
         y: The values, (N, H). NaN where a value is missing or the window is shorter than the horizon.
         unit: The spread of the changes of each history, by which losses of series are compared, (N,).
         quantiles: The quantiles at ``LEVELS``, (M, N, H, Q).
+        shares: The size of errors at each position of the season from the start of each window on, (N, m); see
+            ``positions.shares``. One row of 1 if errors do not follow the season.
     """
 
     series: NDArray[np.int64]
@@ -43,6 +46,7 @@ class Windows:
     y: Array
     unit: Array
     quantiles: Array
+    shares: Array = field(default_factory=lambda: np.ones((1, 1)))
 
     def __len__(self) -> int:
         return len(self.series)
@@ -103,6 +107,7 @@ def hold_out(panel: Panel, members: Sequence[Fit], horizon: int, count: int, mos
     each = [cuts(len(y), horizon, season, count) if s in judged else [] for s, y in enumerate(panel.values)]
     rows: list[tuple[int, int, Array, Array]] = []
     quantiles: list[Array] = []
+    positions: list[Array] = []
     for k in range(count):
         batch = []
         for s, starts in enumerate(each):
@@ -114,6 +119,7 @@ def hold_out(panel: Panel, members: Sequence[Fit], horizon: int, count: int, mos
         if not batch:
             continue
         rows += batch
+        positions.append(shares([history for *_, history, _ in batch], panel.seasons))
         shortened = Panel(tuple(history for *_, history, _ in batch), panel.seasons)
         quantiles.append(np.stack([fit(shortened).ahead(horizon, LEVELS).quantiles for fit in members]))
     M, Q = len(members), len(LEVELS)
@@ -126,6 +132,7 @@ def hold_out(panel: Panel, members: Sequence[Fit], horizon: int, count: int, mos
         y=y,
         unit=units([history for *_, history, _ in rows]),
         quantiles=np.concatenate(quantiles, axis=1) if quantiles else np.empty((M, 0, horizon, Q)),
+        shares=np.concatenate(positions) if positions else np.ones((1, 1)),
     )
 
 

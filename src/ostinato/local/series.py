@@ -13,6 +13,7 @@ from ostinato.data.seasons import seasons_of_each
 from ostinato.data.sequences import SequenceSet
 from ostinato.emissions.quantiles import containing
 from ostinato.local.equal import are_equal, with_equal
+from ostinato.local.exact import exact_changes, with_exact
 from ostinato.local.lone import are_lone, with_lone
 from ostinato.local.outliers import outliers
 from ostinato.local.panel import Ahead, Fit, Fitted, Panel
@@ -53,6 +54,7 @@ class LocalForecast:
         outliers: The number of values of each channel that were taken as missing, (B * D,).
         lone: Whether each channel has a single value, whose intervals no method can know, (B * D,); see ``with_lone``.
         equal: Whether each channel has several values that are all equal, (B * D,); see ``with_equal``.
+        exact: Whether each channel follows a line or repeats a season without any error, (B * D,); see ``with_exact``.
         found: The seasons in steps that were found in the data.
     """
 
@@ -64,6 +66,7 @@ class LocalForecast:
     outliers: NDArray[np.int64]
     lone: NDArray[np.bool_]
     equal: NDArray[np.bool_]
+    exact: NDArray[np.bool_]
     found: tuple[int, ...] = ()
 
 
@@ -118,7 +121,8 @@ def local_forecast(
     """Fit a local method to every channel of every sequence, and forecast the steps after the end of the sequences.
 
     A value that is far from all others is taken as missing, see ``outliers``. The intervals of a series of one value
-    are those of ``with_lone``, and those of equal values are those of ``with_equal``, whatever the method. Steps that
+    are those of ``with_lone``, and those of equal values are those of ``with_equal``, whatever the method; those of an
+    exact line or season are at least those of ``with_exact``. Steps that
     are missing at the end of a sequence are forecast too, and left out of the result. Prices are forecast as
     logarithms, so that their point forecast is a median. A channel is not forecast outside of its ``Support``. The
     quantiles of counts are whole numbers: those of the forecast rounded to the nearest count.
@@ -134,14 +138,15 @@ def local_forecast(
     series = len(data) * len(data.channels)
     point, quantiles = np.full((series, horizon), np.nan), np.full((series, horizon, len(probabilities)), np.nan)
     said, far = [""] * series, np.zeros(series, dtype=np.int64)
-    floored, capped, lone, equal = np.zeros((4, series), dtype=bool)
+    floored, capped, lone, equal, exact = np.zeros((5, series), dtype=bool)
     found: tuple[int, ...] = ()
     for group in groups(data, season):
         fitted = fit(group.panel)
         made = _after_gaps(fitted, group.gaps, horizon, probabilities)
-        for rule in (with_lone, with_equal):
+        for rule in (with_lone, with_equal, with_exact):
             made = rule(made, group.panel, group.gaps, probabilities, logs=data.traits.log_returns)
         lone[group.rows], equal[group.rows] = are_lone(group.panel), are_equal(group.panel)
+        exact[group.rows] = exact_changes(group.panel) > 0
         # the logarithm of a price may fall below 0
         support = Support.real(len(group.panel)) if data.traits.log_returns else Support.of(group.panel.values)
         floored[group.rows] = support.below(made.point) | support.below(made.quantiles)
@@ -155,7 +160,8 @@ def local_forecast(
     quantiles = containing(point, quantiles, probabilities)
     if data.count:
         quantiles = _whole(point[..., None], quantiles, probabilities)
-    return LocalForecast(point, quantiles, tuple(said), floored, capped, far, lone, equal, tuple(dict.fromkeys(found)))
+    seasons = tuple(dict.fromkeys(found))
+    return LocalForecast(point, quantiles, tuple(said), floored, capped, far, lone, equal, exact, seasons)
 
 
 def _whole(point: Array, quantiles: Array, probabilities: Array) -> Array:

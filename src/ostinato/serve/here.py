@@ -19,7 +19,7 @@ from ostinato.errors import ConfigError
 from ostinato.forecasting.table import ends
 from ostinato.inference.ahead import StepsAhead, missing_at_the_end, steps_ahead
 from ostinato.inference.clock import Clock
-from ostinato.inference.doubt import MOST, doubtful, note_of, with_doubt
+from ostinato.inference.doubt import MOST, doubtful, note_of, uncertain, with_doubt
 from ostinato.inference.live.rows import Rows
 from ostinato.inference.rollout import generators, paths
 from ostinato.inference.writing import Writing, stop_strings
@@ -141,7 +141,7 @@ class Here:
             return made, []
         known = len(self.seen)
         if not known:
-            fitted = f"the model was fitted to only {counted(count, 'value')}, so its coefficients are uncertain"
+            fitted = uncertain(count)
             return made, [f"{fitted}; the intervals do not show it, because no value of the stream is remembered"]
         notes = [note_of(count)]
         # without a clock no step was left out between two events

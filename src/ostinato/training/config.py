@@ -63,7 +63,8 @@ class LadderOptions:
         emission: The name of the distribution of a step. None chooses by the kind of data.
         components: The number of components of a mixture.
         support: "nonnegative" if values below 0 have no probability, "real" if they have one. None decides by the data:
-            a channel that is never below 0, and comes as near to 0 as its values are apart, has no probability below 0.
+            a channel that is never below 0, and comes as near to 0 as its values are apart, has no probability below 0,
+            and what is said of a share ends at 1 or 100.
         refit: Whether the kept model is fitted again to all of the data, the held-out part included.
         vocabulary: What one symbol of a text is: "character", "byte", "jamo", "bpe", or "auto", which compares them on
             the validation part. None leaves a text in the symbols that it was read in.

@@ -264,13 +264,23 @@ def _check_observed(material: Material) -> None:
 
 
 def _support(material: Material, options: LadderOptions) -> list[str]:
-    """Return a note on channels that were never below 0, if the data alone decided that they cannot be."""
-    least = np.isfinite(material.encoding.least())
-    if options.support is not None or not least.any():
+    """Return notes on channels that were never below 0, or are shares, if the data alone decided their bounds."""
+    if options.support is not None:
         return []
-    names = [name for name, bound in zip(material.data.channels, least, strict=True) if bound]
-    which = "no value is" if all(least) else f"no value of {some_of(names)} is"
-    return [f"{which} below 0, so the models give no probability to such values; --support real lets them"]
+    channels, notes = material.data.channels, []
+    least, most = np.isfinite(material.encoding.least()), material.encoding.greatest()
+    if least.any():
+        names = [name for name, bound in zip(channels, least, strict=True) if bound]
+        which = "no value is" if all(least) else f"no value of {some_of(names)} is"
+        notes.append(f"{which} below 0, so the models give no probability to such values; --support real lets them")
+    for end in np.unique(most[np.isfinite(most)]):
+        names = [name for name, one in zip(channels, most, strict=True) if one == end]
+        which = "no value is" if len(names) == len(channels) else f"no value of {some_of(names)} is"
+        notes.append(
+            f"{which} above {end:g}, which was reached more than once, as a share or a percentage does: forecasts and "
+            "samples are cut off there; --support real lets them pass"
+        )
+    return notes
 
 
 def _covariates_left_out(data: SequenceSet) -> list[str]:

@@ -12,6 +12,7 @@ from torch import Tensor
 from ostinato.data.borders import Span
 from ostinato.data.encoded import Encoded, Encoding
 from ostinato.data.encoding import fit_encoding
+from ostinato.data.everything import everything
 from ostinato.data.sequences import SequenceSet
 from ostinato.data.split import Part, Split
 from ostinato.errors import DataError
@@ -143,8 +144,8 @@ def material_of(data: SequenceSet, cut: Split, support: str | None = None, withi
         support: "nonnegative", "real" or None, as in ``LadderOptions``.
         within: How many of the steps are looked at; None is all of them.
     """
-    bound = nonnegative(data, support)
-    encoding = fit_encoding(cut.take("known", data), by_id=cut.by_time, nonnegative=bound)
+    bound, most = nonnegative(data, support), wholes(data, support)
+    encoding = fit_encoding(cut.take("known", data), by_id=cut.by_time, nonnegative=bound, wholes=most)
     return Material(data, encoding.encode(data), encoding, cut, within)
 
 
@@ -176,3 +177,18 @@ def nonnegative(data: SequenceSet, support: str | None) -> tuple[bool, ...]:
         # if the least value is farther from 0 than the values are apart, the data do not show that 0 is a bound
         never = tuple(n and np.nanmin(x) <= np.nanmax(x) - np.nanmin(x) for n, x in zip(never, values.T, strict=True))
     return tuple(map(bool, never)) if any(never) else ()
+
+
+def wholes(data: SequenceSet, support: str | None) -> tuple[float, ...]:
+    """Return the value at which each channel ends if it is a share, as ``everything`` finds it; empty without one.
+
+    All sequences together declare it, as for ``nonnegative``.
+
+    Args:
+        data: The sequences as read.
+        support: "nonnegative", "real" or None. Only None lets the data decide.
+    """
+    if data.kind != "series" or support is not None:
+        return ()
+    ends = tuple(everything(x) for x in np.asarray(data.values, dtype=np.float64).T)
+    return ends if np.isfinite(ends).any() else ()

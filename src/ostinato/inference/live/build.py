@@ -57,7 +57,7 @@ def _cells(model: SequenceModel, unique_id: str, robust: Robust | None) -> Live 
 def _filters(model: SequenceModel, front: FilterFront, unique_id: str, step: float) -> Live | None:
     """Return the step of adaptive filters; None with a network, with a bound, or for returns of prices."""
     bare = model.backbone is None and not bool(model.constant.any()) and model.constant.dtype == torch.float32
-    bounded = bool(np.isfinite(model.encoding.least()).any())
+    bounded = bool(np.isfinite(model.encoding.least()).any() or np.isfinite(model.encoding.greatest()).any())
     if not bare or bounded or model.description.traits.log_returns or not prefers_native("filter"):
         return None
     if isinstance(model.encoding, Amplitude):

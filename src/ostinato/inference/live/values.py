@@ -41,6 +41,7 @@ class LiveValues(LiveCells):
         self._encoding, self._most = model.encoding, model.encoding.most
         self._robust = robust
         self._least: list[float] = np.broadcast_to(model.encoding.least(), scale.shape).tolist()
+        self._greatest: list[float] = np.broadcast_to(model.encoding.greatest(), scale.shape).tolist()
         self._rescale(location, scale)
         tail = getattr(model.emission, "plain_tail", None)
         self._tail = tail if any(map(math.isfinite, self._least)) else None
@@ -113,7 +114,7 @@ class LiveValues(LiveCells):
             low = ((self._least[d] - self._location[d]) / self._scale[d] - loc[d]) / sd[d]
             standard.append((z[d] - loc[d]) / sd[d])
             nats += self._told(d, low, params[d], standard, means) - math.log(sd[d])
-            expected[d] = (loc[d] + sd[d] * means[d]) * self._scale[d] + self._location[d]
+            expected[d] = min((loc[d] + sd[d] * means[d]) * self._scale[d] + self._location[d], self._greatest[d])
         believed = z if self._robust is None else self._believed(z, loc, standard, self._robust)
         return -nats, expected, believed
 

@@ -1,0 +1,84 @@
+"""How the size of errors follows the season: demand errs little at night and much in the afternoon.
+
+The members of a combination know how errors grow with the horizon and with the level of a series, but not when in the
+season they come. On half-hourly demand, 80 % intervals of their mean held all values of the night and 76 to 88 % of
+those of the day: errors about the week before are four times as large in the afternoon.
+
+So the errors of the past are compared by their position in the shortest season. These errors are the changes over the
+longest season, in units of their growth with the level. Each cycle counts as the shares that its steps have in its mean
+error, so that a rough day counts like a calm one. The mean shares are drawn to 1 by what chance makes of them over so
+many cycles (James and Stein 1961), for all series of a panel together: where errors do not follow the season, nothing
+changes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from ostinato.local.growth import growth
+from ostinato.local.panel import stacked
+from ostinato.shapes import Array
+
+#: The least number of cycles that are compared.
+_CYCLES = 8
+#: By how much the variance of a mean grows because each error is part of two changes: the sizes of two normal changes
+#: with one error in common have a correlation of .224.
+_COMMON = 1.45
+
+
+def shares(series: Sequence[Array], seasons: Sequence[int]) -> Array:
+    """Return the size of errors at each position of the shortest season over its mean, (S, m), for the steps to come.
+
+    The first position is that of the first step after the end of a series. All are 1 without a season, and for a series
+    that is too short.
+
+    Args:
+        series: The values of each series, (T_s,). NaN where a value is missing.
+        seasons: The seasons in steps, shortest first.
+    """
+    if not seasons or not len(series):
+        return np.ones((len(series), 1))
+    m, lag = seasons[0], seasons[-1]
+    out = np.ones((len(series), m))
+    rows = [s for s, y in enumerate(series) if len(y) >= lag + _CYCLES * m]
+    if not rows:
+        return out
+    values = [series[s] for s in rows]
+    errors, before = (stacked(each) for each in zip(*((y[lag:] - y[:-lag], y[:-lag]) for y in values), strict=True))
+    grown = growth(errors, before, stacked(values))
+    sizes = np.abs(errors) / grown.at(np.where(np.isfinite(before), before, 1.0))
+    found = [_shape(x[: len(y) - lag], m) for x, y in zip(sizes, values, strict=True)]
+    mean, chance = (np.stack(each) for each in zip(*found, strict=True))
+    between = float(((mean - 1) ** 2).sum())
+    kept = max(1 - _COMMON * float(chance.sum()) / between, 0.0) if between > 0 else 0.0
+    out[rows] = 1 + kept * (mean - 1)
+    return out
+
+
+def _shape(sizes: Array, m: int) -> tuple[Array, Array]:
+    """Return the mean share of each position in the mean size of its cycle, and the variance of this mean, (m,) each.
+
+    Args:
+        sizes: The sizes of errors up to the end of a series, (n,). NaN where one is missing.
+        m: The number of steps of a cycle.
+    """
+    cycles = sizes[len(sizes) % m :].reshape(-1, m)
+    known = np.isfinite(cycles)
+    middle = np.where(known, cycles, 0.0).sum(axis=1) / np.maximum(known.sum(axis=1), 1)
+    use = (middle > 0) & (2 * known.sum(axis=1) > m)
+    if use.sum() < _CYCLES:
+        return np.ones(m), np.zeros(m)
+    known, share = known[use], np.where(known, cycles, 0.0)[use] / middle[use, None]
+    count = np.maximum(known.sum(axis=0), 1)
+    mean = share.sum(axis=0) / count
+    variance = (np.where(known, share - mean, 0.0) ** 2).sum(axis=0) / np.maximum(count - 1, 1) / count
+    return np.where(count > 1, mean, 1.0), variance
+
+
+def with_shares(quantiles: Array, median: Array, share: Array) -> Array:
+    """Return quantiles (N, H, Q) whose distances from the medians (N, H) follow the shares (N, m) of the season."""
+    H = quantiles.shape[1]
+    each = share[:, np.arange(H) % share.shape[1]][..., None]
+    return np.asarray(median[..., None] + each * (quantiles - median[..., None]))
