@@ -182,7 +182,7 @@ def check_matches(least: Ints) -> None:
     """
     if not bool(((least >= 1) & (least <= FARTHEST)).all()):
         raise ModelFileError(
-            f"matches begin with {least.tolist()} symbols, expected 1 to {FARTHEST}",
+            f"the least lengths of matches are {least.tolist()}, expected lengths from 1 to {FARTHEST}",
             fix="use another copy of the model",
         )
 
