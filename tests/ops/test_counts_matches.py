@@ -131,5 +131,5 @@ def test_the_probability_that_is_asserted_is_the_one_that_is_learned_from(implem
 def test_matches_that_the_path_cannot_hold_are_refused(least: list[int]) -> None:
     counts = empty("reference")
     held = {**counts.state_dict(), "matches": torch.tensor(least, dtype=torch.int32)}
-    with pytest.raises(ModelFileError, match="matches begin with"):
+    with pytest.raises(ModelFileError, match="least lengths of matches"):
         counts.load_state_dict(held)
