@@ -186,11 +186,13 @@ struct Counts {
 
     int32_t& place_of(int64_t at) const { return row.history[at & mask]; }
 
-    // Reads what each match expects.
+    // Reads what each match expects. The place that is written next follows the last symbol that was learned: in a full
+    // ring it holds the oldest one, which did not follow.
     void expect() {
         for (int k = 0; k < kMatches; ++k) {
             const int64_t at = row.path[26 + 2 * k], n = row.path[27 + 2 * k];
-            const int symbol = n > 0 && place_of(at) > 0 ? place_of(at) - 1 : -1;
+            const bool over = ((at ^ row.path[12]) & mask) == 0;
+            const int symbol = n > 0 && !over && place_of(at) > 0 ? place_of(at) - 1 : -1;
             expected[k] = symbol < tree.symbols ? symbol : -1;
             lengths[k] = n < 16 ? int(n > 0 ? n : 0) : n < 32 ? 16 + int(n - 16) / 4 : n < 64 ? 20 + int(n - 32) / 8 : 24;
         }

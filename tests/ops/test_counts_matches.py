@@ -8,7 +8,7 @@ import torch
 
 from ostinato.errors import ModelFileError
 from ostinato.layers.counts import Counts
-from ostinato.ops.counts.form import MATCHES, CountsState
+from ostinato.ops.counts.form import MATCHES, CountsState, Tree
 from ostinato.ops.counts.past import MATCHED
 from ostinato.ops.engine import extension
 
@@ -113,6 +113,43 @@ def test_a_ring_that_is_full_goes_on_in_chunks_as_in_one_piece(implementation: s
     assert torch.equal(whole, parts)
     for a, b in zip(one, other, strict=True):
         assert torch.equal(a, b)
+
+
+@every
+@pytest.mark.parametrize("tail", [12, 16, 40])
+def test_a_match_ends_where_what_was_learned_ends(implementation: str, tail: int) -> None:
+    """In a full ring the oldest symbol lies after the newest one, but it did not follow it."""
+    size, symbols = 64, np.random.default_rng(8).integers(0, V, 150)
+    counts = empty(implementation, slots=size)
+    counts.learn(symbols, np.array([0, len(symbols)]))
+    x = torch.tensor([V, *symbols[-tail:].tolist()], dtype=torch.float32)[:, None, None]
+    ahead = []
+    for oldest in range(1, V + 1):
+        counts.history[0, len(symbols) % size] = oldest
+        ahead.append(counts.unroll(x)[0][-1])
+    for other in ahead[1:]:
+        assert torch.equal(other, ahead[0])
+
+
+@pytest.mark.skipif(extension.ABSENT, reason="the specification takes minutes for a text of this length")
+@pytest.mark.parametrize("slots", [None, 1 << 16])
+def test_a_long_text_in_odd_pieces_and_saved_in_its_middle_is_learned_as_one(
+    slots: int | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With 65,536 slots the ring is full after a third of the text."""
+    symbols, cut = np.array(text(9, 210_000)), 123_457
+    offsets = np.array([0, cut, len(symbols)])
+    one = Counts.fit(symbols, offsets, [1] * V, slots=slots)
+    monkeypatch.setattr("ostinato.layers.counts.BLOCK", 4_099)
+    first = Counts(V, len(one.slots), len(one.path))
+    for name in (*Tree._fields, "letter"):
+        getattr(first, name).copy_(getattr(one, name))
+    first.learn(symbols[:cut], np.array([0, cut]))
+    second = Counts.empty(first.config())
+    second.load_state_dict({name: tensor.clone() for name, tensor in first.state_dict().items()})
+    second.learn(symbols[cut:], np.array([0, len(symbols) - cut]))
+    for name, tensor in one.state_dict().items():
+        assert torch.equal(tensor, second.state_dict()[name]), name
 
 
 @every

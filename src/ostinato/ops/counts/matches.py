@@ -49,9 +49,14 @@ class Matches:
         self.expect()
 
     def expect(self) -> None:
-        """Read what each match expects from the path."""
+        """Read what each match expects from the path.
+
+        The place that is written next follows the last symbol that was learned: in a full ring it holds the oldest one,
+        which did not follow.
+        """
         places = self._path[MATCHED:].reshape(-1, 2).tolist()
-        found = [int(self._at(at)) - 1 if n > 0 else -1 for at, n in places]
+        over = int(self._path[LEARNED]) % len(self._history)
+        found = [int(self._at(at)) - 1 if n > 0 and at % len(self._history) != over else -1 for at, n in places]
         self.expected = [symbol if 0 <= symbol < self._symbols else -1 for symbol in found]
         self.lengths = [_class(n) for _, n in places]
 
