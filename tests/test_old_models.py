@@ -90,6 +90,7 @@ DATA2 = {
     "prices-ar": "prices.csv",
     "text-markov": "sentences.txt",
     "text-counts": "sentences.txt",
+    "text-counts-3": "sentences.txt",
     "korean-rnn": "korean.txt",
     "series-filter": "sensor.csv",
 }
