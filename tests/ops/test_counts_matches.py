@@ -131,7 +131,7 @@ def test_a_match_ends_where_what_was_learned_ends(implementation: str, tail: int
         assert torch.equal(other, ahead[0])
 
 
-@pytest.mark.skipif(extension.ABSENT, reason="the specification takes minutes for a text of this length")
+@pytest.mark.skipif(bool(extension.ABSENT), reason="the specification takes minutes for a text of this length")
 @pytest.mark.parametrize("slots", [None, 1 << 16])
 def test_a_long_text_in_odd_pieces_and_saved_in_its_middle_is_learned_as_one(
     slots: int | None, monkeypatch: pytest.MonkeyPatch
