@@ -49,8 +49,6 @@ _FEW = 40
 _DRAWS, _SERIES = 512, 256
 #: The number of roots of all draws together from which on there are fewer draws: a lag of 100 has 100 roots.
 _ROOTS = 8192
-#: How often the bias is found, each time at the coefficients without the one before.
-_ROUNDS = 3
 #: The size of the largest root of the series that tell the bias, which would explode beyond 1.
 _STATIONARY = 0.999
 #: The most values of a history that coefficients are judged on.
@@ -152,10 +150,11 @@ def _one_more(lags: tuple[int, ...]) -> tuple[int, ...]:
 
 
 def _less_bias(phi: Array, seen: _Seen, variance: float, count: int, rng: np.random.Generator) -> Array:
-    """Return the coefficients (L,) whose estimates by least squares are phi in the mean, within the unit circle.
+    """Return coefficients (L,) of least squares less their bias, as far as they stay within the unit circle.
 
-    The bias is greater the nearer a series is to a random walk, so it is found again at what is left without it, as in
-    the median-unbiased estimate of Andrews (1993).
+    The bias is found once. Found three times, each time at what was left (Andrews 1993), 95 % intervals of the six
+    steps after 12 to 50 values hold .927 in place of .926 of them, and their interval score is .7 % greater (79 series
+    in each of 16 cells).
 
     Args:
         phi: The coefficients.
@@ -164,14 +163,12 @@ def _less_bias(phi: Array, seen: _Seen, variance: float, count: int, rng: np.ran
         count: The number of values of the fit. The bias is in proportion to its inverse.
         rng: The source of the series that the bias is found on.
     """
-    share, out = min(len(seen.whole) / count, 1.0), phi
-    for _ in range(_ROUNDS):
-        inner = _stable(out[None], seen.lags, _STATIONARY)[0]
-        bias = share * (seen.refitted(inner, variance, rng).mean(axis=0) - inner)
-        moved = phi - np.linspace(1, 0, 11)[:, None] * bias
-        within = _largest(moved, seen.lags) <= 1.0
-        out = moved[int(within.argmax())] if within.any() else phi
-    return np.asarray(out)
+    inner = _stable(phi[None], seen.lags, _STATIONARY)[0]
+    share = min(len(seen.whole) / count, 1.0)
+    bias = share * (seen.refitted(inner, variance, rng).mean(axis=0) - inner)
+    moved = phi - np.linspace(1, 0, 11)[:, None] * bias
+    within = _largest(moved, seen.lags) <= 1.0
+    return np.asarray(moved[int(within.argmax())] if within.any() else phi)
 
 
 @dataclass(frozen=True)
