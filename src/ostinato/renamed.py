@@ -67,7 +67,7 @@ def warn_of_attribute(owner: str, old: str, new: str, since: str) -> None:
 def _warn(what: str, old: str, new: str, since: str) -> None:
     """Warn the caller of a function that calls this in its turn."""
     major, minor = map(int, since.split("."))
-    gone = f"{old} goes with {major}.{minor + 1}"
+    gone = f"{old} will be removed in version {major}.{minor + 1}"
     warnings.warn(f"{what} is called {new} since version {since}; {gone}", DeprecationWarning, stacklevel=4)
 
 

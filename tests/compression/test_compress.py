@@ -173,8 +173,8 @@ def test_what_a_container_takes_beside_its_symbols_is_told(files: dict[str, str]
     bits = sum(-score(model, text_set(text)).log_prob[0] for text in files.values() if text) / np.log(2)
     held = compressed_files(model, {name: text.encode() for name, text in files.items()})
     size = sum(map(len, held.parts()))
-    assert abs(size - held.beside - bits / 8) <= 1.5 + 0.003 * bits / 8
-    assert len(files) > 1 or held.beside <= 11
+    assert abs(size - held.overhead - bits / 8) <= 1.5 + 0.003 * bits / 8
+    assert len(files) > 1 or held.overhead <= 11
 
 
 kinds = pytest.mark.parametrize("kind", ["ar", "counts", "mixture"])

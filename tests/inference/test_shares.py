@@ -1,4 +1,4 @@
-"""What a fitted model says of a share, a percentage, or of yes and no ends at everything, whatever its memory."""
+"""What a fitted model says of a share, a percentage, or of yes and no is cut off at 1 or 100, whatever its memory."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import ostinato
-from ostinato.data.everything import everything
+from ostinato.data.upper_bound import upper_bound
 from ostinato.model import SequenceModel
 
 RNG = np.random.default_rng(5)
@@ -67,10 +67,10 @@ def test_the_user_may_lift_the_bound() -> None:
 
 def test_a_fit_says_that_forecasts_are_cut_off() -> None:
     notes = ostinato.fit({"a": DATA["percent"][0]}, model="ar").notes
-    assert any("no value is above 100, which was reached more than once" in note for note in notes)
+    assert any("no value is above 100, and several are equal to it" in note for note in notes)
 
 
-def test_one_value_beyond_everything_is_no_share() -> None:
+def test_one_value_above_the_bound_means_that_it_is_not_a_share() -> None:
     y = np.append(DATA["percent"][0], 100.5)
-    assert everything(y) == np.inf
+    assert upper_bound(y) == np.inf
     assert numbers(ostinato.forecast(fitted(y, "ar"), {"a": y}, horizon=6)).max() > 100.5

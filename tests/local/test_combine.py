@@ -36,7 +36,7 @@ class Normal:
         grown = self.deviation[:, None] * np.sqrt(np.arange(1, horizon + 1))
         return Ahead(mean, mean[..., None] + grown[..., None] * ndtri(probabilities))
 
-    def said(self, s: int) -> str:
+    def description(self, s: int) -> str:
         return f"normal at {self.mean[s]:.3g}"
 
 
@@ -306,8 +306,8 @@ def test_more_than_two_windows_lie_in_the_last_quarter_of_a_series_that_is_not_l
 def test_a_fit_says_what_it_stands_on() -> None:
     combination = combine(Panel(walks(4)), MEMBERS)
     combination.ahead(3, PROBABILITIES)
-    assert "windows" in combination.said(0)
-    assert "normal at" in combination.said(0)
+    assert "windows" in combination.description(0)
+    assert "normal at" in combination.description(0)
 
 
 @pytest.mark.parametrize("differ", [0.0, 0.5])

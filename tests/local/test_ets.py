@@ -161,7 +161,7 @@ def test_a_panel_is_its_series() -> None:
     together = fit_ets(Panel(tuple(series), (12,)))
     for s, y in enumerate(series):
         alone = fit_ets(Panel((y,), (12,)))
-        assert alone.said(0) == together.said(s)
+        assert alone.description(0) == together.description(s)
         assert alone.log_likelihood[0] == pytest.approx(together.log_likelihood[s], abs=1e-3)
 
 

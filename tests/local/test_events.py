@@ -130,7 +130,7 @@ def test_every_series_has_a_forecast_without_a_warning() -> None:
     assert isinstance(fitted, Events)
     assert np.isfinite(made.point).all()
     assert np.isfinite(made.quantiles).all()
-    assert "no counts" in fitted.said(4)
+    assert "no counts" in fitted.description(4)
 
 
 def test_the_default_uses_it_for_counts_that_are_often_0() -> None:

@@ -86,7 +86,7 @@ def test_every_panel_has_finite_ordered_quantiles_and_no_warning(method: str) ->
     assert np.isfinite(ahead.quantiles).all()
     assert (np.diff(ahead.quantiles, axis=2) >= 0).all()
     for s, name in enumerate(POOR):
-        assert fitted.said(s), name
+        assert fitted.description(s), name
     constant = list(POOR).index("constant")
     np.testing.assert_allclose(ahead.point[constant], 7.0, rtol=1e-6)
     np.testing.assert_allclose(ahead.quantiles[constant], 7.0, rtol=1e-4)

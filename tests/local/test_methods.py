@@ -39,7 +39,7 @@ def test_every_method_forecasts_series_of_any_length(name: str) -> None:
     assert np.isfinite(said.point).all()
     assert np.isfinite(said.quantiles).all()
     assert (np.diff(said.quantiles, axis=-1) >= 0).all()
-    assert all(fitted.said(s) for s in range(len(lengths)))
+    assert all(fitted.description(s) for s in range(len(lengths)))
 
 
 @pytest.mark.parametrize("name", METHODS)
@@ -65,10 +65,10 @@ def test_the_default_knows_intermittent_series_by_their_type() -> None:
     said = fitted.ahead(6, PROBABILITIES)
     assert (said.quantiles[2] >= 0).all()
     assert said.quantiles[2, 0, 1] == 0
-    assert fitted.said(2).startswith("events(")
-    assert "TSB" in METHODS["auto"](Panel((*sales(2), 0.3 * demand), (4,))).said(2)
-    assert "ETS" in fitted.said(0)
-    assert "window" in fitted.said(0)
+    assert fitted.description(2).startswith("events(")
+    assert "TSB" in METHODS["auto"](Panel((*sales(2), 0.3 * demand), (4,))).description(2)
+    assert "ETS" in fitted.description(0)
+    assert "window" in fitted.description(0)
 
 
 def test_small_counts_have_a_member_more() -> None:
@@ -77,7 +77,7 @@ def test_small_counts_have_a_member_more() -> None:
     assert [kind(y) for y in panel.values] == ["small", "moving", "moving"]
     fitted = METHODS["auto"](panel)
     assert np.isfinite(fitted.ahead(6, LEVELS).quantiles).all()
-    assert ["events" in fitted.said(s) for s in range(3)] == [True, False, False]
+    assert ["events" in fitted.description(s) for s in range(3)] == [True, False, False]
 
 
 @pytest.mark.parametrize("quiet", [np.full(60, 5.0), np.zeros(60), np.where(np.arange(60) < 30, 1.0, 9.0)])

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from ostinato.emissions.quantiles import LEVELS, MEDIAN
-from ostinato.local.calibrate import less
+from ostinato.local.calibrate import log_error_ratio
 from ostinato.local.held_out import Windows, hold_out
 from ostinato.local.methods import MEMBERS, METHODS
 from ostinato.local.panel import Panel
@@ -89,19 +89,19 @@ def test_members_that_err_apart_make_a_mean_that_errs_less() -> None:
     rng = np.random.default_rng(1)
     long = np.array([10**6])
     apart = windows_of(rng.standard_normal((4, 3, 400)))
-    assert np.exp(less(*apart, long))[0] == pytest.approx(0.5, rel=0.1)
+    assert np.exp(log_error_ratio(*apart, long))[0] == pytest.approx(0.5, rel=0.1)
     alike = windows_of(np.repeat(rng.standard_normal((1, 3, 40)), 4, axis=0))
-    assert less(*alike, long)[0] == pytest.approx(0, abs=1e-3)
+    assert log_error_ratio(*alike, long)[0] == pytest.approx(0, abs=1e-3)
 
 
 def test_how_rough_a_window_is_cancels_and_short_series_say_little() -> None:
     errors = np.random.default_rng(2).standard_normal((4, 3, 400))
-    calm, rough = (less(*windows_of(size * errors), np.array([10**6])) for size in (0.01, 100))
+    calm, rough = (log_error_ratio(*windows_of(size * errors), np.array([10**6])) for size in (0.01, 100))
     np.testing.assert_allclose(calm, rough, rtol=1e-6)
-    short, long = less(*windows_of(errors), np.array([400 * 5, 400 * 1000]))
+    short, long = log_error_ratio(*windows_of(errors), np.array([400 * 5, 400 * 1000]))
     assert long < short < 0
     assert short > 0.2 * long
 
 
 def test_members_without_errors_say_nothing() -> None:
-    assert (less(*windows_of(np.zeros((3, 2, 4))), np.array([100, 50])) == 0).all()
+    assert (log_error_ratio(*windows_of(np.zeros((3, 2, 4))), np.array([100, 50])) == 0).all()

@@ -33,7 +33,6 @@ from ostinato.serve.auth import Token, Tokens, add
 from ostinato.serve.durations import LIMITS, Durations
 from ostinato.serve.errors import RefusedError
 from ostinato.serve.gate import OPEN, Limits
-from ostinato.serve.here import events
 from ostinato.serve.intake import Intake
 from ostinato.serve.live import _Arrived, answered, live
 from ostinato.serve.openapi import document
@@ -41,6 +40,7 @@ from ostinato.serve.routes import ROUTES
 from ostinato.serve.snapshot import BLOCK
 from ostinato.serve.store import Change, Record, Store, StoreError
 from ostinato.serve.store_memory import MemoryStore
+from ostinato.serve.stream_forecasts import events
 from ostinato.serve.watch import Watch
 
 _BYTES = {"content-type": "application/octet-stream"}
@@ -522,7 +522,7 @@ def test_a_forecast_that_takes_minutes_is_refused_before_it_begins(name: str, mo
             url, most = f"/v1/streams/a/{name}", {paths: 7, steps: 20}
             weights = sum(w.numel() for w in batcher.streams.served.model.parameters())
             size = weights + batcher.streams.served.start.nbytes // 4
-            monkeypatch.setattr("ostinato.serve.here._MOST", 7 * 20 * size)
+            monkeypatch.setattr("ostinato.serve.stream_forecasts._MOST", 7 * 20 * size)
             assert (await http.post(url, json=most)).status_code == 200
             refused = await http.post(url, json={**most, paths: 100})
             assert refused.status_code == 422

@@ -25,7 +25,7 @@ from ostinato.training.build import build
 from ostinato.training.climb import Ladder
 from ostinato.training.closed_form import closed_form, closed_form_name
 from ostinato.training.config import ADAPTIVE, LadderOptions, method_for
-from ostinato.training.material import Material, nonnegative, wholes
+from ostinato.training.material import Material, nonnegative, upper_bounds
 from ostinato.training.setup import Setup
 from ostinato.training.workers import current
 
@@ -64,8 +64,8 @@ class ClassModels:
 
     def encoding(self, rows: NDArray[np.int64]) -> Encoding:
         """Return one encoding for all classes, fitted to some sequences: a series has no scale of its own."""
-        bound, most = nonnegative(self.data, self.options.support), wholes(self.data, self.options.support)
-        return fit_encoding(self.data.take(rows), by_id=False, nonnegative=bound, wholes=most)
+        bound, most = nonnegative(self.data, self.options.support), upper_bounds(self.data, self.options.support)
+        return fit_encoding(self.data.take(rows), by_id=False, nonnegative=bound, upper_bounds=most)
 
     def fitted(self, rows: NDArray[np.int64], encoding: Encoding, *, announced: bool = False) -> list[SequenceModel]:
         """Return the model of each class, fitted to those of some sequences that are of the class.

@@ -45,7 +45,7 @@ def command(
         twice = next((n for n in names if names.count(n) > 1), None)
         what = f"two files are called {twice}" if twice else f"there is no file in {files[0]}"
         raise ConfigError(what, fix="give files with different names")
-    # the container stores no name that its own name tells
+    # the container does not store a name that follows from its own name
     named = [] if names == [target.name.removesuffix(".osz")] else names
     raw = dict(zip(named or [""], map(read_raw, paths), strict=True))
     with computing(options.threads(threads)):
@@ -54,11 +54,17 @@ def command(
     size = sum(map(len, raw.values()))
     if as_json:
         answer(
-            {"output": str(target), "bytes": out, "original_bytes": size, "files": len(raw), "beside": container.beside}
+            {
+                "output": str(target),
+                "bytes": out,
+                "original_bytes": size,
+                "files": len(raw),
+                "overhead_bytes": container.overhead,
+            }
         )
         return
     what = "names, lengths" if named else "its length"
     print(
         f"{target}: {counted(out, 'byte')} for {counted(size, 'byte')} in {counted(len(raw), 'file')}, "
-        f"of which {container.beside:,} for {what} and checks"
+        f"of which {container.overhead:,} for {what} and checksums"
     )

@@ -88,7 +88,8 @@ class ModelOptions:
         str | None,
         typer.Option(
             help="nonnegative if values below 0 have no probability, or real. Default: nonnegative for a series that "
-            "is never below 0 and comes near it. Forecasts of shares are cut off at 1 or 100 unless it is given.",
+            "is never below 0 and comes near it. Forecasts of shares and percentages are cut off at 1 or 100, "
+            "unless this option is given.",
             rich_help_panel=ADVANCED,
         ),
     ] = None

@@ -64,7 +64,7 @@ def command(
     precision: Annotated[
         str,
         typer.Option(
-            help="float32, or int8: draw texts of a network about twice as fast, by weights rounded to 8 bits, which "
+            help="float32, or int8: draw texts of a network about twice as fast, with weights rounded to 8 bits, which "
             "hardly change how likely a text is."
         ),
     ] = "float32",

@@ -130,7 +130,7 @@ def doing(words: str) -> None:
     """Set the words of the progress sign, such as "reading sales.csv".
 
     Raises:
-        Stopped: The command was told to stop before.
+        Stopped: The command has already received a signal to stop.
     """
     stopping.check()
     _screen.words = words

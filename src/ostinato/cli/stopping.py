@@ -1,4 +1,4 @@
-"""A command that is told to stop unwinds as after an error, so that it leaves no half-written or temporary file."""
+"""A command that receives a signal to stop unwinds as after an error, and leaves no incomplete or temporary file."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SIGNALS: Final = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "
 
 
 class Stopped(KeyboardInterrupt):
-    """The command was told to stop.
+    """The command received a signal to stop.
 
     Attributes:
         code: The exit code by convention, 128 and the number of the signal.

@@ -108,7 +108,7 @@ def _follow(form: Format | None, monitor: Monitor, unique_id: str, keeper: Keepe
     """Answer the lines of standard input while they come.
 
     Args:
-        form: The form of the lines; None for numbers, whose first line tells it.
+        form: The form of the lines; None for numbers, whose form is found from the first line.
         monitor: The series.
         unique_id: The id of a series without ids.
         keeper: The file of states, or None.

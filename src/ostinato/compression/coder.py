@@ -60,7 +60,7 @@ class Coder:
         self._digest, self._count, self._coded = 0, 0, 0
 
     def portions(self, count: int) -> Iterator[slice]:
-        """Yield the parts of so many symbols that lie in one segment each, and begin each segment."""
+        """Split this number of symbols at the borders of segments, yield each part, and begin each segment."""
         first = 0
         while first < count:
             place = self._coded % (SEGMENT * BLOCK)

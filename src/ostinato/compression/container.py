@@ -60,8 +60,8 @@ class Container:
     facts_bytes: float = 0.0
 
     @property
-    def beside(self) -> int:
-        """The bytes beside the symbols in a container that is written: facts, checks, and what tells its parts."""
+    def overhead(self) -> int:
+        """The bytes of a written container besides symbols: names, lengths, checksums and sizes of parts."""
         blocks, segments = len(self.coded.digests), self.coded.segments
         several = len(b"".join(map(_varint, (blocks, len(segments), *map(len, segments[:-1]))))) if blocks > 1 else 0
         return math.ceil(self.facts_bytes) + 3 + several + BLOCK * (blocks - 1) + LAST + CHECK
@@ -71,7 +71,7 @@ class Container:
 
         Args:
             coder: The decoder, before the first symbol.
-            usual: What is left of a usual file.
+            usual: The usual number of each field.
         """
         if self.files is not None:
             return self.files
@@ -101,7 +101,7 @@ class Container:
             model: The digest of the model that shall restore it, 8 bytes.
 
         Raises:
-            DataError: The bytes are no container, one of a newer version, or a damaged one.
+            DataError: The bytes are not a container, or the container has a newer version or is damaged.
             ModelFileError: Another model compressed the files.
         """
         view = memoryview(raw if isinstance(raw, bytes) else raw.data)

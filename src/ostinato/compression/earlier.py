@@ -6,7 +6,7 @@ deflated | digests of blocks, 4 each | words of the coder | digest of the origin
 Version 2: magic (2) | version (1) | digest of the model (2) | facts, which may be deflated | what the coder wrote |
 digests of blocks, 3 each | digest of all before it (3). Its facts say where they end, without marks between them.
 
-Version 3 has the container of today. What names and numbers are like before any was seen is another thing there.
+Version 3 has the present container, but other initial probabilities of names and numbers.
 """
 
 from __future__ import annotations
@@ -123,7 +123,7 @@ def facts(raw: bytes | memoryview, at: int = 0, depth: int = 0) -> tuple[Any, in
     return (part if kind == _BYTES else part.decode()), at + size
 
 
-#: What names are like in version 3.
+#: The initial probabilities of names in version 3.
 _HABITS_3 = Habits(
     first=(
         (0.05, 0.7, 0.3, 0.05, 0.4),
@@ -134,7 +134,7 @@ _HABITS_3 = Habits(
     again=((0.5, 0.5, 0.5, 0.5),) * 4,
     gains=(1.0,) * 6,
     plain=np.array([[16.0 if chr(b).islower() and b < 128 else 4.0 if 32 < b < 127 else 1.0 for b in range(257)]]),
-    taught=((b".", b"txt"), (b".", b"wav")),
+    seed_words=((b".", b"txt"), (b".", b"wav")),
     empty=True,
 )
 
@@ -145,10 +145,10 @@ def facts_3(coder: Numberer, usual: list[int | None]) -> Facts:
 
 
 class _Field3:
-    """A field of version 3: the number of the file before, or one of so many bits.
+    """A field of version 3: the number of the previous file, or a number of bits and the bits.
 
     Args:
-        usual: The number that a usual file has, or None.
+        usual: The usual number of the field, or None.
     """
 
     def __init__(self, usual: int | None) -> None:

@@ -1,7 +1,7 @@
 """What a container says of its files, coded by the arithmetic coder before their symbols: names, lengths and the rest.
 
-A number is one that the same field of an earlier file has, or a number of so many bits, whose weights follow the files
-before it. So the facts take the bits of what is new in them, and none up to the next byte.
+A number is coded either as one that the same field of an earlier file has, or as its number of bits and the bits. The
+probabilities of these choices adapt to the files before it. So only what is new takes bits, and no bits pad to a byte.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ import numpy as np
 
 from ostinato.compression.names import Chooser, Names
 
-#: The most bits of a number.
+#: The greatest number of bits of a number.
 MOST = 62
-#: Numbers of about as many bits are the likeliest before any was seen, if there is no usual one.
+#: The number of bits that is likeliest for the first number of a field without a usual number.
 _MIDDLE = 12
 #: The first weights of the usual number, and of one that was seen once where there is a usual one and where there is
 #: none; and what is added when it is seen again.
@@ -33,7 +33,7 @@ class Numberer(Chooser, Protocol):
 
 
 class Field(Protocol):
-    """A number that each file has, such as its length."""
+    """A field: a number that each file has, such as its length."""
 
     def code(self, coder: Numberer, value: int | None) -> int:
         """Code a number from 0 to 2^62 - 1 and return it; a decoder is given None."""
@@ -45,9 +45,9 @@ class Facts:
 
     Args:
         coder: An encoder or a decoder.
-        usual: What is left of a usual file: whole numbers, and None for one that differs from file to file.
-        names: What codes the names. None is that of this version.
-        field: Makes a field of numbers from its usual number. None is that of this version.
+        usual: The usual value of each field: a whole number, or None for a field that differs from file to file.
+        names: The coder of the names. None takes that of this version.
+        field: Makes a field from its usual number. None takes that of this version.
     """
 
     def __init__(
@@ -102,10 +102,10 @@ class Facts:
 
 
 class Adaptive:
-    """A field whose number is one that an earlier file has, or a new one of about as many bits.
+    """A field that learns: a number of an earlier file is likely, and a new one has a similar number of bits.
 
     Args:
-        usual: The number that a usual file has, or None.
+        usual: The usual number of the field, or None.
     """
 
     def __init__(self, usual: int | None) -> None:
@@ -133,7 +133,7 @@ class Adaptive:
 
 
 def of_bits(coder: Numberer, bits: int, value: int | None) -> int:
-    """Code a number of so many bits, all of which are as likely, and return it; a decoder is given None."""
+    """Code a number of a known number of bits, with equal probabilities, and return it; the decoder passes None."""
     found, left = min(bits, 1), max(0, bits - 1)
     while left:
         taken = min(left, 16)

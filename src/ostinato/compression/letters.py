@@ -1,7 +1,7 @@
-"""The letters of names: what follows each byte in the parts that were spelled before, and in common words.
+"""The letters of names: the probability of the next byte, learned from earlier names and from common words.
 
-Interpolated over the bytes before, with the discount of Kneser and Ney (1995). All numbers are sums, products and
-quotients of floats in a fixed order, so every machine computes the same bits.
+The contexts are the last bytes, up to two, interpolated with the discount of Kneser and Ney (1995). All numbers are
+sums, products and quotients of floats in a fixed order, so every machine computes the same bits.
 """
 
 from __future__ import annotations
@@ -12,27 +12,27 @@ import numpy as np
 
 from ostinato.shapes import Array
 
-#: The symbol that ends a part, after those of the bytes.
+#: The symbol that ends a part. The symbols below it are the bytes.
 STOP = 256
 LETTERS = frozenset(b for b in range(256) if b >= 0x80 or chr(b).isalpha())
 DIGITS = frozenset(b"0123456789")
-#: The bytes before a byte that tell it, the discount of what they have seen, and the strength of the shorter ones.
+#: The longest context in bytes, the discount of its counts, and the weight of shorter contexts.
 _ORDERS, _DISCOUNT, _STRENGTH = 2, 0.8, 1.0
 
 
 class Letters:
-    """What follows the bytes of a part, which it learns.
+    """An adaptive model of the bytes of a part.
 
     Args:
-        plain: How likely each symbol is before any was seen: one row, or a row for each ``sort`` of the byte before,
+        plain: The initial probability of each symbol: one row, or a row for each ``sort`` of the previous byte,
             (1 or 5, 257).
-        taught: Words, each with the byte before it, that are learned at first.
+        seed_words: Words that are learned before the first name, each with the byte before it.
     """
 
-    def __init__(self, plain: Array, taught: Sequence[tuple[bytes, bytes]]) -> None:
+    def __init__(self, plain: Array, seed_words: Sequence[tuple[bytes, bytes]]) -> None:
         self._plain: Array = plain / plain.sum(-1, keepdims=True)
         self._seen: dict[bytes, Array] = {}
-        for last, word in taught:
+        for last, word in seed_words:
             for at, symbol in enumerate([*word, STOP]):
                 self.learn(last + word[:at], symbol)
 
@@ -47,7 +47,7 @@ class Letters:
         return p
 
     def learn(self, before: bytes, symbol: int) -> None:
-        """Take in the symbol that follows some bytes."""
+        """Learn the symbol that follows some bytes."""
         for order in range(_ORDERS + 1):
             self._seen.setdefault(self._context(before, order), np.zeros(257))[symbol] += 1
 
@@ -60,6 +60,6 @@ class Letters:
 
 
 def sort(before: bytes) -> int:
-    """Return what the last byte is: 0 none or a sign, 1 a small letter, 2 a capital, 3 a digit, 4 of another script."""
+    """Return the class of the last byte: 0 none or a sign, 1 a small letter, 2 a capital, 3 a digit, 4 not ASCII."""
     last = before[-1:]
     return 4 if last >= b"\x80" else 1 if last.islower() else 2 if last.isupper() else 3 if last.isdigit() else 0

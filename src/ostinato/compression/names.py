@@ -22,7 +22,7 @@ _PARTS = re.compile(rb"[0-9]+|[A-Za-z\x80-\xff]+|[^0-9A-Za-z\x80-\xff]")
 #: What a part may be before the earlier ones are listed: nothing (the name ends), a new part of a class, or the number
 #: after the last one.
 _END, _WORD, _NUMBER, _OTHER, _NEXT = range(5)
-#: What stands before a part at the start of a name, and a dot, if it is told from other signs; else a class.
+#: The context of the first part of a name, and that of a dot, if dots and other signs differ; else a class.
 _START, _DOT = 0, 4
 _WORDS = sorted(LETTERS)
 _FIGURES = sorted(DIGITS)
@@ -31,34 +31,34 @@ _SIGNS = [b for b in range(128) if b not in LETTERS and b not in DIGITS]
 
 @dataclass(frozen=True)
 class Habits:
-    """What names are like before any was seen.
+    """The initial probabilities of names.
 
     Attributes:
-        first: The weights of what a part may be at a place that no name has had, by what stands before it: (4, 5), or
-            (5, 5) if a dot is told from other signs.
-        again: The weight of a part that its place has had once, by what stands before it and its class, (4 or 5, 4).
-        gains: What is added to the weight of an end, of new parts of the three classes, of a next number, and of a part
-            that is had again, (6,).
-        plain: How likely each byte of a new part is (see ``Letters``).
-        taught: Words with the byte before them (see ``Letters``).
-        empty: Whether a new part may be empty, which none is.
+        first: The weights of the kinds of a part at a place that no earlier name reached, by the class before it: (4,
+            5), or (5, 5) if dots and other signs differ.
+        again: The weight of a part that occurred once at its place, by the class before it and its own, (4 or 5, 4).
+        gains: The increments of the weights of an end, of new parts of the three classes, of a next number, and of a
+            repeated part, (6,).
+        plain: The initial probability of each byte of a new part (see ``Letters``).
+        seed_words: Words with the byte before them (see ``Letters``).
+        empty: Whether a new part has a probability of being empty, although no part is.
     """
 
     first: Sequence[Sequence[float]]
     again: Sequence[Sequence[float]]
     gains: Sequence[float]
     plain: Array
-    taught: Sequence[tuple[bytes, bytes]]
+    seed_words: Sequence[tuple[bytes, bytes]]
     empty: bool = False
 
     @property
     def dots(self) -> bool:
-        """Whether a dot is told from other signs."""
+        """Whether dots and other signs have separate weights."""
         return len(self.first) > _DOT
 
 
 def _plain() -> Array:
-    """Return how likely each byte is after each sort of byte, (5, 257)."""
+    """Return the initial weight of each byte after each sort of byte, (5, 257)."""
     plain = np.full((5, 257), 0.05)
     small, capital, other = slice(97, 123), slice(65, 91), slice(128, 256)
     plain[0, 32:127] = 2.0
@@ -94,7 +94,7 @@ HABITS = Habits(
     again=((0.0, 0.6, 0.3, 3.0),) * 4 + ((0.0, 4.0, 0.3, 3.0),),
     gains=(2.0, 0.5, 0.5, 0.5, 1.0, 1.0),
     plain=_plain(),
-    taught=[(b"", word) for word in _COMMON.split()] + [(b".", word) for word in _ENDS.split()],
+    seed_words=[(b"", word) for word in _COMMON.split()] + [(b".", word) for word in _ENDS.split()],
 )
 
 
@@ -117,7 +117,7 @@ class Names:
     def __init__(self, coder: Chooser, habits: Habits = HABITS) -> None:
         self._coder, self._habits = coder, habits
         self._places: dict[tuple[int, int], _Place] = {}
-        self._letters = Letters(habits.plain, habits.taught)
+        self._letters = Letters(habits.plain, habits.seed_words)
 
     def name(self, value: str | None) -> str:
         """Code a name and return it; the decoder is given None."""
@@ -140,7 +140,7 @@ class Names:
         elif index == _NEXT:
             part = place.next
         else:
-            # letters are told by a dot, and hardly by another sign
+            # a dot predicts the letters after it, and other signs hardly do
             told = last[-1:] if kind == _DOT or not self._habits.dots else b""
             part = self._new(index, told, None if left is None else left[0])
         place.learn(index, part)

@@ -46,7 +46,7 @@ class Originals(ABC):
 
     @abstractmethod
     def apart(self, raw: Raw, where: str) -> tuple[list[Values], list[int], list[Any]]:
-        """Return the sequences (T, D) of a file, what the lanes need beside each, and what is left, as ``facts``.
+        """Return the sequences (T, D) of a file, what the lanes need with each, and the rest, as ``facts``.
 
         Raises:
             DataError: The file cannot be restored to the bit from what the model reads, or is not of its kind.
@@ -54,7 +54,7 @@ class Originals(ABC):
 
     @abstractmethod
     def shape(self, left: list[Any]) -> tuple[list[int], list[int]]:
-        """Return the lengths of the sequences of a file, and what the lanes need beside each."""
+        """Return the lengths of the sequences of a file, and what the lanes need with each."""
 
     @abstractmethod
     def together(self, sequences: list[Values], left: list[Any]) -> Iterator[bytes]:
@@ -288,7 +288,7 @@ def _places(raw: bytes, where: str) -> tuple[int, int, int, int, int, int]:
     """Return the start and the size of the samples of a WAV file, channels, rate, bytes of a sample, and bits.
 
     Raises:
-        DataError: The file is no WAV file of whole numbers.
+        DataError: The file is not a WAV file of whole numbers.
     """
     fix = "give a WAV file of 8, 16, 24 or 32 bits"
     if raw[:4] != b"RIFF" or raw[8:12] != b"WAVE":

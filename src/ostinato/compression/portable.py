@@ -1,8 +1,9 @@
 """Probabilities with the same bits on every machine.
 
-The parameters that a model computes are rounded to a grid, which is coarse beside the rounding of floating point and
-fine beside what a likelihood notices. All that follows is computed in a fixed order by the engine's portable functions,
-which are compiled once for every processor, or by single operations, which IEEE 754 defines to the bit.
+The parameters that a model computes are rounded to a grid, which is coarse compared with the rounding of floating point
+and fine compared with the precision that a likelihood needs. All that follows is computed in a fixed order by the
+engine's portable functions, which are compiled once for every processor, or by single operations, which IEEE 754
+defines to the bit.
 """
 
 from __future__ import annotations

@@ -43,7 +43,7 @@ def compress(model: Model, files: Mapping[str, bytes], *, threads: Threads = 1) 
         The bytes of the container.
 
     Raises:
-        ConfigError: The model is of another kind of data, or a package is not installed.
+        ConfigError: The model was fitted to another kind of data, or a package is not installed.
         DataError: A file is not of the model's kind, or cannot be restored exactly.
     """
     return b"".join(compressed(model, files).parts())
@@ -99,7 +99,7 @@ def decompress(model: Model, container: bytes, *, where: str = "the file", threa
         threads: The number of threads that compute, as in ``compress``.
 
     Raises:
-        DataError: The bytes are no container, or were cut short or altered; or this machine computes other
+        DataError: The bytes are not a container, or were cut short or altered; or this machine computes other
             probabilities than the one that wrote them.
         ModelFileError: The container was written by another model.
     """

@@ -28,7 +28,7 @@ class Borders:
 
     @staticmethod
     def of(data: SequenceSet) -> Borders | None:
-        """Return the borders of texts, or None if every step is a character or the data are no texts."""
+        """Return the borders of texts, or None if every step is a character or the data are not texts."""
         return Borders(data, spelling_of(data.meta)) if "spelling" in data.meta else None
 
     def before(self, b: int, step: int) -> int:

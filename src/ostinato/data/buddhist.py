@@ -61,7 +61,7 @@ def note(word: str, time: np.datetime64) -> str:
 
 
 def gregorian(whole: NDArray[np.int64]) -> NDArray[np.int64] | None:
-    """Return numbers such as 25670131 with Gregorian years, (N,); None if they are no dates of the Buddhist calendar.
+    """Return numbers such as 25670131 with Gregorian years, (N,); None if they are not dates of the Buddhist calendar.
 
     Args:
         whole: The numbers, (N,).

@@ -234,7 +234,7 @@ def small_changes(x: Array) -> str | None:
 
 
 def lost_changes(ends: Iterable[tuple[str, Array, Array]]) -> list[str]:
-    """Return a note on the series whose values differ by so little of their size that they count as equal.
+    """Return a note on the series whose values differ by no more than rounding, and therefore count as equal.
 
     Args:
         ends: The name of each series, and the least and the greatest value of its channels, (D,) each.
@@ -248,7 +248,8 @@ def lost_changes(ends: Iterable[tuple[str, Array, Array]]) -> list[str]:
         return []
     name, size = lost[0][0], float(lost[0][1][0])
     return [
-        f"the values of {counted(len(lost), 'series', 'series')} count as equal, because they differ by no more than "
-        f"sums of 64-bit floats round away: by at most {ROUNDING * size:.2g} at a size of {size:.3g} in {name}. If the "
-        "differences matter, subtract a constant from the values before they are read"
+        f"the values of {counted(len(lost), 'series', 'series')} count as equal, because their differences are no "
+        f"larger than the rounding error of 64-bit floats: at most {ROUNDING * size:.2g} for values of about "
+        f"{size:.3g} in {name}. "
+        "If the differences matter, subtract a constant from the values before they are read"
     ]

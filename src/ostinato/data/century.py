@@ -8,12 +8,12 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-#: The years of two digits whose century is certain: the last of 2000, and the first of 1900.
+#: The last two-digit year that is certainly of the 2000s, and the first that is certainly of the 1900s.
 _LAST, _FIRST = 29, 69
 
 
 def century(years: NDArray[np.int64]) -> NDArray[np.int64] | None:
-    """Return years of two digits, (N,), as years of four; None if the century of one of them is in doubt."""
+    """Return two-digit years, (N,), as four-digit years; None if the century of one of them is uncertain."""
     if ((years > _LAST) & (years < _FIRST)).any():
         return None
     return np.where(years <= _LAST, 2000, 1900) + years

@@ -17,8 +17,8 @@ from ostinato.data.number import LARGEST
 from ostinato.data.origin import Origin
 from ostinato.data.short_dates import meanings
 from ostinato.data.stamps import odd_zone, read_times, unreadable
-from ostinato.data.telling import why_not
 from ostinato.data.time_form import Stamps
+from ostinato.data.time_rewriting import why_not
 from ostinato.data.zones import USUAL
 from ostinato.errors import DataError
 from ostinato.shapes import Array

@@ -121,7 +121,7 @@ def _numbers_as_names(first: list[str], rows: list[list[str]]) -> tuple[bool, st
 def _goes_on(cells: list[str]) -> bool:
     """Return whether a 0 above decimals is their first value, and not the name of a column.
 
-    Most programs write the value as the others: 0.00, or 0.0 beside 3.0 and beside all digits of a float. It is a value
+    Most programs write the value as the others: 0.00, or 0.0 among 3.0 and among all digits of a float. It is a value
     where they drop zeros at the end, and where it is as near to the next value as the values are to each other.
     """
     digits = [len(c.partition(".")[2]) for c in cells]

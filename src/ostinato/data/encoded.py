@@ -143,7 +143,7 @@ class Encoding(ABC):
         return np.full(1, -np.inf)
 
     def greatest(self) -> Array:
-        """Return the value at which what is said of each channel ends, (D,) or (1,); infinity without one."""
+        """Return the upper bound of the forecasts of each channel, (D,) or (1,); infinity without one."""
         return np.full(1, np.inf)
 
     @abstractmethod

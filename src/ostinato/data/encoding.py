@@ -13,7 +13,7 @@ from ostinato.errors import ModelFileError
 
 
 def fit_encoding(
-    data: SequenceSet, *, by_id: bool, nonnegative: tuple[bool, ...] = (), wholes: tuple[float, ...] = ()
+    data: SequenceSet, *, by_id: bool, nonnegative: tuple[bool, ...] = (), upper_bounds: tuple[float, ...] = ()
 ) -> Encoding:
     """Return the encoding of the kind of data, fitted to data.
 
@@ -21,13 +21,13 @@ def fit_encoding(
         data: The training part only: values that are held out must not influence the encoding.
         by_id: Whether each series of a panel gets a location and scale of its own.
         nonnegative: Whether each channel is never below 0, (D,); empty if the values are real numbers, counts or sound.
-        wholes: The greatest value of each channel of shares, (D,), as ``everything`` finds it; empty without one.
+        upper_bounds: The upper bound of each channel of shares, (D,), see ``upper_bound``; empty if none is bounded.
     """
     if not data.traits.numeric:
         return Alphabet.fit(data)
     if not data.traits.tabular:
         return Amplitude.fit(data)
-    return Scaling.fit(data, by_id=by_id, nonnegative=nonnegative, wholes=wholes)
+    return Scaling.fit(data, by_id=by_id, nonnegative=nonnegative, upper_bounds=upper_bounds)
 
 
 def encoding_from_json(document: dict[str, Any]) -> Encoding:

@@ -1,4 +1,4 @@
-"""The encoding that bytes seem to have which are not UTF-8, for the advice of an error: nothing is decoded by a guess.
+"""The likely encodings of bytes that are not UTF-8, for the advice in an error; nothing is decoded by a guess.
 
 A letter of Chinese, Japanese and Korean takes two bytes, of which the first is among a few dozen for the characters
 that are usual. A word of Cyrillic is a run of bytes above ASCII, in capital or in small letters as the encoding has

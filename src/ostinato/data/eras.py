@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from ostinato.data.time_form import Times
 
-#: Years in which days are hardly dated by the Gregorian calendar, and the calendars in which they are those of today.
+#: Years that are unlikely in the Gregorian calendar, and the calendars in which they are the present ones.
 _ERAS = (
     (1300, 1500, "the Persian or the Islamic calendar", "their months have other lengths"),
     (2440, 2640, "the Buddhist calendar", "its years are 543 larger and its leap years differ"),
@@ -53,7 +53,7 @@ def note_on_years(times: Times) -> list[str]:
 
 
 def calendar_of(word: str) -> str | None:
-    """Return why a word that is no time may be one of another calendar, or None.
+    """Return why a word that cannot be read as a time may be a date of another calendar, or None.
 
     Args:
         word: The word, or the digits of a number, as the table has it.

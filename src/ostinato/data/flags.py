@@ -1,9 +1,9 @@
-r"""Flags behind numbers, by which offices of statistics say that a value is provisional, estimated or revised.
+r"""Flags behind numbers, with which statistical offices mark values as provisional, estimated or revised.
 
 Eurostat writes "12.3 p" and "12.3b", Korea's office "101.2 p)", loggers and weather services "0.40s", and tables in
-reports "12.3*". A letter behind most numbers of a column is their unit, so a flag is taken for one only if at least as
-many numbers have none, and if the numbers with and without one are of one size: in 1.2b, the letter may stand for
-billions beside 900,000,000.
+reports "12.3*". A letter behind most numbers of a column is their unit. Therefore letters count as flags only if at
+least as many numbers have none, and if the numbers with and without them are of similar size: in a column with 1.2b and
+900,000,000, the letter may mean billions.
 
 Source of the letters: the observation flags of Eurostat, and the status codes of SDMX in capital letters.
 """
@@ -34,7 +34,7 @@ def without_flags(words: pl.Series) -> tuple[pl.Series, pl.Series]:
 
 
 def are_flags(values: pl.Series, flags: pl.Series) -> bool:
-    """Return whether signs behind numbers are flags and no units.
+    """Return whether the signs behind numbers are flags, and not units.
 
     Args:
         values: The numbers, (N,), null where a cell is none.

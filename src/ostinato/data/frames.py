@@ -24,7 +24,7 @@ from ostinato.data.origin import Origin
 from ostinato.data.parts import JOINED, joined
 from ostinato.data.rows import differing, numerals_of, tidied, without_odd_rows
 from ostinato.data.sequences import SequenceSet
-from ostinato.data.series_rows import SeriesRows, in_order
+from ostinato.data.series_rows import SeriesRows, sorted_by_time
 from ostinato.data.stamps import parse_times
 from ostinato.data.table_options import TableOptions, TimeOptions
 from ostinato.data.time_form import Stamps
@@ -170,7 +170,7 @@ def _ordered(
     frame: pl.DataFrame, roles: Roles, rows: list[SeriesRows], covariates: Sequence[str], origin: Origin
 ) -> tuple[list[SeriesRows], list[str]]:
     """Return the series in the order of time, and notes. Rows of several series under one id are an error."""
-    found, notes = in_order(rows)
+    found, notes = sorted_by_time(rows)
     if roles.time is None or not any(one is not other for one, other in zip(found, rows, strict=True)):
         return found, notes
     if roles.id is not None:

@@ -1,4 +1,4 @@
-"""The column that tells the series of a table apart, where no column has the usual name of one."""
+"""The id column of a table in which no column has the usual name of one."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _LEAST = 20
 
 
 def key_of(frame: pl.DataFrame, columns: Sequence[str], time: str, where: str) -> str | None:
-    """Return the column of words that tells the rows of one time apart, or None.
+    """Return the column of words that distinguishes the rows of one time, or None.
 
     Args:
         frame: The table.
@@ -63,13 +63,13 @@ def key_of(frame: pl.DataFrame, columns: Sequence[str], time: str, where: str) -
 
 
 def check_second_key(frame: pl.DataFrame, id_col: str, time: str, used: Sequence[str], origin: Origin) -> None:
-    """Raise DataError if the rows of one series and time are several series, which another column of words tells apart.
+    """Raise DataError if the rows of one series and time are of several series, by another column of words.
 
     Args:
         frame: The table.
         id_col: The column of ids.
         time: The column of times.
-        used: The columns that are no ids.
+        used: The columns that are not ids.
         origin: The origin of the rows.
     """
     if any(kind == pl.Object or kind.is_nested() for kind in frame.dtypes):
@@ -90,16 +90,16 @@ def check_second_key(frame: pl.DataFrame, id_col: str, time: str, used: Sequence
 def check_one_row(
     frame: pl.DataFrame, keys: Sequence[str], values: Sequence[str], odd: Sequence[str], origin: Origin
 ) -> None:
-    """Raise DataError if rows of one time and of equal values differ in another column: they may be parts of one whole.
+    """Raise DataError if rows with the same time and values differ in another column: they may be parts of one total.
 
-    A column whose cells are all different, such as one that numbers the rows, does not show that. Where rows of one
-    time have different values nothing is raised: that is an error of its own.
+    A column whose cells are all different, such as a row number, is not evidence of that. If rows of the same time have
+    different values, nothing is raised here, because another check refuses them.
 
     Args:
         frame: The table.
         keys: The columns of the ids, if there is one, and of the times.
         values: The columns of the values.
-        odd: The columns in which rows differ that are alike in these.
+        odd: The columns in which rows differ that are equal in ``keys`` and ``values``.
         origin: The origin of the rows.
     """
     name = next((c for c in odd if frame[c].n_unique() < len(frame)), None)
@@ -113,10 +113,10 @@ def check_one_row(
     first, second = several["\0row"][0].to_list()[:2]
     key = f"join {keys[0]!r} and {name!r} into one column, and name it with" if len(keys) > 1 else f"name {name!r} with"
     raise DataError(
-        f"two rows have one time and equal values, and differ in {name!r}",
+        f"two rows have the same time and the same values, but differ in {name!r}",
         where=f"{origin.at(second)}; the other is {origin.place(first)}",
-        fix=f"add the rows of one time up if they are parts of one whole; {key} --id-col if they are several series; "
-        "keep one of them if it was written twice",
+        fix=f"add the rows of the same time up if they are parts of one total; {key} --id-col if they are of several "
+        "series; remove one of them if it is a duplicate",
     )
 
 

@@ -105,7 +105,7 @@ class NamedMonths:
     """A column of dates with the months as words.
 
     Attributes:
-        iso: The same times as 2024-01-31, with what follows the date; null where a cell is no such date.
+        iso: The same times as 2024-01-31, with what follows the date; null where a cell is not such a date.
         pattern: How the date is written, with %B for the name; None if the cells are not written in one way.
         names: The names of the twelve months, as the column writes them; empty without a pattern.
     """

@@ -16,7 +16,7 @@ _PARTS = r"^/Date\((-?\d{1,15})([+-]\d{4})?\)/$"
 
 
 def rewritten(column: pl.Series, _zone: str | None) -> Rewritten | None:
-    """Return the times in words with their zone; None if a cell is no such time, or if only some have an offset."""
+    """Return the times in words with their zone; None if a cell is not such a time, or if only some have an offset."""
     given = column.str.strip_chars()
     parts = given.str.extract_groups(_PARTS).struct.unnest()
     since, offset = (parts[name] for name in parts.columns)

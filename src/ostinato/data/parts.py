@@ -111,7 +111,7 @@ def _by_name(columns: Sequence[str]) -> dict[str, str]:
 def _of_numbers(frame: pl.DataFrame, free: dict[str, str]) -> tuple[pl.Series, list[str]] | None:
     """Join a year and a month, quarter or week at least, then day, hour and minute without one left out, or a clock.
 
-    A column of whole dates, or of times since 1970, needs no parts beside it.
+    A column of whole dates, or of times since 1970, needs no other parts.
     """
     year, month, quarter, week, day, hour, minute = (_part(frame, free, part) for part in PARTS)
     longer = month or quarter
@@ -143,14 +143,14 @@ def _of_numbers(frame: pl.DataFrame, free: dict[str, str]) -> tuple[pl.Series, l
 
 
 def _finer(frame: pl.DataFrame, columns: list[str], more: str) -> bool:
-    """Return whether one more column tells rows apart that some columns do not."""
+    """Return whether one more column distinguishes rows that are equal in some columns."""
     return frame.select(*columns, more).n_unique() > frame.select(columns).n_unique()
 
 
 def _of_weeks(year: _Found, month: _Found | None, week: _Found, day: _Found | None) -> tuple[pl.Series, list[str]]:
     """Join a year and a week of ISO 8601, and the day of the week if its numbers are 1 to 7, as dates.
 
-    A week belongs to the year of its Thursday. A month beside it shows that the year is that of the calendar.
+    A week belongs to the year of its Thursday. A month in another column shows that the year is that of the calendar.
     """
     (year_name, years), (week_name, weeks), names = year, week, [year[0], week[0]]
     if month is not None:

@@ -160,7 +160,7 @@ def read_like(source: Any, meta: dict[str, Any], given: dict[str, Any] | None = 
     options = ReadOptions.of({"kind": kind, **arguments})
     categories = meta.get("categories") or ({} if options.table.covariates.all else None)
     data = _read(source, replace(options, table=replace(options.table, categories=categories)))
-    # what the earlier data were read with is no option that is given here
+    # the options of the earlier reading do not count as given here
     check_text(data.kind, given.get("per_line"), given.get("alphabet", "characters"))
     return _named_by_file(data) if by_file else data
 

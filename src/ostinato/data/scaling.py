@@ -33,8 +33,9 @@ class Scaling(Encoding):
         returns: Whether the values are prices.
         counts: Whether the values are counts. Then location is 0 and z lies on the lattice of step 1 / scale.
         nonnegative: Whether each channel has no probability below 0, (D,); empty if none has a bound.
-        wholes: The value at which what is said of each channel ends, as ``everything`` finds it, (D,); infinity without
-            one, and empty if no channel has one. The density does not end there: 1 or 100 stands for all above it.
+        upper_bounds: The upper bound of the forecasts and samples of each channel, (D,), see ``upper_bound``; infinity
+            for an unbounded channel, and empty if no channel is bounded. The density itself has no upper bound: the
+            mass above the bound is counted as the bound.
     """
 
     name = "scaling"
@@ -44,11 +45,11 @@ class Scaling(Encoding):
     returns: bool = False
     counts: bool = False
     nonnegative: tuple[bool, ...] = ()
-    wholes: tuple[float, ...] = ()
+    upper_bounds: tuple[float, ...] = ()
 
     @staticmethod
     def fit(
-        data: SequenceSet, *, by_id: bool, nonnegative: tuple[bool, ...] = (), wholes: tuple[float, ...] = ()
+        data: SequenceSet, *, by_id: bool, nonnegative: tuple[bool, ...] = (), upper_bounds: tuple[float, ...] = ()
     ) -> Scaling:
         """Return the encoding of data.
 
@@ -56,13 +57,13 @@ class Scaling(Encoding):
             data: The training part.
             by_id: Whether each series of a panel gets a location and scale of its own.
             nonnegative: Whether each channel is never below 0, (D,).
-            wholes: The greatest value of each channel, (D,); infinity without one.
+            upper_bounds: The upper bound of each channel, (D,); infinity for an unbounded one.
         """
         y, counts = _modelled(data), data.count
         location, scale = _moments(y, counts)
         per_id = _each(data, y, counts) if by_id and len(data) > 1 else {}
         moments = tuple(location.tolist()), tuple(scale.tolist())
-        ends = wholes if np.isfinite(wholes).any() else ()
+        ends = upper_bounds if np.isfinite(upper_bounds).any() else ()
         return Scaling(*moments, per_id, data.traits.log_returns, counts, nonnegative if any(nonnegative) else (), ends)
 
     @property
@@ -85,8 +86,8 @@ class Scaling(Encoding):
         return np.where(np.array(self.nonnegative or (False,) * len(self.scale)), 0.0, -np.inf)
 
     def greatest(self) -> Array:
-        """Return the value at which what is said of each channel ends, (D,); infinity without one."""
-        return np.array(self.wholes or (np.inf,) * len(self.scale))
+        """Return the upper bound of the forecasts of each channel, (D,); infinity for an unbounded one."""
+        return np.array(self.upper_bounds or (np.inf,) * len(self.scale))
 
     @property
     def continuous(self) -> bool:
@@ -184,8 +185,8 @@ class Scaling(Encoding):
         return self._within(y)
 
     def _within(self, y: Array) -> Array:
-        """Return values (..., D) with those beyond the bounds of their channel moved to them."""
-        if not self.nonnegative and not self.wholes:
+        """Return values (..., D) clipped to the bounds of their channel."""
+        if not self.nonnegative and not self.upper_bounds:
             return np.asarray(y)
         return np.asarray(np.clip(y, self._least, self.greatest()))
 
@@ -222,7 +223,7 @@ class Scaling(Encoding):
 
     def to_json(self) -> dict[str, Any]:
         """Return everything needed to build the encoding again, as JSON."""
-        ends = [end if math.isfinite(end) else None for end in self.wholes]
+        ends = [end if math.isfinite(end) else None for end in self.upper_bounds]
         return {
             "name": self.name,
             "location": list(self.location),
@@ -244,13 +245,13 @@ class Scaling(Encoding):
         per_id = {k: (tuple(v[0]), tuple(v[1])) for k, v in document["per_id"].items()}
         location, scale = tuple(document["location"]), tuple(document["scale"])
         nonnegative = tuple(document.get("nonnegative", ()))
-        wholes = tuple(math.inf if end is None else float(end) for end in document.get("wholes", ()))
+        upper_bounds = tuple(math.inf if end is None else float(end) for end in document.get("wholes", ()))
         for where, (at, size) in {"the panel": (location, scale), **per_id}.items():
             if len(at) != len(size) or not all(math.isfinite(x) for x in at):
                 raise ValueError(f"the location {at} of {where} does not fit its scale {size}")
             if not all(0 < x < math.inf for x in size):
                 raise ValueError(f"the scale of {where} is {size}, expected finite numbers above 0")
-        return Scaling(location, scale, per_id, document["returns"], document["counts"], nonnegative, wholes)
+        return Scaling(location, scale, per_id, document["returns"], document["counts"], nonnegative, upper_bounds)
 
 
 def _modelled(data: SequenceSet) -> Array:

@@ -41,7 +41,7 @@ class SeriesRows:
     static: tuple[str, ...] = ()
 
 
-def in_order(series: Sequence[SeriesRows]) -> tuple[list[SeriesRows], list[str]]:
+def sorted_by_time(series: Sequence[SeriesRows]) -> tuple[list[SeriesRows], list[str]]:
     """Sort the rows of each series by time, and set aside rows that occur twice.
 
     Args:

@@ -1,4 +1,4 @@
-"""What the file of a spreadsheet says of its cells beyond their values: merged cells, hidden rows, formulas unsolved.
+"""What a spreadsheet file stores about its cells besides their values: merged cells, hidden rows, missing results.
 
 fastexcel gives the values alone, so the XML of the sheet is searched (ECMA-376, part 1, 18.3.1). Files of the older
 Excel and of OpenDocument have no such XML, and no marks.
@@ -22,7 +22,7 @@ _SHEET = re.compile(r'<(?:\w+:)?sheet\s[^>]*?name="([^"]*)"[^>]*?\s\w+:id="([^"]
 _PART = re.compile(r"<Relationship\s([^>]*)>")
 _MERGED = re.compile(rb'<(?:\w+:)?mergeCell\s+ref="([A-Z]+)(\d+):([A-Z]+)(\d+)"')
 _HIDDEN = re.compile(rb'<(?:\w+:)?row\s[^>]*?\bhidden="(?:1|true)"')
-#: A cell with a formula and without a result, as libraries write it that compute none.
+#: A cell with a formula and without a result. Libraries that do not compute formulas write such cells.
 _UNSOLVED = re.compile(
     rb'<(?:\w+:)?c\s+r="([A-Z]+)(\d+)"[^>]*>\s*<(?:\w+:)?f(?:\s[^>]*)?>[^<]*</(?:\w+:)?f>\s*'
     rb"(?:<(?:\w+:)?v\s*/>|<(?:\w+:)?v></(?:\w+:)?v>)?\s*</(?:\w+:)?c>"
@@ -33,7 +33,7 @@ _SUMS = 2
 
 @dataclass(frozen=True)
 class Marks:
-    """What a sheet says of its cells.
+    """The marks of the cells of a sheet.
 
     Attributes:
         merged: The merged cells that span rows of one column: the column, and the first and the last row, from 0.
@@ -72,7 +72,7 @@ def check_solved(marks: Marks, where: str) -> None:
         if len(cells) > _SUMS:
             raise DataError(
                 f"{counted(len(cells), 'cell')} of column {column}, such as {cells[0]}, have a formula without a "
-                "result: the program that wrote the file has computed none",
+                "result: the program that wrote the file did not compute it",
                 where=where,
                 fix="open the file in a spreadsheet program and save it again, or write values in place of formulas",
             )
@@ -81,8 +81,8 @@ def check_solved(marks: Marks, where: str) -> None:
 def spread(words: pl.DataFrame, marks: Marks) -> tuple[pl.DataFrame, list[str]]:
     """Put the words of merged cells into all rows that they span, and return notes on these and other marks.
 
-    A number stays in the first row: that it stands for each of the rows is as likely as that it is their sum. A single
-    merged word may be a name of a column over two lines of names, so it stays too.
+    A number stays in the first row, because it may be the value of each row or their sum. A single merged word stays as
+    well, because it may be the name of a column in a header of two lines.
 
     Args:
         words: The cells of the sheet, (rows, columns), as words.
@@ -109,11 +109,11 @@ def spread(words: pl.DataFrame, marks: Marks) -> tuple[pl.DataFrame, list[str]]:
             first, last = numbers[0]
             what = f"{column[first]!r} of lines {first + 1} to {last + 1}"
             notes.append(
-                f"the number of {counted(len(numbers), 'merged cell')}, such as {what}, is read as that of the first "
-                "line, and is missing in the others"
+                f"the number of {counted(len(numbers), 'merged cell')}, such as {what}, is read in the first "
+                "line only, and is missing in the others"
             )
     if marks.hidden:
-        notes.append(f"rows that are hidden, as by a filter, are read too: {marks.hidden:,}")
+        notes.append(f"hidden rows, such as those that a filter hides, are read too: {marks.hidden:,}")
     if marks.unsolved:
         notes.append(f"formulas without a result are read as empty cells: {', '.join(marks.unsolved[:3])}")
     return words, notes

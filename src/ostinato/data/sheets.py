@@ -104,7 +104,7 @@ _ERRORS = {
 }
 
 
-#: What is said of a sheet with empty cells where the errors of formulas cannot be told from them.
+#: The note on a sheet with empty cells whose reader does not distinguish them from errors of formulas.
 _UNSEEN = (
     "a cell with an error of a formula, such as #DIV/0!, would be read as empty without pyarrow; to have such cells "
     "counted: pip install pyarrow"

@@ -72,7 +72,7 @@ def look(cell: str) -> bool:
 
 
 def meanings(cell: str) -> str | None:
-    """Return which dates a cell may be, as in "2024-02-01 or 2024-01-02"; None if it is no such date."""
+    """Return which dates a cell may be, as in "2024-02-01 or 2024-01-02"; None if it is not such a date."""
     match = re.match(_PARTS, cell.strip())
     if match is None:
         return None
@@ -101,7 +101,7 @@ class _Applied:
 
 
 def _days(numbers: Numbers, order: str) -> Times | None:
-    """Return the days of three numbers each, (N,), in an order; None if some are no date, or of no certain century."""
+    """Return the days of three numbers each, (N,), in an order; None if one is not a date or has no certain century."""
     year, month, day = (numbers[name] for name in _ORDERS[order])
     if month.min() < 1 or month.max() > 12 or day.min() < 1 or (years := century(year)) is None:
         return None

@@ -87,7 +87,7 @@ def _gap(gap: pl.Series) -> pl.Series:
 
 
 def _are_years(months: NDArray[np.int64], numbers: NDArray[np.int64], years: NDArray[np.int64]) -> bool:
-    """Return whether numbers beside months are years, and cannot be days."""
+    """Return whether the numbers next to month names are years, and cannot be days."""
     if (numbers > 31).any():
         return True
     at = years * 12 + months

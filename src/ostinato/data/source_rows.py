@@ -48,7 +48,7 @@ def are_spreadsheets(source: Any) -> bool:
 
 
 def rows_of(source: Any, /, *, kind: str | None = None, target: Any = None, **reading: Any) -> Rows | None:
-    """Return a source as rows of a table, each cell of a text as it is written; None if it is no table.
+    """Return a source as rows of a table, each cell of a text file as written; None if the source is not a table.
 
     Args:
         source: Anything that ``read`` takes.

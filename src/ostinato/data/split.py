@@ -187,7 +187,7 @@ def split(data: SequenceSet, held_out: float | str = 0.1) -> Split:
     return _checked(data, Split(_after(data, counts), True, blocks, Borders.of(data)))
 
 
-def everything(cut: Split, data: SequenceSet) -> Split:
+def all_training(cut: Split, data: SequenceSet) -> Split:
     """Return the split of the same kind whose training part is all of the data; the other parts are empty."""
     return Split(np.stack([data.lengths, data.lengths], axis=1), cut.by_time)
 

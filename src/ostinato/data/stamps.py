@@ -11,9 +11,9 @@ import polars as pl
 from ostinato.data.month_names import by_name
 from ostinato.data.periods import begun, read_periods
 from ostinato.data.spelled_clocks import in_usual_words
-from ostinato.data.telling import told, unlike
 from ostinato.data.time_form import Stamps, TimeForm, Times, micros
 from ostinato.data.time_numbers import from_floats, from_integers, lost_note
+from ostinato.data.time_rewriting import rewritings, unlike
 from ostinato.data.zones import instants, zone_of
 
 #: Three letters, by which a time has the name of its month.
@@ -150,7 +150,7 @@ def _typed(column: pl.Series, zone: str | None) -> Stamps:
 
 def _from_words(column: pl.Series, day_first: bool | None, zone: str | None, typed: bool) -> Stamps | None:
     """Return words as times; None if some cell is none, or leaves a doubt."""
-    for other in told(column, zone, day_first) if len(column) else ():
+    for other in rewritings(column, zone, day_first) if len(column) else ():
         read = _from_words(other.words, day_first, zone, typed)
         if read is not None and (found := other.applied(read)) is not None:
             return found

@@ -114,7 +114,7 @@ class TextTable:
         return self._noting_text(points, frame, origin) if self._typed else origin
 
     def _noting_text(self, points: dict[str, Point], frame: pl.DataFrame, origin: Origin) -> Origin:
-        """Return the origin with a note on each column in which a person typed 1.200 as text beside other numbers."""
+        """Return the origin with a note on each column in which 1.200 was typed as text among other numbers."""
         if self._decimal or not re.search(_TYPED, self._text):
             return origin
         words = self._as_written(None)

@@ -43,7 +43,7 @@ def time_of(frame: pl.DataFrame, columns: list[str], id_col: str | None) -> str 
         named = [c for c in unique if parse_times(frame[c]) is not None] or named
     dates = (c for c in columns if _may_be_dates(frame[c]) and parse_times(frame[c].head(50)) is not None)
     if named and named[0].lower() in MAY_BE_PARTS and frame.select(named[0], *series).is_duplicated().any():
-        # the year or month beside a date of another name, which tells the rows apart
+        # the year or month in addition to a date of another name, which distinguishes the rows
         finer = next((c for c in dates if not frame.select(c, *series).is_duplicated().any()), None)
         return finer or named[0]
     if named:
@@ -94,7 +94,7 @@ def _with_digits(column: pl.Series) -> int:
 
 
 def _may_be_dates(column: pl.Series) -> bool:
-    """Return whether a column holds words that are no numbers, or has a type of times.
+    """Return whether a column holds words that are not numbers, or has a type of times.
 
     Numbers of two digits, as in 1.10.12, are dates only if the name of their column says so: they may be versions.
     """

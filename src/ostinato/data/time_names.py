@@ -40,7 +40,7 @@ MAY_BE_PARTS = ("year", "month", "day")
 #: Further names of columns of times. Words in them that are not times lead to an error, because the rows may have
 #: gaps or another order than that of time.
 MORE_TIMES = (*_DATES, *_MOMENTS, "quarter", "분기", "period", "week", "mois", "monat", "월")
-#: The names of columns of days, of the clock beside them, and of whole times, which need no parts beside them.
+#: The names of columns of days, of their times of day, and of complete times, which need no other columns.
 DAYS = ("date", "day", "ds", *_DATES, "data")
 CLOCKS = ("time", "hour", "clock", "uhrzeit", "heure", "hora", "ora", "시간", "시각", "時刻", "时间")
 _CLOCK = re.compile(rf"(^|[_ .-])({'|'.join(CLOCKS)})([_ (]|$)", re.IGNORECASE)

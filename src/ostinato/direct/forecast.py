@@ -9,16 +9,16 @@ import numpy as np
 
 from ostinato.arguments import levels
 from ostinato.data.ahead import with_calendars
-from ostinato.data.everything import everything
 from ostinato.data.future import with_future
 from ostinato.data.sequences import SequenceSet
+from ostinato.data.upper_bound import upper_bound
 from ostinato.direct.checks import check_future
 from ostinato.direct.inputs import series_inputs
 from ostinato.direct.model import DirectModel
 from ostinato.direct.windows import channels
 from ostinato.emissions.quantiles import at
 from ostinato.forecasting.inputs import as_sequences, horizon_of
-from ostinato.forecasting.table import Forecast, cut_off_at_everything, ends_apart, some_of, table
+from ostinato.forecasting.table import Forecast, ends_apart, note_on_upper_bounds, some_of, table
 
 
 def ahead(
@@ -47,8 +47,8 @@ def ahead(
         notes.append(
             f"{len(floored)} series never went below 0, and their forecasts are cut off at 0: {some_of(floored)}"
         )
-    full = [key for key, q in zip(series, quantiles, strict=True) if (q == everything(series[key])).any()]
-    notes += [*cut_off_at_everything(full), *ends_apart(data)]
+    full = [key for key, q in zip(series, quantiles, strict=True) if (q == upper_bound(series[key])).any()]
+    notes += [*note_on_upper_bounds(full), *ends_apart(data)]
     D = len(data.channels)
     frame = table(
         data,

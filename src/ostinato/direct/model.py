@@ -73,7 +73,7 @@ class DirectModel:
         """Return point forecasts (B, H) and quantiles (B, H, Q) at LEVELS of the steps after each series, in its units.
 
         The point forecast is the median, which lies inside every interval. The forecast of a series that never goes
-        below 0 does not go below 0 either, and that of a share ends at everything.
+        below 0 does not go below 0 either, and that of a share is at most 1 or 100.
 
         Args:
             series: The observed values of each series, (T,).

@@ -13,8 +13,8 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
-from ostinato.data.everything import everything
 from ostinato.data.sequences import SequenceSet
+from ostinato.data.upper_bound import upper_bound
 from ostinato.shapes import Array
 from ostinato.spread import mean_deviation, still
 
@@ -118,7 +118,7 @@ class WindowSpec:
         moved = None if effect is None else sliding_window_view(effect[:stop], horizon)[origins][whole]
         features = self._past_features(past, origins)[whole]
         cut = self._normalised(held[whole], after[whole], x[: first or stop], moved, features)
-        return replace(cut, least=least, greatest=everything(y[: first or stop]))
+        return replace(cut, least=least, greatest=upper_bound(y[: first or stop]))
 
     def last(self, y: Array, effect: Array | None = None, past: Array | None = None) -> Windows:
         """Return the window at the end of a series, without targets.
@@ -132,7 +132,7 @@ class WindowSpec:
         held = np.concatenate([np.full(max(self.lookback - len(x), 0), x[0]), x])[-self.lookback :][None]
         moved = None if effect is None else effect[None, len(y) :]
         window = self._normalised(held, np.zeros((1, 0)), x, moved, self._past_features(past, np.array([len(y)])))
-        return replace(window, least=self._least(y), greatest=everything(y), still=still(x))
+        return replace(window, least=self._least(y), greatest=upper_bound(y), still=still(x))
 
     def restore(self, z: Array, windows: Windows) -> Array:
         """Map z (n, H, ...) from model space back to values: the inverse of the map of the targets."""

@@ -90,7 +90,7 @@ class Conditional:
         inner = support if self.loc is None else Support.real(self.params.dtype, self.params.device)
         u = self.emission.sample(self.params, inner, generator, temperature, top_p)
         if self.coupling is not None and self.loc is not None and bool((support.unit > 0).any()):
-            return self._settled_in_turn(u, support, generator, temperature)
+            return self._rounded_in_turn(u, support, generator, temperature)
         return self._values(self.innovations_of(u, support, generator, temperature), support)
 
     def _on_lattice(self, support: Support) -> bool:
@@ -240,7 +240,7 @@ class Conditional:
             e = torch.cat([e[..., :d], own.unsqueeze(-1), e[..., d + 1 :]], -1)
         return e
 
-    def _settled_in_turn(self, u: Tensor, support: Support, generator: Source, temperature: float) -> Tensor:
+    def _rounded_in_turn(self, u: Tensor, support: Support, generator: Source, temperature: float) -> Tensor:
         """Return values on a lattice, (..., D), of draws u (..., D) of the emission, one channel after the other.
 
         What a channel explains of the later ones is what its value on the lattice explains, as in ``log_prob``.

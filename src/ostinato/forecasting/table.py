@@ -91,13 +91,13 @@ def some_of(names: list[str]) -> str:
     return ", ".join(names[:3]) + (" ..." if len(names) > 3 else "")
 
 
-def cut_off_at_everything(names: list[str]) -> list[str]:
-    """Return a note on the series whose forecasts end at 1 or at 100, where there are any."""
+def note_on_upper_bounds(names: list[str]) -> list[str]:
+    """Return a note on the series whose forecasts are cut off at 1 or at 100; no note if there are none."""
     if not names:
         return []
     return [
-        f"{len(names):,} series reached 100, or 1, more than once and never exceeded it, as a "
-        f"percentage or a share does: forecasts are cut off there: {some_of(names)}"
+        f"{len(names):,} series reached 100, or 1, more than once and never exceeded it, so they are taken for "
+        f"percentages or shares, and their forecasts are cut off there: {some_of(names)}"
     ]
 
 

@@ -72,7 +72,7 @@ class Learner:
                 learned again.
         """
         if isinstance(self.model.backbone, Counts):
-            yield from self._settled(self.model.backbone, encoded, spans)
+            yield from self._surprisals_of_counts(self.model.backbone, encoded, spans)
             return
         for row, first, stop in spans:
             at = int(encoded.offsets[row])
@@ -86,7 +86,7 @@ class Learner:
                 yield conditional.log_prob(x, support)[:, 0]
             self.state = self.model.next_sequence(self.state)
 
-    def _settled(self, counts: Counts, encoded: Encoded, spans: Iterable[Span]) -> Iterator[Tensor]:
+    def _surprisals_of_counts(self, counts: Counts, encoded: Encoded, spans: Iterable[Span]) -> Iterator[Tensor]:
         """Yield the nats of spans by counts alone, which need not compute what any other symbol had."""
         front, state = self.model.parts(self.state)
         rate, V = state[0], counts.output_size

@@ -14,9 +14,9 @@ from ostinato.data.encoded import Encoded, Encoding
 from ostinato.data.sequences import SequenceSet
 from ostinato.device import placed
 from ostinato.emissions.emission import Support
-from ostinato.inference.doubt import with_doubt
 from ostinato.inference.live.paths import KeptSteps
 from ostinato.inference.mixture import mixture_quantiles
+from ostinato.inference.parameter_uncertainty import with_uncertainty
 from ostinato.inference.rollout import one_step, paths, state_after
 from ostinato.model import SequenceModel
 from ostinato.numbers import plain
@@ -84,7 +84,7 @@ def steps_ahead(
         begun = state_after(model, encoded, rows) if state is None else tuple(s[rows] for s in state)
         drawn = _Group(model, histories, rows, n_paths, begun)
         out += drawn.ahead(horizon, p, generator)
-    return with_doubt(model, history, gaps, out) if state is None else out
+    return with_uncertainty(model, history, gaps, out) if state is None else out
 
 
 def missing_at_the_end(data: SequenceSet) -> NDArray[np.int64]:
@@ -202,7 +202,7 @@ class _Group:
         returns = self._history.traits.log_returns
         # counted from one of them, so that the mean of equal values is exactly that value
         point = np.median(raw, axis=0) if returns else raw[0] + (raw - raw[0]).mean(axis=0)
-        # the mean of a share is that of the paths at every step, because the model's own does not end at everything
+        # for a share, the mean is that of the sample paths at every step, because the model's own mean is not bounded
         if not gap and not returns and not np.isfinite(self._encoding.greatest()).any():
             point[0] = self._encoding.expected(mean[None], self._history.take([row]))[0]
         return StepsAhead(raw, point, quantiles, float(share.min(initial=np.inf)))

@@ -18,9 +18,9 @@ from ostinato.direct.forecast import ahead
 from ostinato.direct.model import DirectModel
 from ostinato.errors import ConfigError
 from ostinato.forecasting.inputs import as_sequences, horizon_of
-from ostinato.forecasting.table import Forecast, cut_off_at_everything, ends, ends_apart, some_of, table
+from ostinato.forecasting.table import Forecast, ends, ends_apart, note_on_upper_bounds, some_of, table
 from ostinato.inference.ahead import level_notes, steps_ahead
-from ostinato.inference.doubt import doubtful, note_of
+from ostinato.inference.parameter_uncertainty import few_values, note_of
 from ostinato.model import SequenceModel
 from ostinato.model_file import Model
 from ostinato.threads import Threads, in_threads
@@ -117,11 +117,11 @@ def _rolled_out(model: SequenceModel, data: SequenceSet, horizon: int, options: 
     p = np.array(list(intervals.values()))
     made = steps_ahead(model, data, horizon, p, n_paths=options.n_paths, seed=options.seed)
     notes += [*level_notes(level, made, horizon, options.n_paths), *ends_apart(data)]
-    if (count := doubtful(model)) is not None:
+    if (count := few_values(model)) is not None:
         notes.append(note_of(count))
     most = model.encoding.greatest()
     full = [str(key) for key, one in zip(data.ids, made, strict=True) if (one.quantiles == most).any()]
-    notes += cut_off_at_everything(full)
+    notes += note_on_upper_bounds(full)
     empty = [key for key, x in zip(data.ids, data, strict=True) if data.traits.log_returns and np.isnan(x).all()]
     if empty:
         notes.append(f"{len(empty)} series without a price to continue from: {some_of(empty)}")

@@ -78,15 +78,16 @@ class Scores(Shown):
 
     @property
     def spaced(self) -> str:
-        """Of which amplitudes the probabilities of a sound are, in words, if they are not of all whole numbers."""
+        """A note on the amplitudes that the probabilities of a sound are over; empty if they are all whole numbers."""
         step = self.data.step
         if self.data.kind != "sound" or step is None or not (step > 1).any():
             return ""
         spacings = np.unique(step[step > 1])
         of = " or ".join(f"{spacing:g}" for spacing in spacings) if len(spacings) < 4 else "a power of 2"
         return (
-            f"{counted(int((step > 1).sum()), 'sequence')} of {len(step):,} with multiples of {of} alone: the "
-            f"probabilities are of these, and a stream has those of all whole numbers unless it is given the spacing"
+            f"{counted(int((step > 1).sum()), 'sequence')} of {len(step):,} with only multiples of {of}: the "
+            f"probabilities are over these multiples; those of a stream are over all whole numbers unless it is given "
+            f"the spacing"
         )
 
     def look(self) -> tuple[list[str], pl.DataFrame]:

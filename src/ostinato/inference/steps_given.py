@@ -27,8 +27,8 @@ def as_steps(values: Any, model: SequenceModel, where: Where, spacing: float | N
         spacing: The spacing of the amplitudes of a sound, of which every value is a multiple; None for other data.
 
     Raises:
-        DataError: A value is no number, the model gives it no probability, it lies between the amplitudes of a sound,
-            or the number of channels is wrong.
+        DataError: A value is not a number, the model gives it no probability, it is not a multiple of the spacing, or
+            the number of channels is wrong.
     """
     raw, channels = _floats(values, where), model.channels
     raw = raw.reshape(1, 1) if raw.ndim == 0 and channels == 1 else raw
@@ -47,9 +47,9 @@ def as_steps(values: Any, model: SequenceModel, where: Where, spacing: float | N
     if spacing is not None and (off := (raw % spacing != 0) & ~np.isnan(raw)).any():
         at = int(np.flatnonzero(off.any(axis=1))[0])
         raise DataError(
-            f"the value {words(raw[at])} is no multiple of {spacing:g}, the spacing of the amplitudes",
+            f"the value {words(raw[at])} is not a multiple of {spacing:g}, the spacing of the amplitudes",
             where=where(at),
-            fix="start the stream with the spacing that its values have, such as step=1",
+            fix="start the stream with the spacing of its values, such as step=1 for all whole numbers",
         )
     return raw
 

@@ -46,7 +46,7 @@ _EVEN = 10.0
 _ROUNDED = 1e-9
 #: The number of draws; each is used with both signs.
 _DRAWS = 32
-#: The number of series whose paths are computed together: so many that their coefficients stay in the cache.
+#: The number of series whose paths are computed together, such that their coefficients stay in the cache.
 _AT_ONCE = 128
 
 
@@ -118,7 +118,7 @@ class AR:
         wide = self._unit[:, None] * np.hypot(errors * self.growth.at(mean), doubt)
         return student(*restored(self.adjustments, self._steps, mean, wide), self.freedom, probabilities)
 
-    def said(self, s: int) -> str:
+    def description(self, s: int) -> str:
         """Return the mean coefficients of series ``s``; see ``Fitted``."""
         c, phi = (self.weights[s] @ self._posterior.mean[s])[:2]
         return f"AR(first lag {phi:.2f}, drift {c * self._unit[s]:.3g})"
@@ -286,15 +286,15 @@ def _weights(log_evidence: Array) -> Array:
 def _stable(phi: Array) -> Array:
     """Return phi_1 .. phi_p of the differences, (S, D, p), with no root beyond 0.98: phi_j r^j for some r <= 1."""
     out = phi.copy()
-    doubtful = np.abs(phi).sum(axis=-1) >= _ROOT**_LAGS  # with a smaller sum no root can be larger
-    doubtful[doubtful] = ~_within(phi[doubtful])
-    if doubtful.any():
-        few = phi[doubtful]
+    may_explode = np.abs(phi).sum(axis=-1) >= _ROOT**_LAGS  # with a smaller sum no root can be larger
+    may_explode[may_explode] = ~_within(phi[may_explode])
+    if may_explode.any():
+        few = phi[may_explode]
         companion = np.zeros((*few.shape, _LAGS))
         companion[:, 0] = few
         companion[:, np.arange(1, _LAGS), np.arange(_LAGS - 1)] = 1.0
         largest = np.abs(np.linalg.eigvals(companion)).max(axis=1)
-        out[doubtful] = few * np.minimum(_ROOT / np.maximum(largest, _ROOT), 1.0)[:, None] ** np.arange(1, _LAGS + 1)
+        out[may_explode] = few * np.minimum(_ROOT / np.maximum(largest, _ROOT), 1.0)[:, None] ** np.arange(1, _LAGS + 1)
     return out
 
 

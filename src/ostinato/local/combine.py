@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ostinato.emissions.quantiles import MEDIAN
-from ostinato.local.calibrate import Factors, calibrate, less
+from ostinato.local.calibrate import Factors, calibrate, log_error_ratio
 from ostinato.local.held_out import Windows, hold_out
 from ostinato.local.panel import Ahead, Fit, Fitted, Panel
 from ostinato.local.positions import shares, with_shares
@@ -91,10 +91,10 @@ class Combination:
         wide = judged.factors.widen(with_shares(quantiles, median, judged.shares), median, asked)
         return Ahead(point, wide[..., np.isin(asked, probabilities)])
 
-    def said(self, s: int) -> str:
+    def description(self, s: int) -> str:
         """Return the members of series ``s`` with their weights, and the number of windows that these stand on."""
         # of several members the form is named, not the parameters: ETS(A,N,N), but DOT for DOT(theta 1, alpha 0.99)
-        names = [re.sub(r"\([^()]* [^()]*\)", "", one.said(s)) for one in self.fitted]
+        names = [re.sub(r"\([^()]* [^()]*\)", "", one.description(s)) for one in self.fitted]
         names = [f"({name})" if " + " in name else name for name in names]  # a sum of its own, such as seasons + AR
         if not self._judged:
             return "the combination of " + ", ".join(names)
@@ -137,12 +137,12 @@ class Parts:
             point[rows], quantiles[rows] = said.point, said.quantiles
         return Ahead(point, quantiles)
 
-    def said(self, s: int) -> str:
+    def description(self, s: int) -> str:
         """Return what its part says of series ``s``."""
         for rows, part in zip(self.rows, self.parts, strict=True):
             at = int(np.searchsorted(rows, s))
             if at < len(rows) and rows[at] == s:
-                return part.said(at)
+                return part.description(at)
         raise IndexError(s)
 
 
@@ -202,7 +202,7 @@ def _judge(panel: Panel, members: Mapping[str, Fit], horizon: int) -> Judged:
     said = mix(windows.quantiles, held)
     said = with_shares(said, said[..., MEDIAN], windows.shares)
     lengths = np.array([len(y) for y in panel.values], dtype=np.int64)
-    factors = calibrate(windows, said, S, less(windows, said, held, lengths))
+    factors = calibrate(windows, said, S, log_error_ratio(windows, said, held, lengths))
     count = np.bincount(windows.series, minlength=S).astype(np.int64)
     return Judged(weights, factors, shares(panel.values, panel.seasons), count, verdict)
 

@@ -21,8 +21,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import betaln, stdtrit
 
-from ostinato.local.lone import steps_of_others
 from ostinato.local.panel import Ahead, Panel, stacked
+from ostinato.local.single_value import steps_of_others
 from ostinato.shapes import Array
 from ostinato.spread import ROUNDING, stills
 

@@ -25,7 +25,7 @@ LONGEST = 24
 #: The form of a series that is too short for every other.
 _SIMPLE = Form("A", "N", "N")
 
-#: How many series are fitted together: so many that the matrices of one form stay in the cache, and those of all forms
+#: The number of series fitted together, such that the matrices of one form stay in the cache, and those of all forms
 #: in memory.
 _ROWS = 1024
 
@@ -75,7 +75,7 @@ class FittedETS:
             point[rows], spread[rows] = mean, quantiles(form, mean, variance, probabilities)
         return Ahead(point, spread)
 
-    def said(self, s: int) -> str:
+    def description(self, s: int) -> str:
         """Return the form of series ``s``, such as ``ETS(A,Ad,M)``."""
         return str(self.forms[s])
 

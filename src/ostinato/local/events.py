@@ -95,11 +95,11 @@ class Events:
                 out.point[s, steps], out.quantiles[s, steps] = _mixed(models, steps, probabilities)
         return out
 
-    def said(self, s: int) -> str:
+    def description(self, s: int) -> str:
         """Return the means of the parameters of series ``s``; see ``Fitted``."""
         one = self.models[s]
         if one is None:
-            return f"{self.others.said(s)} (no counts)"
+            return f"{self.others.description(s)} (no counts)"
         alpha, dispersion, hurdle = (one.weight @ x for x in (one.alpha, one.dispersion, one.hurdle))
         return f"events(alpha {alpha:.2g}, dispersion {dispersion:.2g}, hurdle {hurdle:.2g})"
 

@@ -1,13 +1,14 @@
-"""What the forecast of a series may claim that follows a line, or repeats a season, without any error.
+"""The least width of intervals for a series that follows a line, or repeats a season, exactly.
 
-A method that finds such a rule makes no error, and its intervals have no width. That says that the rule will never be
-broken, where n changes that were all alike say less: by the rule of succession the next one differs with a chance of
-1 / (n + 1), and one of the next h with h / (n + h), as in ``equal``, which is the same statement about values. The size
-of what breaks the rule was never seen. It has a Student t distribution with 2 degrees of freedom whose scale is half of
-the usual change from one value to the next, and it grows as in a random walk with the breaks to expect.
+A method that finds such a rule has residuals of 0, so its intervals have width 0: they claim that the rule always
+holds. After n equal changes, the evidence is weaker. By the rule of succession, the next change differs with
+probability 1 / (n + 1), and one of the next h changes with h / (n + h); ``equal`` applies the same rule to values. The
+size of a departure was never observed. It is taken to have a Student t distribution with 2 degrees of freedom, whose
+scale is half of the usual change from one value to the next, and to grow as a random walk does with the number of
+departures to expect.
 
-The changes of a line are from one value to the next, and those of a season from its step in one season to that in the
-next. A forecast keeps the wider of this interval and its own.
+On a line, a change is the difference between successive values. In a season, it is the difference between values that
+are one season apart. A forecast keeps the wider one of this interval and its own.
 """
 
 from __future__ import annotations
@@ -20,14 +21,14 @@ from ostinato.local.panel import Ahead, Panel
 from ostinato.shapes import Array
 from ostinato.spread import ROUNDING
 
-#: The scale of a break as a share of the usual change: that of equal values as a share of their size.
+#: The scale of a departure as a share of the usual change. ``equal`` has the same share, of the size of the values.
 _SHARE = 0.5
 #: The least number of changes that make a rule: two are alike by chance in many series of whole numbers.
 _LEAST = 3
 
 
 def exact_changes(panel: Panel) -> NDArray[np.int64]:
-    """Return how many changes of each series are all alike, (S,); 0 if they are not, or if its values are all equal."""
+    """Return the number of equal changes of each series, (S,); 0 if changes differ or all values are equal."""
     lags = (1, *panel.seasons)
     out = np.array([max(_alike(y, lag) for lag in lags) for y in panel.values], dtype=np.int64)
     return np.where(are_equal(panel), 0, out)
@@ -44,19 +45,19 @@ def _alike(y: Array, lag: int) -> int:
 
 
 def _rounding(y: Array) -> float:
-    """Return by how much changes of y (T,) differ that are alike: each of their two values is rounded."""
+    """Return the largest difference between changes of y (T,) that rounding of both values explains."""
     return 4 * ROUNDING * float(np.nanmax(np.abs(y)))
 
 
 def with_exact(made: Ahead, panel: Panel, gaps: NDArray[np.int64], probabilities: Array, *, logs: bool) -> Ahead:
-    """Return forecasts (S, H) in which series of an exact rule have at least the intervals that this file describes.
+    """Return forecasts (S, H) with intervals of at least this width for the series that follow a rule exactly.
 
     Args:
         made: The forecasts of a method.
         panel: The series.
         gaps: The number of missing steps between the end of each series and the first step ahead, (S,).
         probabilities: The increasing probabilities of the quantiles, (Q,).
-        logs: Whether values are logarithms. A change of a logarithm is one like any other.
+        logs: Whether values are logarithms. Their changes are treated like those of other values.
     """
     del logs
     count = exact_changes(panel)

@@ -17,7 +17,7 @@ from ostinato.data.seasons import season_length
 from ostinato.data.sequences import SequenceSet
 from ostinato.errors import ConfigError, DataError
 from ostinato.forecasting.inputs import DEFAULT_HORIZON
-from ostinato.forecasting.table import Forecast, cut_off_at_everything, ends, ends_apart, some_of, table
+from ostinato.forecasting.table import Forecast, ends, ends_apart, note_on_upper_bounds, some_of, table
 from ostinato.local.methods import METHODS
 from ostinato.local.panel import Fit
 from ostinato.local.series import LocalForecast, local_forecast
@@ -105,7 +105,7 @@ def by_method(
     names = _channel_names(data)
     repeat = "too, because the data repeat after seven shorter seasons"
     notes += [f"season: {counted(one, 'step')} {repeat}" for one in made.found]
-    notes += [*_said(model, made.said, names), *_set_aside(made, names), *ends_apart(data)]
+    notes += [*_said(model, made.descriptions, names), *_set_aside(made, names), *ends_apart(data)]
     D = len(data.channels)
     frame = table(
         data,
@@ -114,7 +114,7 @@ def by_method(
         lambda b, d: made.point[b * D + d],
         lambda b, d, p: made.quantiles[b * D + d, :, : len(p)].T,
     )
-    return Forecast(data, frame, steps, level, fitted=made.said, notes=(*_of_reading(data, made), *notes)), made
+    return Forecast(data, frame, steps, level, fitted=made.descriptions, notes=(*_of_reading(data, made), *notes)), made
 
 
 def _of_reading(data: SequenceSet, made: LocalForecast) -> tuple[str, ...]:
@@ -143,7 +143,7 @@ def check_forecastable(data: SequenceSet) -> None:
         )
 
 
-#: By whether the values are numbers: what is wrong with data that are no table, and the verb to use.
+#: For data that are not a table, by whether the values are numbers: the fault, and the verb to use.
 _OTHER_VERBS = {
     False: ("text has no mean to forecast", "sample m.ost, which continues a prompt"),
     True: ("sound is not forecast without a model of it", "forecast m.ost or ostinato sample m.ost --prompt FILE"),
@@ -220,9 +220,9 @@ def _follow(names: list[str]) -> str:
 
 def _set_aside(made: LocalForecast, names: list[str]) -> list[str]:
     """Return notes on series without a value, with one, with equal ones, with outliers, and on those cut off at 0."""
-    empty = [name for name, one in zip(names, made.said, strict=True) if not one]
+    empty = [name for name, one in zip(names, made.descriptions, strict=True) if not one]
     far = [name for name, count in zip(names, made.outliers.tolist(), strict=True) if count]
-    lone = [name for name, one in zip(names, made.lone.tolist(), strict=True) if one]
+    single = [name for name, one in zip(names, made.single.tolist(), strict=True) if one]
     equal = [name for name, one in zip(names, made.equal.tolist(), strict=True) if one]
     full = [name for name, one in zip(names, made.capped.tolist(), strict=True) if one]
     cut = [name for name, one in zip(names, made.floored.tolist(), strict=True) if one]
@@ -230,10 +230,10 @@ def _set_aside(made: LocalForecast, names: list[str]) -> list[str]:
     if far:
         count = counted(int(made.outliers.sum()), "value")
         notes.append(f"taken as missing: {count} of {len(far):,} series, far from all others: {some_of(far)}")
-    if lone:
+    if single:
         notes.append(
-            f"{len(lone):,} series {_has(lone)} one value, which does not show how values vary: intervals follow from "
-            f"the steps of other series, or if there are none from the size of the value: {some_of(lone)}"
+            f"{len(single):,} series {_has(single)} one value, which does not show how values vary: intervals follow "
+            f"from the steps of other series, or if there are none from the size of the value: {some_of(single)}"
         )
     if equal:
         notes.append(
@@ -245,9 +245,9 @@ def _set_aside(made: LocalForecast, names: list[str]) -> list[str]:
     if exact:
         notes.append(
             f"{len(exact):,} series {_follow(exact)} without any error: after n equal changes the next differs with a "
-            "chance of about 1 / (n + 1), and an interval of 80 % has no more width than the method says where that is "
-            f"rarer than 20 %: {some_of(exact)}"
+            "chance of about 1 / (n + 1); 80 % intervals keep the width of the method where it is below 20 %: "
+            f"{some_of(exact)}"
         )
     if cut:
         notes.append(f"{len(cut):,} series never went below 0, so forecasts are cut off at 0: {some_of(cut)}")
-    return [*notes, *cut_off_at_everything(full)]
+    return [*notes, *note_on_upper_bounds(full)]

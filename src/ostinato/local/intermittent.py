@@ -93,11 +93,11 @@ class Intermittent:
                 out.point[s], out.quantiles[s] = demand.mean, demand.quantiles(probabilities)
         return out
 
-    def said(self, s: int) -> str:
+    def description(self, s: int) -> str:
         """Return the parameters of series ``s``; see ``Fitted``."""
         demand = self.demands[s]
         if demand is None:
-            return f"{self.others.said(s)} (not intermittent)"
+            return f"{self.others.description(s)} (not intermittent)"
         return f"{self.name}(alpha {demand.alpha:.2g}, beta {demand.beta:.2g})"
 
 

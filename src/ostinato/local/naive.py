@@ -209,7 +209,7 @@ class Naive:
         point, deviation = _ahead(self.rules, self.panel.values, self.sigma, self.growth, horizon)
         return student(point, deviation, self.freedom.astype(np.float64), probabilities)
 
-    def said(self, s: int) -> str:
+    def description(self, s: int) -> str:
         """Return the rule of series ``s`` in a few words; see ``Fitted``."""
         rule = self.rules[s]
         adjusted = ", seasonally adjusted" if rule.indices is not None else ""

@@ -27,7 +27,7 @@ _SHARE = 0.01
 def outliers(y: Array, seasons: Sequence[int] = ()) -> NDArray[np.bool_]:
     """Return which values of a series (T,) are outliers, (T,).
 
-    Three kinds of value are no outliers: the last one, because a new level may begin there; values next to each other;
+    Three kinds of value are not outliers: the last one, because a new level may begin there; values next to each other;
     and those of a series whose other values hardly ever change, where the few values are what counts. Values that come
     a season apart are a season.
 

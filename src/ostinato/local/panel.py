@@ -74,7 +74,7 @@ class Fitted(Protocol):
         """
         ...
 
-    def said(self, s: int) -> str:
+    def description(self, s: int) -> str:
         """Return what was fitted to series ``s``, in a few words, such as ``ETS(A,Ad,M)``."""
         ...
 

@@ -1,14 +1,13 @@
-"""How the size of errors follows the season: demand errs little at night and much in the afternoon.
+"""How the size of errors depends on the position in the season: for demand it is small at night, large by day.
 
-The members of a combination know how errors grow with the horizon and with the level of a series, but not when in the
-season they come. On half-hourly demand, 80 % intervals of their mean held all values of the night and 76 to 88 % of
-those of the day: errors about the week before are four times as large in the afternoon.
+The members of a combination know how errors grow with the horizon and with the level of a series, but not at which
+positions of the season they are large. On half-hourly demand, 80 % intervals of their mean held all values of the night
+and 76 to 88 % of those of the day: errors about the week before are four times as large in the afternoon.
 
-So the errors of the past are compared by their position in the shortest season. These errors are the changes over the
-longest season, in units of their growth with the level. Each cycle counts as the shares that its steps have in its mean
-error, so that a rough day counts like a calm one. The mean shares are drawn to 1 by what chance makes of them over so
-many cycles (James and Stein 1961), for all series of a panel together: where errors do not follow the season, nothing
-changes.
+Therefore the past errors are averaged for each position in the shortest season. The errors are the changes over the
+longest season, scaled by the level. Within each cycle they are divided by the mean error of the cycle, so that a
+volatile day counts like a calm one. The averages are shrunk towards 1 by their sampling variance (James and Stein
+1961), for all series of a panel together. If errors do not depend on the position, nothing changes.
 """
 
 from __future__ import annotations

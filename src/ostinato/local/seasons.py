@@ -56,11 +56,11 @@ class Seasons:
                 shift[s] += np.resize(profile, horizon)
         return Ahead(rest.point + shift, rest.quantiles + shift[:, :, None])
 
-    def said(self, s: int) -> str:
+    def description(self, s: int) -> str:
         """Return the seasons of series ``s`` and how fast they move; see ``Fitted``."""
         pairs = zip(self.profiles[s], self.moving[s], strict=True)
         seasons = ", ".join(f"{len(profile)} moving {share:.2g}" for profile, share in pairs)
-        return f"seasons({seasons}) + {self.rest.said(s)}" if seasons else self.rest.said(s)
+        return f"seasons({seasons}) + {self.rest.description(s)}" if seasons else self.rest.description(s)
 
 
 def fit_seasons(panel: Panel) -> Seasons:

@@ -14,9 +14,9 @@ from ostinato.data.sequences import SequenceSet
 from ostinato.emissions.quantiles import containing
 from ostinato.local.equal import are_equal, with_equal
 from ostinato.local.exact import exact_changes, with_exact
-from ostinato.local.lone import are_lone, with_lone
 from ostinato.local.outliers import outliers
 from ostinato.local.panel import Ahead, Fit, Fitted, Panel
+from ostinato.local.single_value import have_single_value, with_single_value
 from ostinato.local.support import Support
 from ostinato.local.week import with_week
 from ostinato.shapes import Array
@@ -48,11 +48,11 @@ class LocalForecast:
     Attributes:
         point: The point forecasts, (B * D, H). NaN for a channel without an observed value.
         quantiles: The quantiles, (B * D, H, Q).
-        said: What was fitted to each channel, in words; empty for a channel without an observed value.
+        descriptions: What was fitted to each channel, in words; empty for a channel without an observed value.
         floored: Whether the forecast of each channel was cut off at 0, (B * D,).
         capped: Whether that of each channel was cut off at 1 or 100, (B * D,).
         outliers: The number of values of each channel that were taken as missing, (B * D,).
-        lone: Whether each channel has a single value, whose intervals no method can know, (B * D,); see ``with_lone``.
+        single: Whether each channel has a single value, (B * D,); its intervals come from ``with_single_value``.
         equal: Whether each channel has several values that are all equal, (B * D,); see ``with_equal``.
         exact: Whether each channel follows a line or repeats a season without any error, (B * D,); see ``with_exact``.
         found: The seasons in steps that were found in the data.
@@ -60,11 +60,11 @@ class LocalForecast:
 
     point: Array
     quantiles: Array
-    said: tuple[str, ...]
+    descriptions: tuple[str, ...]
     floored: NDArray[np.bool_]
     capped: NDArray[np.bool_]
     outliers: NDArray[np.int64]
-    lone: NDArray[np.bool_]
+    single: NDArray[np.bool_]
     equal: NDArray[np.bool_]
     exact: NDArray[np.bool_]
     found: tuple[int, ...] = ()
@@ -121,9 +121,10 @@ def local_forecast(
     """Fit a local method to every channel of every sequence, and forecast the steps after the end of the sequences.
 
     A value that is far from all others is taken as missing, see ``outliers``. The intervals of a series of one value
-    are those of ``with_lone``, and those of equal values are those of ``with_equal``, whatever the method; those of an
-    exact line or season are at least those of ``with_exact``. Steps that
-    are missing at the end of a sequence are forecast too, and left out of the result. Prices are forecast as
+    come from ``with_single_value`` and those of a series of equal values from ``with_equal``, whatever the method. The
+    intervals of an exact line or season are at least as wide as those of ``with_exact``.
+
+    Steps that are missing at the end of a sequence are forecast too, and left out of the result. Prices are forecast as
     logarithms, so that their point forecast is a median. A channel is not forecast outside of its ``Support``. The
     quantiles of counts are whole numbers: those of the forecast rounded to the nearest count.
 
@@ -138,14 +139,14 @@ def local_forecast(
     series = len(data) * len(data.channels)
     point, quantiles = np.full((series, horizon), np.nan), np.full((series, horizon, len(probabilities)), np.nan)
     said, far = [""] * series, np.zeros(series, dtype=np.int64)
-    floored, capped, lone, equal, exact = np.zeros((5, series), dtype=bool)
+    floored, capped, single, equal, exact = np.zeros((5, series), dtype=bool)
     found: tuple[int, ...] = ()
     for group in groups(data, season):
         fitted = fit(group.panel)
         made = _after_gaps(fitted, group.gaps, horizon, probabilities)
-        for rule in (with_lone, with_equal, with_exact):
+        for rule in (with_single_value, with_equal, with_exact):
             made = rule(made, group.panel, group.gaps, probabilities, logs=data.traits.log_returns)
-        lone[group.rows], equal[group.rows] = are_lone(group.panel), are_equal(group.panel)
+        single[group.rows], equal[group.rows] = have_single_value(group.panel), are_equal(group.panel)
         exact[group.rows] = exact_changes(group.panel) > 0
         # the logarithm of a price may fall below 0
         support = Support.real(len(group.panel)) if data.traits.log_returns else Support.of(group.panel.values)
@@ -154,14 +155,14 @@ def local_forecast(
         point[group.rows], quantiles[group.rows] = support.inside(made.point), support.inside(made.quantiles)
         far[group.rows], found = group.outliers, (*found, *group.found)
         for s, row in enumerate(group.rows.tolist()):
-            said[row] = fitted.said(s)
+            said[row] = fitted.description(s)
     if data.traits.log_returns:
         point, quantiles = np.exp(point), np.exp(quantiles)
     quantiles = containing(point, quantiles, probabilities)
     if data.count:
         quantiles = _whole(point[..., None], quantiles, probabilities)
     seasons = tuple(dict.fromkeys(found))
-    return LocalForecast(point, quantiles, tuple(said), floored, capped, far, lone, equal, exact, seasons)
+    return LocalForecast(point, quantiles, tuple(said), floored, capped, far, single, equal, exact, seasons)
 
 
 def _whole(point: Array, quantiles: Array, probabilities: Array) -> Array:

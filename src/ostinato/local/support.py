@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ostinato.data.everything import everything
+from ostinato.data.upper_bound import upper_bound
 from ostinato.shapes import Array
 
 
@@ -16,7 +16,7 @@ from ostinato.shapes import Array
 class Support:
     """The least and the greatest value of each series.
 
-    The least one is 0 if the series never was below 0. The greatest one is that of ``everything``: 1 or 100 if the
+    The least one is 0 if the series never was below 0. The greatest one is that of ``upper_bound``: 1 or 100 if the
     series is a share, and otherwise there is none.
 
     Attributes:
@@ -35,7 +35,7 @@ class Support:
             values: The values of each series, (T_s,) each. NaN where a value is missing.
         """
         low = [0.0 if np.nanmin(y) >= 0 else -np.inf for y in values]
-        return Support(np.array(low), np.array([everything(y) for y in values]))
+        return Support(np.array(low), np.array([upper_bound(y) for y in values]))
 
     @staticmethod
     def real(series: int) -> Support:

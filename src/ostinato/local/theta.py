@@ -75,7 +75,7 @@ class Theta:
         wide = self._unit[:, None] * np.hypot(errors * self.growth.at(mean), doubt)
         return student(*restored(self.adjustments, self._series.steps, mean, wide), self.freedom, probabilities)
 
-    def said(self, s: int) -> str:
+    def description(self, s: int) -> str:
         """Return the parameters of series ``s``; see ``Fitted``."""
         adjusted = self.adjustments[s]
         season = (

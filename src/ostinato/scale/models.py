@@ -131,7 +131,7 @@ def forecast_part(
 
     Raises:
         ConfigError: An option is out of range.
-        TypeError: The model is of another type.
+        TypeError: The model has another type.
     """
     raise TypeError(f"model must be a SequenceModel or a DirectModel, got {type(model).__name__}")
 

@@ -18,7 +18,7 @@ from ostinato.data.detect import find_calendars
 from ostinato.data.number import LARGEST
 from ostinato.data.origin import Origin
 from ostinato.data.sequences import SequenceSet
-from ostinato.data.series_rows import TWICE, SeriesRows, in_order, on_full_grid
+from ostinato.data.series_rows import TWICE, SeriesRows, on_full_grid, sorted_by_time
 from ostinato.data.stored import survived
 from ostinato.errors import DataError, OstinatoError
 from ostinato.kinds import TRAITS, Kind
@@ -87,7 +87,7 @@ def load(panel: ParquetPanel, part: PanelPart) -> tuple[SequenceSet, list[Failur
         one = SeriesRows(keys[a], values[a:z], None if times is None else times[a:z], np.arange(a, z))
         try:
             if suspect:
-                one = in_order([one])[0][0]
+                one = sorted_by_time([one])[0][0]
                 twice += len(one.values) < z - a
                 _check(one, panel, origin, undated[a:z])
         except DataError as error:

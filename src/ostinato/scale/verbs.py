@@ -116,7 +116,7 @@ def forecast(
 
 
 def _within_reach(panel: ParquetPanel, steps: int, most: int | None = None) -> ParquetPanel:
-    """Return a panel with the length of its longest series, if a forecast of so many steps depends on it.
+    """Return a panel with the length of its longest series, if a forecast of this number of steps depends on it.
 
     Raises:
         ConfigError: The forecast reaches too far, as for the same series in memory.

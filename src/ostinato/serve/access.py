@@ -22,14 +22,14 @@ from ostinato.serve.store import Store, StoreError
 T = TypeVar("T")
 _LOG = logging.getLogger("ostinato.serve")
 
-#: A call that takes so many seconds counts as failed. The time-outs of the stores are as long.
+#: The seconds after which a call counts as failed. The time-outs of the stores are equal to it.
 PATIENCE = 5.0
 #: The seconds that the end of the server waits for a call of the store. What was answered is kept whether it returns or
 #: not.
 END = 5.0
 #: The seconds between the questions to a store that failed.
 PAUSE = 0.5
-#: A store that failed is asked at once, unless it failed within so many seconds before: its errors may come and go.
+#: The seconds after a failure in which a store is not asked again at once, because its errors may come and go.
 _AFRESH = 10.0
 
 
@@ -73,14 +73,14 @@ class Access:
             self._watch = loop.call_later(PATIENCE, self._late)
         done = self._thread.submit(partial(self._run, call, arguments))
         self._waiting[answer] = done
-        done.add_done_callback(partial(self._told, loop, answer))
+        done.add_done_callback(partial(self._deliver, loop, answer))
         try:
             return await answer
         finally:
             self._waiting.pop(answer, None)
 
     def refusal(self) -> StoreError:
-        """Return what is told of a call that is refused."""
+        """Return the error of a call that is refused."""
         return StoreError("the store of streams does not answer", fix="ask again a little later")
 
     def question(self) -> asyncio.Task[bool]:
@@ -116,7 +116,7 @@ class Access:
             self.failed = error
             raise
 
-    def _told(self, loop: asyncio.AbstractEventLoop, answer: asyncio.Future[Any], done: Future[Any]) -> None:
+    def _deliver(self, loop: asyncio.AbstractEventLoop, answer: asyncio.Future[Any], done: Future[Any]) -> None:
         """In the thread: bring what a call returned to the loop."""
         if not loop.is_closed():
             loop.call_soon_threadsafe(self._settle, answer, done)

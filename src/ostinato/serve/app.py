@@ -25,7 +25,7 @@ from ostinato.serve.openapi import document
 from ostinato.serve.reading import check_query
 from ostinato.serve.routes import ROUTES, Route, Routes, json_response
 from ostinato.serve.schema import Problem
-from ostinato.serve.whole import Reload
+from ostinato.serve.server import Reload
 
 #: The parts of the page, with their types.
 _PAGE = {"": "text/html", "page/page.css": "text/css", "page/page.js": "text/javascript"}

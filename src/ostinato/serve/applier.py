@@ -16,7 +16,7 @@ from ostinato.serve.store import Change, Store
 from ostinato.serve.streams import Streams
 
 _LOG = logging.getLogger("ostinato.serve")
-#: Another server may win a stream so many times before a push is refused.
+#: The number of conflicts with another server over a stream before a push is refused.
 _TRIES = 20
 
 

@@ -20,9 +20,9 @@ from ostinato.serve.errors import RefusedError
 from ostinato.storage import atomic_write
 
 _LOG = logging.getLogger("ostinato.serve")
-#: The file of tokens is looked at so many seconds after the last time.
+#: The seconds between two checks of the file of tokens.
 _EACH = 1.0
-#: A burst may have the events of so many seconds.
+#: The size of a burst, as seconds of the rate of events.
 _BURST = 10
 
 

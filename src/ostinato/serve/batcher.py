@@ -32,7 +32,7 @@ _LOG = logging.getLogger("ostinato.serve")
 MOST = 4096
 #: The most events that may wait; beyond it a push is refused, so that a queue cannot grow without end.
 QUEUE = 200_000
-#: The events that make a batch large enough to be stepped beside a save. Smaller ones wait, and share the next commit.
+#: The events that make a batch large enough to be stepped during a save. Smaller ones wait, and share the next commit.
 BESIDE = 256
 
 
@@ -46,7 +46,7 @@ class Flight:
         works: What was done to their streams.
         before: The batch before it that is still on its way.
         down: What is done once the save has succeeded or failed, and those before it too.
-        doubtful: Streams whose states were not saved by a batch before this one.
+        built_on_unsaved: Streams whose states were not saved by a batch before this one.
     """
 
     batch: list[tuple[list[Asked], asyncio.Future[None]]]
@@ -54,7 +54,7 @@ class Flight:
     works: Sequence[Work]
     before: Flight | None
     down: asyncio.Future[None]
-    doubtful: set[str] = field(default_factory=set)
+    built_on_unsaved: set[str] = field(default_factory=set)
 
 
 @final
@@ -183,10 +183,10 @@ class Batcher:
     async def alone(self, call: Callable[[], Any]) -> Any:
         """Await what ``call`` returns while no push is stepped or saved."""
         async with self._one_at_a_time:
-            await self._settled()
+            await self._all_saved()
             return await call()
 
-    async def _settled(self) -> None:
+    async def _all_saved(self) -> None:
         """Wait until no save is on its way."""
         while self._flying:
             await self._flying[0].down
@@ -206,7 +206,7 @@ class Batcher:
                     await self._cycle()
 
     async def _cycle(self) -> None:
-        """Take and step one batch, and save and answer it, here or beside the next."""
+        """Take and step one batch, and save and answer it, here or during the next one."""
         batch: list[tuple[list[Asked], asyncio.Future[None]]] = []
         many = 0
         while self._queue and many < MOST:
@@ -234,7 +234,7 @@ class Batcher:
             self.applier.fail(asked, error)
             _answer(batch)
         except Exception as error:
-            await self._settled()  # the answers must not rest on what is not saved
+            await self._all_saved()  # the answers must not rest on what is not saved
             await self.applier.apart(asked, error)
             _answer(batch)
         else:
@@ -253,8 +253,8 @@ class Batcher:
             if flight.before is not None:
                 await flight.before.down  # a batch that changes nothing has nothing to save
             # of these nothing is saved here, but their answers rest on what a batch before it did not save
-            if flight.doubtful:
-                refused |= flight.doubtful - {work.held.unique_id for work in flight.works}
+            if flight.built_on_unsaved:
+                refused |= flight.built_on_unsaved - {work.held.unique_id for work in flight.works}
             left = [one for one in flight.asked if one.unique_id in refused] if refused else left
         except OstinatoError as error:
             refused = {one.unique_id for one in flight.asked}
@@ -269,7 +269,7 @@ class Batcher:
             flight.before = None
             flight.down.set_result(None)
         for later in self._flying[at:]:
-            later.doubtful |= refused
+            later.built_on_unsaved |= refused
         self._arrived.set()
         if left:
             for one in left:

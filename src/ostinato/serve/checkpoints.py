@@ -1,4 +1,4 @@
-"""SQLite's log is copied into its file beside the saves, so that no save waits for it.
+"""Copy SQLite's log into its file in parallel with the saves, so that no save waits for it.
 
 By itself SQLite copies the log in the commit that makes it long enough, and that commit takes as long as tens of
 others. Here a connection of its own does it in a thread of its own. The saves meanwhile make the log longer, so the
@@ -40,7 +40,7 @@ class Checkpoints:
         self._bytes = 0
 
     def saved(self, size: int) -> None:
-        """Take note of a commit of about so many bytes; called in the thread of the saves."""
+        """Take note of a commit, with its approximate size in bytes; called in the thread of the saves."""
         self._bytes += size
         if self._running is None:
             if self._bytes > _ENOUGH:

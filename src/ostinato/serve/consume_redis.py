@@ -24,7 +24,7 @@ _LOG = logging.getLogger("ostinato.serve")
 SCHEMES: Final = ("redis", "rediss", "valkey", "valkeys")
 #: How many entries are asked for at once, and the milliseconds that a server waits for some.
 _MANY, _WAIT = 512, 1000
-#: An entry that a server took and did not acknowledge for so many milliseconds is given to another.
+#: The milliseconds after which an entry that a server took and did not acknowledge goes to another server.
 _LOST = 30_000
 #: The seconds for a connection and for an answer, besides those that a server waits for events.
 _PATIENCE = 5.0

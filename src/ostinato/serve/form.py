@@ -93,15 +93,15 @@ class StreamForm(ABC):
         raise NotImplementedError
 
     @abstractmethod
-    def told(self, one: Placed, batch: Batch, alarms: Alarms, at: int) -> Told:
-        """Return what the model says of an event whose steps begin at a place of the batch."""
+    def result_of(self, one: Placed, batch: Batch, alarms: Alarms, at: int) -> Told:
+        """Return the result of an event whose steps begin at a place of the batch."""
 
-    def told_simply(self, batch: Batch) -> tuple[list[float], list[list[float | None]]] | None:
+    def finite_results(self, batch: Batch) -> tuple[list[float], list[list[float | None]]] | None:
         """Return surprisals and expected values as lists, if each step is an event and all are finite; or None."""
         return None
 
     def shown(self, event: dict[str, Any]) -> dict[str, Any]:
-        """Return an event of a history as it is told, with the text of symbols."""
+        """Return an event of a history as it is answered, with the text of its symbols."""
         return event
 
     @abstractmethod

@@ -125,8 +125,8 @@ class NumberForm(StreamForm):
                 out[b, 1, d] = seen[-1] if len(seen) else np.nan
         return out
 
-    def told(self, one: Placed, batch: Batch, alarms: Alarms, at: int) -> Told:
-        """Return what the model says of an event (see ``StreamForm.told``)."""
+    def result_of(self, one: Placed, batch: Batch, alarms: Alarms, at: int) -> Told:
+        """Return the result of an event (see ``StreamForm.result_of``)."""
         at += one.skipped
         nats = float(batch.found.surprisal[at])
         return Told(
@@ -139,8 +139,8 @@ class NumberForm(StreamForm):
             evidence=evidence_name(int(alarms[at])),
         )
 
-    def told_simply(self, batch: Batch) -> tuple[list[float], list[list[float | None]]] | None:
-        """Return surprisals and expected values as lists (see ``StreamForm.told_simply``)."""
+    def finite_results(self, batch: Batch) -> tuple[list[float], list[list[float | None]]] | None:
+        """Return surprisals and expected values as lists (see ``StreamForm.finite_results``)."""
         found = batch.found
         finite = bool(np.isfinite(found.surprisal).all() and np.isfinite(found.expected).all())
         return (found.surprisal.tolist(), found.expected.tolist()) if finite else None

@@ -90,8 +90,8 @@ class TextForm(StreamForm):
         counts = np.array([sum(len(y) for y, _, _ in some) for some in parts], dtype=np.int64)
         return Batch(values, counts, Stepped(surprisal, expected, np.zeros((0, len(values), 1)), state), last)
 
-    def told(self, one: Placed, batch: Batch, alarms: Alarms, at: int) -> Told:
-        """Return what the model says of a text (see ``StreamForm.told``)."""
+    def result_of(self, one: Placed, batch: Batch, alarms: Alarms, at: int) -> Told:
+        """Return the result of a text (see ``StreamForm.result_of``)."""
         span = slice(at, at + self.steps(one))
         expected = "".join(map(self._text, batch.found.expected[span, 0].tolist()))
         which = next((k for k in alarms[span].tolist() if k), 0)

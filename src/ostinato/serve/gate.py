@@ -262,7 +262,7 @@ async def _send(
 
 
 def fault(error: Exception) -> UnexpectedError:
-    """Return what is told of a fault of the server; its message may hold what was sent, and is not logged."""
+    """Return the answer to a fault of the server. Its message is not logged, because it may hold what was sent."""
     _LOG.error("a request failed: %s", type(error).__name__)
     return UnexpectedError("the server failed", fix="read its log")
 
@@ -279,7 +279,7 @@ def most_bytes(most: int, token: Token | None) -> int:
 
 
 def too_large(most: int, size: int | None = None, what: str = "body") -> RefusedError:
-    """Return what is told of more bytes than may be sent.
+    """Return the answer to a request with too many bytes.
 
     Args:
         most: The bytes that may be sent.

@@ -1,7 +1,7 @@
-"""The heads of requests, before a request reaches the gate: how large they may be, and how slowly they may come.
+"""Limits on the size and the duration of request headers, before a request reaches the gate.
 
-The parser under uvicorn keeps a head of any size and waits for its end for ever, and a WebSocket whose head its library
-cannot read is never answered: one such client kept a server from ending in order.
+The parser of uvicorn accepts headers of any size and waits for their end without a limit. It never answers a WebSocket
+whose headers its library cannot read, and one such client kept the server from shutting down.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-#: The most bytes of a head. A little more arrives before it is noticed: what the kernel gives at once.
+#: The greatest number of bytes of the headers. One read of the kernel may exceed it before it is checked.
 MOST = 65_536
 
 
@@ -108,5 +108,5 @@ class Bounded(HttpToolsProtocol):
 
 
 def bounded(seconds: float) -> type[Bounded]:
-    """Return the connections of a server that gives a head so many seconds."""
+    """Return the class of connections that wait this number of seconds for request headers."""
     return type("Bounded", (Bounded,), {"seconds": seconds})

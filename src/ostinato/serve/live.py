@@ -117,7 +117,7 @@ def _until_end(reader: asyncio.Task[None], token: Token | None) -> Iterator[None
 
 
 async def answered(intake: Intake, messages: list[str | bytes], token: Token | None, most: int) -> list[str]:
-    """Return the answer to each message of at most so many bytes: a push, or a list of pushes."""
+    """Return the answer to each message up to a size in bytes: a push, or a list of pushes."""
     given: list[NamedPush | list[NamedPush] | OstinatoError] = []
     for one in messages:
         try:

@@ -49,7 +49,7 @@ def unpacked(data: bytes, served: Served) -> tuple[Snapshot, list[tuple[int, byt
         served: The model.
 
     Raises:
-        DataError: The bytes are no such file.
+        DataError: The bytes are not such a file.
         ExistsError: The stream belongs to another model.
     """
     from safetensors import SafetensorError

@@ -10,16 +10,16 @@ from typing import Any, TypeVar, final
 import numpy as np
 from numpy.typing import NDArray
 
-from ostinato.inference.doubt import MOST, doubtful
+from ostinato.inference.parameter_uncertainty import MOST, few_values
 from ostinato.serve.calls import Calls
 from ostinato.serve.held import Held
-from ostinato.serve.here import Here
 from ostinato.serve.reach import Reach
 from ostinato.serve.schema import ForecastAsked, Next, Push, SampleAsked
+from ostinato.serve.stream_forecasts import StreamForecasts
 from ostinato.serve.watch import told
 
 T = TypeVar("T")
-#: The forecasts and samples that are made at a time, beside the batches.
+#: The number of forecasts and samples that are made at a time, in parallel with the batches.
 _BESIDE = 2
 
 
@@ -111,23 +111,23 @@ class Reads:
         blocks = await self._reach.blocks(held)
         return np.frombuffer(b"".join(block for _, block in blocks) + held.tail, dtype=self._reach.streams.served.event)
 
-    async def _here(self, unique_id: str) -> Here:
+    async def _here(self, unique_id: str) -> StreamForecasts:
         """Return the present state of a stream, which later pushes do not change.
 
         Raises:
             MissingError: There is no such stream.
         """
 
-        async def call() -> Here:
+        async def call() -> StreamForecasts:
             held, streams = await self._reach.to(unique_id), self._reach.streams
             state, last = streams.state_of(held)
             clock = None if held.order.clock is None else held.order.clock.copy()
             seen = None
-            if doubtful(streams.served.rows.model) is not None:
+            if few_values(streams.served.rows.model) is not None:
                 seen = np.ascontiguousarray((await self._events(held))["y"][-MOST:])
-            return Here(unique_id, streams.served.rows, state, last[0, 1], held.seq, clock, seen, held.steps)
+            return StreamForecasts(unique_id, streams.served.rows, state, last[0, 1], held.seq, clock, seen, held.steps)
 
-        found: Here = await self._reach.alone(call)
+        found: StreamForecasts = await self._reach.alone(call)
         return found
 
     async def forecast(self, unique_id: str, asked: ForecastAsked) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from ostinato.serve.served import Served
 from ostinato.serve.snapshot import BLOCK, Snapshot, is_state_of, record_dtype
 from ostinato.serve.store import Change, Record
 
-#: The records that are made at once: so many stay in the cache of a core.
+#: The number of records that are made at once, such that they stay in the cache of a core.
 _TOGETHER = 128
 
 

@@ -14,14 +14,14 @@ from ostinato.serve import schema
 from ostinato.serve.auth import Token
 from ostinato.serve.batcher import Batcher
 from ostinato.serve.changes import Changes
-from ostinato.serve.here import events
 from ostinato.serve.ids import check_id
 from ostinato.serve.intake import EVENTS, MANY, ONE, Intake
 from ostinato.serve.reach import Reach
 from ostinato.serve.reading import decoded, id_of, probabilities, whole_number
 from ostinato.serve.reads import Reads
 from ostinato.serve.schema import Push, Pushes, Result, Results
-from ostinato.serve.whole import Reload, Whole
+from ostinato.serve.server import Reload, Server
+from ostinato.serve.stream_forecasts import events
 
 _ENCODER = msgspec.json.Encoder()
 #: The bytes of a number of a state, most of which are of 32 bits.
@@ -75,7 +75,7 @@ class Routes:
     def __init__(self, batcher: Batcher, reload: Reload | None = None) -> None:
         reach = Reach(batcher)
         self._reach = reach
-        self._reads, self._changes, self.whole = Reads(reach), Changes(reach, batcher.applier), Whole(batcher, reload)
+        self._reads, self._changes, self.whole = Reads(reach), Changes(reach, batcher.applier), Server(batcher, reload)
 
     async def streams(self, request: Request) -> Response:
         """List streams."""

@@ -175,7 +175,7 @@ def listening(host: str, port: int) -> list[socket.socket]:
 
 
 def _in_one_line(record: logging.LogRecord) -> bool:
-    """Keep the line about a text frame that is no UTF-8 without a traceback: the client's fault, closed with 1007."""
+    """Keep the line about a text frame that is not UTF-8 without a traceback: the client's fault, closed with 1007."""
     if record.exc_info and isinstance(record.exc_info[1], UnicodeDecodeError) and str(record.msg).startswith("Invalid"):
         record.exc_info, record.levelno, record.levelname = None, logging.WARNING, "WARNING"
     return True

@@ -92,7 +92,7 @@ class Stepping:
         return [*done, *works.values()]
 
     def replay(self, works: Sequence[Work]) -> None:
-        """Step the model through the events of histories, of which nobody is told and nothing is counted."""
+        """Step the model through the events of histories, without answers and without counting them."""
         batch, _ = self.advance.along(works, ())
         for work, n in zip(works, batch.lengths.tolist(), strict=True):
             self._arena.steps[work.held.row] += n
@@ -142,13 +142,13 @@ class Stepping:
     def _tell(self, works: Sequence[Work], batch: Batch, alarms: Alarms, p: tuple[float, ...]) -> None:
         """Answer those who pushed the events of a batch."""
         at, form = 0, self._form
-        clean = form.told_simply(batch)
+        clean = form.finite_results(batch)
         for work in works:
             for one, owner in zip(work.placed, work.owners, strict=True):
                 result = owner.outcome
                 assert isinstance(result, Result)
                 if clean is None or one.skipped:
-                    told, steps = form.told(one, batch, alarms, at), form.steps(one)
+                    told, steps = form.result_of(one, batch, alarms, at), form.steps(one)
                     if not self._ruled:
                         told.alarm = told.evidence = None
                 else:

@@ -15,7 +15,7 @@ from ostinato.shapes import Array
 
 #: The probabilities of the ends of the band.
 BAND = (0.025, 0.975)
-#: Nobody looks any more after so many seconds; so many events of a stream are kept, of so many streams.
+#: The seconds after which a page counts as closed, the events kept of a stream, and the streams of which they are kept.
 _AWAY, _KEPT, _STREAMS = 15.0, 1000, 64
 #: An event of the history, and the ends of its interval as the bytes of (2, D) floats.
 _Seen: TypeAlias = tuple[Any, bytes]

@@ -120,16 +120,16 @@ class Ladder:
         steps, seconds = 0, 0.0
         if name not in (*BARE, *ADAPTIVE):
             steps, seconds = self._train(model, self._kept_for_judging(model, budget))
-        static, looked = None, material.share("held-out")
+        static, judged_share = None, material.share("held-out")
         if model.adaptive:
             static = adapted(model, material, learns=False).per_step
             held = adapted(model, material)
         else:
             pieces = judged_pieces(material, "held-out", model.front.reach)
-            held = evaluate(model, material.encoded, pieces, workers, error=looked < 1)
+            held = evaluate(model, material.encoded, pieces, workers, error=judged_share < 1)
         seconds = max(seconds, workers.first(time.monotonic() - begun))
         # the more of the part was looked at, the less the rest can change (Cochran 1977, the finite population)
-        error = None if held.error is None else held.error * math.sqrt(1 - looked)
+        error = None if held.error is None else held.error * math.sqrt(1 - judged_share)
         detail = closed_form_name(base) if name in BARE else ""
         rung = Rung(name, held.per_step, seconds, steps, _size(model), detail, static, error)
         if keep and done and workers.leads:

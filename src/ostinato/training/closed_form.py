@@ -17,9 +17,9 @@ from ostinato.layers.smoothing import Smoothing
 from ostinato.layers.volatility import Volatility, fit_volatility
 from ostinato.ops.filter.form import FilterForm
 from ostinato.training.config import LadderOptions, most_orders
-from ostinato.training.few import settled
 from ostinato.training.innovations import innovations, parameters_of
 from ostinato.training.material import Material
+from ostinato.training.scale_prior import with_scale_prior
 from ostinato.training.smoothing import fit_smoothing, season_of
 
 #: What suits sound, whose law changes all the time, in place of the usual rates of adaptive filters: quicker least
@@ -91,11 +91,11 @@ def closed_form(
     notes = [note for fit in fits for note in fit.notes]
     with torch.no_grad():
         known, unit = 1 + base.weight.count_nonzero(-1), material.encoded.unit.amin(0)
-        told = settled(base.log_sigma, known, values, offsets.tolist(), unit)
-        if bool((told[:, -1] != base.log_sigma[:, -1]).any()):
+        log_scale = with_scale_prior(base.log_sigma, known, values, offsets.tolist(), unit)
+        if bool((log_scale[:, -1] != base.log_sigma[:, -1]).any()):
             # the notes name the raised scale of a perfect fit, which the prior has changed since
             notes = [note for note in notes if not note.startswith(PERFECT)]
-        base.log_sigma.copy_(told)
+        base.log_sigma.copy_(log_scale)
     if material.data.traits.log_returns:
         e = innovations(InnovationFront(base), material)[0].double().numpy()
         pairs = [fit_volatility(column, offsets) for column in e.T]
@@ -116,7 +116,7 @@ def smoothing(material: Material, options: LadderOptions, name: str) -> tuple[Sm
     values, offsets, _ = material.few()
     found, notes = fit_smoothing(name, values.double().numpy(), offsets, season)
     known, unit = parameters_of(SmoothingFront(found)), material.encoded.unit.amin(0)
-    found.log_sigma.copy_(settled(found.log_sigma, known, values, offsets.tolist(), unit))
+    found.log_sigma.copy_(with_scale_prior(found.log_sigma, known, values, offsets.tolist(), unit))
     return found, [*([note] if note else []), *notes]
 
 

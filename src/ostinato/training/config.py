@@ -31,7 +31,7 @@ SUPPORTS = ("real", "nonnegative")
 #: The approximate number of validation steps that are evaluated; more would cost time and show nothing new.
 VALIDATED = 60_000
 
-#: Text is trained on so many times the steps of an evaluation before the next one.
+#: The steps of training on text between two evaluations, as a multiple of the steps of an evaluation.
 EVALUATIONS = 32
 
 #: Sequences up to this many steps are unrolled whole.
@@ -64,7 +64,7 @@ class LadderOptions:
         components: The number of components of a mixture.
         support: "nonnegative" if values below 0 have no probability, "real" if they have one. None decides by the data:
             a channel that is never below 0, and comes as near to 0 as its values are apart, has no probability below 0,
-            and what is said of a share ends at 1 or 100.
+            and forecasts of shares are at most 1 or 100.
         refit: Whether the kept model is fitted again to all of the data, the held-out part included.
         vocabulary: What one symbol of a text is: "character", "byte", "jamo", "bpe", or "auto", which compares them on
             the validation part. None leaves a text in the symbols that it was read in.
@@ -118,7 +118,7 @@ _LAGS = {"1mo": 25, "3mo": 9, "1h": 49, "30m": 97, "15m": 97, "1d": 29, "1bd": 1
 def _text(data: SequenceSet, limits: Budget) -> LadderOptions:
     """Return the options for text; one sequence a line has more steps in a batch and more dropout.
 
-    Between two evaluations training makes so many steps that the evaluations take about 1 % of the time.
+    The number of steps between two evaluations is such that evaluations take about 1 % of the time.
     """
     network = network_for(len(data.values), limits, short=data.terminated)
     watched = min(VALIDATED, len(data.values) // 10)

@@ -16,9 +16,9 @@ from ostinato.emissions.student_t import StudentT
 from ostinato.layers.front import Front, InnovationFront, SmoothingFront
 from ostinato.model import SequenceModel
 from ostinato.shapes import Array
-from ostinato.training.few import Few, changes
 from ostinato.training.material import Material
 from ostinato.training.objective import JUDGED
+from ostinato.training.scale_prior import ScalePrior, changes
 
 
 @torch.no_grad()
@@ -72,7 +72,7 @@ def start(model: SequenceModel, material: Material, centred: bool) -> None:
         change = changes(values, offsets.tolist()) / deviation.double()
         at, seen = place(e, support), ~torch.isnan(e)
         inner = (seen & ~at.first & ~at.last).sum(0).double()
-        few = Few(seen.sum(0).double(), parameters_of(model.front), change, inner)
+        few = ScalePrior(seen.sum(0).double(), parameters_of(model.front), change, inner)
         if few.silent or isinstance(model.emission, Normal | StudentT):
             _polish(model, e, support, centred, few)
         else:
@@ -91,7 +91,7 @@ def parameters_of(front: Front) -> Tensor:
 
 
 @torch.enable_grad()
-def _polish(model: SequenceModel, e: Tensor, support: Support, centred: bool, few: Few) -> None:
+def _polish(model: SequenceModel, e: Tensor, support: Support, centred: bool, few: ScalePrior) -> None:
     """Set the constants of the emission of a model without a backbone by maximum likelihood, with a prior of few."""
     keep = ~torch.isnan(e).any(-1)
     if len(e) > 50_000:

@@ -36,19 +36,19 @@ BARE_TIMES = {"ar": 3, "filter": 2}
 
 @dataclass(frozen=True)
 class Passes:
-    """What judging costs in a fit.
+    """The cost of judging the models of a fit.
 
     Attributes:
         held: The steps of the held-out part.
         watched: The steps of the validation part that networks are judged on.
-        each_held: The seconds for each step of the held-out part, all models together.
-        each_watched: The seconds for each step of the validation part.
+        seconds_held_out: The seconds for each step of the held-out part, all models together.
+        seconds_validation: The seconds for each step of the validation part.
     """
 
     held: int
     watched: int
-    each_held: float
-    each_watched: float
+    seconds_held_out: float
+    seconds_validation: float
 
     @staticmethod
     def of(held: int, watched: int, seconds: Mapping[str, float]) -> Passes:
@@ -68,8 +68,8 @@ class Passes:
         return Passes(held, watched if networks else 0, sum(networks) + again + bare, 2 * sum(networks))
 
     def cost(self, most: int) -> float:
-        """Return the seconds, if each part has at most so many steps."""
-        return self.each_held * min(self.held, most) + self.each_watched * min(self.watched, most)
+        """Return the cost in seconds, if each part has at most this number of steps."""
+        return self.seconds_held_out * min(self.held, most) + self.seconds_validation * min(self.watched, most)
 
     def most(self, seconds: float) -> int:
         """Return the greatest number of steps in each part for which ``cost`` is at most this, at least 0."""

@@ -32,13 +32,13 @@ from ostinato.threads import Threads, engine_limit, in_threads
 from ostinato.training.checkpoint import Checkpoint, fingerprint
 from ostinato.training.climb import Ladder
 from ostinato.training.closed_form import closed_form, closed_form_name
+from ostinato.training.closed_form_steps import closed_form_steps
+from ostinato.training.closed_form_steps import note as closed_form_note
 from ostinato.training.config import LadderOptions, defaults, method_for
 from ostinato.training.cost import affordable
-from ostinato.training.enough import enough_within
-from ostinato.training.enough import note as enough_note
 from ostinato.training.evidence import chosen, how_few
 from ostinato.training.judging import judged_within
-from ostinato.training.material import ENOUGH, Material, material_of
+from ostinato.training.material import MOST_STEPS, Material, material_of
 from ostinato.training.objective import BLOCK
 from ostinato.training.rungs import names_of, smoothing_left_out
 from ostinato.training.setup import Setup
@@ -118,7 +118,7 @@ def fit_ladder(  # noqa: PLR0913, PLR0914 - each argument is one that ostinato.f
     if not data.on_disk:
         material = replace(material, within=affordable(setup, names, limits))
     _check_observed(material)
-    material = replace(material, enough=enough_within(replace(setup, material=material), limits))
+    material = replace(material, fitted_steps=closed_form_steps(replace(setup, material=material), limits))
     base, notes = closed_form(material, options)
     chosen_method = method or method_for(data, base.order)
     setup = replace(setup, material=material)
@@ -138,7 +138,7 @@ def fit_ladder(  # noqa: PLR0913, PLR0914 - each argument is one that ostinato.f
     best.description.record.update(record.to_json())
     said = [*data.notes, *spelled, *_support(material, options), *notes, *_covariates_left_out(data), cut.words(data)]
     said += [*ladder.noted, *ladder.placed, *_precision(bf16, names)]
-    said += _looked_at(material, held, climbed)
+    said += _budget_notes(material, held, climbed)
     if model == "auto":
         said += filter(None, [smoothing_left_out(data, options.season)])
     said += filter(None, (own.truncation, own.moved, no_time_left(record, limits.seconds)))
@@ -181,7 +181,7 @@ def _precision(bf16: bool, names: tuple[str, ...]) -> list[str]:
     return ["products of the training were computed in bf16 where it ran on a GPU; all likelihoods are of float32"]
 
 
-def _looked_at(material: Material, held: int, climbed: list[tuple[Rung, SequenceModel]]) -> list[str]:
+def _budget_notes(material: Material, held: int, climbed: list[tuple[Rung, SequenceModel]]) -> list[str]:
     """Return notes on what the budget left out, and how exact the figures of a part of the held-out part are.
 
     Args:
@@ -192,15 +192,15 @@ def _looked_at(material: Material, held: int, climbed: list[tuple[Rung, Sequence
     said = []
     if material.within is not None:
         said.append(material.within.note(len(material.data.values)))
-    if material.enough < ENOUGH:
-        said.append(enough_note(material.enough, sum(z - a for _, a, z in material.spans("known"))))
+    if material.fitted_steps < MOST_STEPS:
+        said.append(closed_form_note(material.fitted_steps, sum(z - a for _, a, z in material.spans("known"))))
     if material.judged is not None:
         said.append(material.judged.note(held))
     errors = [f"{rung.error:.2g} for {rung.name}" for rung, _ in climbed if rung.error is not None]
     if errors:
         said.append(
-            f"by chance, the figure of all held-out steps differs from that of the part that was judged, with a "
-            f"standard error of {', '.join(errors)} nats"
+            f"the figures are estimates from a part of the held-out steps, with a standard error of "
+            f"{', '.join(errors)} nats"
         )
     return said
 
@@ -272,13 +272,15 @@ def _support(material: Material, options: LadderOptions) -> list[str]:
     if least.any():
         names = [name for name, bound in zip(channels, least, strict=True) if bound]
         which = "no value is" if all(least) else f"no value of {some_of(names)} is"
-        notes.append(f"{which} below 0, so the models give no probability to such values; --support real lets them")
+        notes.append(
+            f"{which} below 0, so the models give negative values no probability; --support real allows negative values"
+        )
     for end in np.unique(most[np.isfinite(most)]):
         names = [name for name, one in zip(channels, most, strict=True) if one == end]
         which = "no value is" if len(names) == len(channels) else f"no value of {some_of(names)} is"
         notes.append(
-            f"{which} above {end:g}, which was reached more than once, as a share or a percentage does: forecasts and "
-            "samples are cut off there; --support real lets them pass"
+            f"{which} above {end:g}, and several are equal to it, as for shares or percentages: forecasts and samples "
+            f"are cut off at {end:g}; --support real turns this off"
         )
     return notes
 

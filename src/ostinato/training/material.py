@@ -12,15 +12,15 @@ from torch import Tensor
 from ostinato.data.borders import Span
 from ostinato.data.encoded import Encoded, Encoding
 from ostinato.data.encoding import fit_encoding
-from ostinato.data.everything import everything
 from ostinato.data.sequences import SequenceSet
 from ostinato.data.split import Part, Split
+from ostinato.data.upper_bound import upper_bound
 from ostinato.errors import DataError
 from ostinato.numbers import counted
 from ostinato.training.within import Within, blocks, spread
 
-#: The greatest number of steps that a closed form is fitted to: enough for a few dozen coefficients.
-ENOUGH = 400_000
+#: The greatest number of steps that a closed form is fitted to, which suffices for a few dozen coefficients.
+MOST_STEPS = 400_000
 #: The length of the stretches of sound and series that stand for a part that judges. Each has a past that warms up the
 #: state, of 1,088 steps for adaptive filters: shorter stretches would cost more, and fewer would say less about a part.
 STRETCH = 512
@@ -37,7 +37,7 @@ class Judged:
     steps: int
 
     def spread(self, spans: list[Span]) -> list[Span]:
-        """Return about so many steps of spans: short spans, and stretches of long ones, at equal distances.
+        """Return spans of about ``steps`` steps: short spans, and stretches of long ones, at equal distances.
 
         The order of the sequences is often one of groups, such as speakers, so that equal distances meet all of them.
         """
@@ -49,7 +49,7 @@ class Judged:
         return [whole[(2 * i + 1) * len(whole) // (2 * count)] for i in range(count)]
 
     def note(self, held: int) -> str:
-        """Return the numbers in words, for a held-out part of so many steps."""
+        """Return the note on the judged steps, for a held-out part of this number of steps."""
         return (
             f"judging every model on all {counted(held, 'held-out step')} would take more than the budget leaves for "
             f"it, so each model was judged on about {counted(self.steps, 'step')} of each part that judges: stretches "
@@ -68,7 +68,7 @@ class Material:
         split: The training, validation and held-out parts.
         within: How many of the steps are looked at; None is all of them.
         judged: How many steps of sound or series each part that judges has; None is all of them.
-        enough: The greatest number of steps of sound or series that a closed form is fitted to.
+        fitted_steps: The greatest number of steps of sound or series that a closed form is fitted to.
     """
 
     data: SequenceSet
@@ -77,7 +77,7 @@ class Material:
     split: Split
     within: Within | None = None
     judged: Judged | None = None
-    enough: int = ENOUGH
+    fitted_steps: int = MOST_STEPS
 
     def share(self, part: Part) -> float:
         """Return the share of the steps of a part that is looked at."""
@@ -86,9 +86,9 @@ class Material:
 
     def few(self) -> tuple[Tensor, NDArray[np.int64], list[int]]:
         """Return the steps of the known part that a closed form of numbers is fitted to, as ``joined`` does."""
-        if self.enough == ENOUGH:
-            return self.joined(limit=ENOUGH)
-        return self._cut(spread(self.spans("known"), self.enough))
+        if self.fitted_steps == MOST_STEPS:
+            return self.joined(limit=MOST_STEPS)
+        return self._cut(spread(self.spans("known"), self.fitted_steps))
 
     def spans(self, part: Part) -> list[Span]:
         """Return the spans of a part as (sequence, first, stop), in steps of model space, as far as they are looked at.
@@ -144,8 +144,8 @@ def material_of(data: SequenceSet, cut: Split, support: str | None = None, withi
         support: "nonnegative", "real" or None, as in ``LadderOptions``.
         within: How many of the steps are looked at; None is all of them.
     """
-    bound, most = nonnegative(data, support), wholes(data, support)
-    encoding = fit_encoding(cut.take("known", data), by_id=cut.by_time, nonnegative=bound, wholes=most)
+    bound, most = nonnegative(data, support), upper_bounds(data, support)
+    encoding = fit_encoding(cut.take("known", data), by_id=cut.by_time, nonnegative=bound, upper_bounds=most)
     return Material(data, encoding.encode(data), encoding, cut, within)
 
 
@@ -179,8 +179,8 @@ def nonnegative(data: SequenceSet, support: str | None) -> tuple[bool, ...]:
     return tuple(map(bool, never)) if any(never) else ()
 
 
-def wholes(data: SequenceSet, support: str | None) -> tuple[float, ...]:
-    """Return the value at which each channel ends if it is a share, as ``everything`` finds it; empty without one.
+def upper_bounds(data: SequenceSet, support: str | None) -> tuple[float, ...]:
+    """Return the upper bound of each channel (see ``upper_bound``); empty if none is bounded.
 
     All sequences together declare it, as for ``nonnegative``.
 
@@ -190,5 +190,5 @@ def wholes(data: SequenceSet, support: str | None) -> tuple[float, ...]:
     """
     if data.kind != "series" or support is not None:
         return ()
-    ends = tuple(everything(x) for x in np.asarray(data.values, dtype=np.float64).T)
+    ends = tuple(upper_bound(x) for x in np.asarray(data.values, dtype=np.float64).T)
     return ends if np.isfinite(ends).any() else ()

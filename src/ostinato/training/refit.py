@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 import torch
 from torch import Tensor
 
-from ostinato.data.split import everything
+from ostinato.data.split import all_training
 from ostinato.emissions.normal import Normal
 from ostinato.emissions.student_t import StudentT
 from ostinato.fits.budget import Budget
@@ -76,14 +76,14 @@ class Refit:
             return self._learned(kept)
         name, known, options = kept.description.name, self.setup.material, self.setup.options
         data = known.data
-        whole = material_of(data, everything(known.split, data), options.support, known.within)
-        whole = replace(whole, enough=known.enough)
-        stood: Base = self.base
+        whole = material_of(data, all_training(known.split, data), options.support, known.within)
+        whole = replace(whole, fitted_steps=known.fitted_steps)
+        old_base: Base = self.base
         if isinstance(kept.front, FilterFront):
-            stood = kept.front.filters
+            old_base = kept.front.filters
         elif isinstance(kept.front, SmoothingFront):
-            stood = kept.front.smoothing
-        base: Base = stood
+            old_base = kept.front.smoothing
+        base: Base = old_base
         if isinstance(base, AdaptiveFilter):
             base = adaptive_filter(whole)
         elif isinstance(base, Smoothing):
@@ -100,12 +100,12 @@ class Refit:
         if name == "filter":
             words = f"set to the unit of all {counted(int(data.lengths.sum()), 'step')}"
         elif not isinstance(base, Markov) or closed:
-            before, after = closed_form_name(stood), closed_form_name(base)
+            before, after = closed_form_name(old_base), closed_form_name(base)
             words += f": {after}" if closed else f", on {after}"
             words += "" if before == after else f", before that {before}"
         if name not in BARE:
             torch.manual_seed(options.seed)
-            _carry(model, kept, build(name, known, stood, options, depth=depth))
+            _carry(model, kept, build(name, known, old_base, options, depth=depth))
             model.bf16 = self.setup.bf16
             words += f", {self._train(model.to(device), kept.description.ladder_record, whole, budget)}"
             model.cpu()

@@ -21,7 +21,7 @@ from ostinato.training.update import Knobs, Update
 
 #: The greatest number of shapes that get a graph of their own. Each keeps the state of its rows and its batch.
 MOST = 64
-#: Tensors within the one block of a batch begin at multiples of so many bytes.
+#: The alignment in bytes of tensors within the block of a batch.
 ALIGNED = 16
 
 Step: TypeAlias = "Callable[[Batch, State | None, Knobs], tuple[Tensor, State | None]]"

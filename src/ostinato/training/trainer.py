@@ -40,7 +40,8 @@ SHOWN = 2_000_000
 WARM_UP = 30
 #: The fewest rows that AdaptiveBPTT's window leaves in a batch; with fewer the engine is slow.
 FEWEST_ROWS = 4
-#: On a GPU, the host starts steps without waiting for their losses: at most so many, and so many seconds of them.
+#: On a GPU, the host starts steps without waiting for their losses: at most this many steps, and this many seconds of
+#: them.
 AHEAD, SECONDS_AHEAD = 32, 0.05
 
 
@@ -256,7 +257,7 @@ class Trainer:
         self._looked, self._started = now, []
 
     def _carried(self, rows: int) -> State | None:
-        """Return the state that so many rows of this process carry into a batch; None at the start of an epoch."""
+        """Return the state that the rows of this process carry into a batch; None at the start of an epoch."""
         carried = self.run.carried
         if carried is None or len(carried[0]) == rows:
             return carried

@@ -1,4 +1,4 @@
-"""What a fit looks at of data that are too large for its budget: so many steps, in stretches spread over each part.
+"""The steps that a fit uses of data that are too large for its budget: stretches spread over each part.
 
 Data on disk are looked at by rates that are constants. A text in memory is looked at in full if its budget allows that,
 by an estimate (``training/cost.py``).

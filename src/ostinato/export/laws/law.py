@@ -26,7 +26,7 @@ class Lattice:
         """Return whether x (B, D) is in the first cell, and whether it is in the last."""
         return x - 0.5 * self.unit < self.low, x + 0.5 * self.unit > self.high
 
-    def settled(self, z: Wire) -> Wire:
+    def rounded(self, z: Wire) -> Wire:
         """Return the least value (B, D, Q) whose cell ends at or above z (B, D, Q)."""
         unit = self.unit[:, None]
         return minimum(maximum((z / unit - 0.5).ceil() * unit, self.low[:, None]), self.high[:, None])

@@ -60,7 +60,7 @@ class MixtureLaw(Located):
         """Return the quantiles, (B, D, Q)."""
         level = self.means.graph.constant(np.log1p(-q)) + self.means.slice(0, 1) * 0.0
         found = self._exceeded(level)
-        return self.lattice.settled(found) if self.lattice.discrete else found
+        return self.lattice.rounded(found) if self.lattice.discrete else found
 
     def exceeded(self, log_p: Wire, q: Array, least: Wire) -> Wire:
         """Return the values that are exceeded with the probabilities exp(log_p), (B, D, Q)."""

@@ -111,7 +111,7 @@ class NormalLaw(_Standard):
     def quantile(self, q: Array) -> Wire:
         """Return the quantiles, (B, D, Q)."""
         found = super().quantile(q)
-        return self.lattice.settled(found) if self.lattice.discrete else found
+        return self.lattice.rounded(found) if self.lattice.discrete else found
 
     def excess(self, a: Wire) -> Wire:
         """Return E max(X - a, 0), (B, D)."""

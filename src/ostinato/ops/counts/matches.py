@@ -1,8 +1,9 @@
-"""The matches of adaptive counts of the third form, written out: what followed when the last symbols came before.
+"""The reference of the matches of adaptive counts (third form): the symbol that followed earlier occurrences.
 
-The method is the match model of the PAQ family (Mahoney 2005; lpaq1, 2007). For each of two numbers of symbols a table
-says where the last so many symbols came before. The symbol that followed there is expected next, for as long as it is
-right. How far it is trusted is learned by the length of the match and by the depth of the decision.
+The method is the match model of the PAQ family (Mahoney 2005; lpaq1, 2007). For each of two
+match lengths, a hash table holds the last position at which the latest symbols occurred. The symbol that followed there
+is expected next, as long as these expectations are right. The trust in a match is learned for each match length and
+depth of the decision.
 """
 
 from __future__ import annotations
@@ -17,11 +18,11 @@ from ostinato.ops.counts.past import MATCHED, Path, latest
 from ostinato.ops.counts.words import joined, scattered
 from ostinato.shapes import Array
 
-#: The most symbols that a new match is compared in, and the length at which it is no longer counted.
+#: The greatest number of symbols that a new match is compared in, and the greatest length that is counted.
 _VERIFIED, _LONGEST = 16, 1 << 16
-#: A match goes on adapting as if it had been seen so often.
+#: The greatest count of observations, so that the trust in a match goes on adapting.
 _TRUSTED = 255.0
-#: The least doubt in a match.
+#: The least probability that a match is wrong.
 _DOUBT = 1e-4
 
 
@@ -49,7 +50,7 @@ class Matches:
         self.expect()
 
     def expect(self) -> None:
-        """Read what each match expects from the path.
+        """Read the symbol that each match expects from the path.
 
         The place that is written next follows the last symbol that was learned: in a full ring it holds the oldest one,
         which did not follow.
@@ -67,7 +68,7 @@ class Matches:
     def follow(self, symbol: int, *, learns: bool) -> None:
         """Move past a symbol that the path holds by now, and look for new matches.
 
-        A match is compared with the symbols before it, so that a collision of hashes is none.
+        The symbols themselves are compared, so that a hash collision is not taken for a match.
         """
         before, size = latest(self._path), len(self._history)
         for k, least in enumerate(self._least):

@@ -30,7 +30,7 @@ BEFORE = 2.0
 
 
 @dataclass(frozen=True)
-class Few:
+class ScalePrior:
     """The prior of the scales of D channels.
 
     Attributes:
@@ -115,7 +115,7 @@ class Few:
         return torch.where(self.bound > 0, nats, 0.0).sum()
 
 
-def settled(log_sigma: Tensor, parameters: Tensor, values: Tensor, spans: list[int], unit: Tensor) -> Tensor:
+def with_scale_prior(log_sigma: Tensor, parameters: Tensor, values: Tensor, spans: list[int], unit: Tensor) -> Tensor:
     """Return the logarithms of standard deviations of innovations, (D,) or (D, L), with the prior.
 
     A closed form that passes through every value has one of about 0. Other models stand on it, and the scale of an
@@ -131,10 +131,10 @@ def settled(log_sigma: Tensor, parameters: Tensor, values: Tensor, spans: list[i
     count, change = (~torch.isnan(values)).sum(0).double(), changes(values, spans)
     if log_sigma.ndim > 1:
         count, change, unit = count[:, None], change[:, None], unit[:, None]
-    few = Few(count, parameters, change)
+    few = ScalePrior(count, parameters, change)
     scale = few.scale(count * (2 * log_sigma.double()).exp())
-    told = torch.where(few.bound > 0, scale.log().to(log_sigma.dtype), log_sigma)
-    return torch.maximum(told, (unit.to(log_sigma) / math.sqrt(12)).log())
+    log_scale = torch.where(few.bound > 0, scale.log().to(log_sigma.dtype), log_sigma)
+    return torch.maximum(log_scale, (unit.to(log_sigma) / math.sqrt(12)).log())
 
 
 def changes(values: Tensor, spans: list[int]) -> Tensor:

@@ -1,4 +1,4 @@
-"""What the forecast of a single value may claim: no method can learn from one value how values vary.
+"""The intervals of a series with a single value, which does not show how values vary.
 
 If other series of the panel vary, the value is a random walk with their typical step: the median, over the series, of
 the root mean square change as a share of the mean size (for logarithms, of the change itself). Its own step may be
@@ -25,7 +25,7 @@ from ostinato.shapes import Array
 from ostinato.spread import changing
 
 
-def are_lone(panel: Panel) -> NDArray[np.bool_]:
+def have_single_value(panel: Panel) -> NDArray[np.bool_]:
     """Return which series of a panel have one value, (S,)."""
     return np.array([len(y) == 1 for y in panel.values], dtype=bool)
 
@@ -43,7 +43,7 @@ class Steps:
     size: float
 
     def of(self, value: Array, *, logs: bool) -> Array:
-        """Return the step of series at some values, in their shape: that of the others where it is no share of 0."""
+        """Return the step at some values, in their shape: a share of each, or ``size`` for 0 and for logarithms."""
         return np.where((value == 0) | logs, self.size, self.share * np.abs(value))
 
 
@@ -65,7 +65,7 @@ def steps_of_others(panel: Panel, *, changes: bool = False) -> Steps | None:
     return Steps(float(np.median(shares)), float(np.median(sizes))) if shares else None
 
 
-def with_lone(made: Ahead, panel: Panel, gaps: NDArray[np.int64], probabilities: Array, *, logs: bool) -> Ahead:
+def with_single_value(made: Ahead, panel: Panel, gaps: NDArray[np.int64], probabilities: Array, *, logs: bool) -> Ahead:
     """Return forecasts (S, H) in which the intervals of single values are those that this file describes.
 
     Their point forecast is the value, whatever rounding a method made of it.
@@ -77,18 +77,20 @@ def with_lone(made: Ahead, panel: Panel, gaps: NDArray[np.int64], probabilities:
         probabilities: The increasing probabilities of the quantiles, (Q,).
         logs: Whether values are logarithms.
     """
-    lone = np.flatnonzero(are_lone(panel))
-    if not len(lone):
+    single = np.flatnonzero(have_single_value(panel))
+    if not len(single):
         return made
-    value = np.array([panel.values[s][0] for s in lone])[:, None]
+    value = np.array([panel.values[s][0] for s in single])[:, None]
     size = np.ones_like(value) if logs else np.where(value == 0, 1.0, np.abs(value))
     others = steps_of_others(panel)
     if others is None:
         away = np.asarray(stdtrit(1.0, probabilities), dtype=np.float64)
         # a price lies as far below or above, as a factor
         away = np.sign(away) * np.log1p(np.abs(away)) if logs else away
-        said = np.broadcast_to((value + size * away)[:, None, :], (len(lone), *made.quantiles.shape[1:]))
+        said = np.broadcast_to((value + size * away)[:, None, :], (len(single), *made.quantiles.shape[1:]))
     else:
-        deviation = others.of(value, logs=logs) * np.sqrt(gaps[lone, None] + np.arange(1, made.point.shape[1] + 1))
-        said = student(np.broadcast_to(value, deviation.shape), deviation, np.zeros(len(lone)), probabilities).quantiles
-    return made.with_rows(lone, value, said)
+        deviation = others.of(value, logs=logs) * np.sqrt(gaps[single, None] + np.arange(1, made.point.shape[1] + 1))
+        said = student(
+            np.broadcast_to(value, deviation.shape), deviation, np.zeros(len(single)), probabilities
+        ).quantiles
+    return made.with_rows(single, value, said)

@@ -14,7 +14,7 @@ from ostinato.emissions.constraints import LEAST_DF, scale_of
 from ostinato.errors import ConfigError
 from ostinato.model import SequenceModel
 from ostinato.shapes import Array
-from ostinato.training.few import BEFORE, ENOUGH, Few, changes
+from ostinato.training.scale_prior import BEFORE, ENOUGH, ScalePrior, changes
 from pretend_card import pretend_card
 
 VALUES = {
@@ -109,7 +109,7 @@ def test_a_perfect_fit_of_many_counts_is_certain() -> None:
 
 def test_no_scale_is_too_large_for_cells_at_an_edge() -> None:
     """A cell at the edge of a lattice holds a tail, and half of the probability however wide the scale is."""
-    few = Few(torch.tensor([6.0]), torch.tensor([4]), torch.tensor([1.0]), inner=torch.tensor([1.0]))
+    few = ScalePrior(torch.tensor([6.0]), torch.tensor([4]), torch.tensor([1.0]), inner=torch.tensor([1.0]))
     wide, wider = (torch.tensor([[0.0, raw]]) for raw in (1e3, 1e6))
     # the one count in the middle costs log s more
     assert float(few.loss(wider) - few.loss(wide)) + np.log(1e3) > 1
@@ -117,7 +117,7 @@ def test_no_scale_is_too_large_for_cells_at_an_edge() -> None:
 
 def test_the_prior_alone_is_the_distribution_of_student() -> None:
     """Without a degree of freedom the scale is the size of the changes, with those of the prior."""
-    few = Few(torch.tensor([3.0]), torch.tensor([3]), torch.tensor([2.0]))
+    few = ScalePrior(torch.tensor([3.0]), torch.tensor([3]), torch.tensor([2.0]))
     constant = few.start(torch.tensor([[0.0, 0.0, 50.0]]), torch.zeros(3, 1))
     # (0 + 2 x 2^2) / (3 + 2 - 3), and as much again for three parameters from three innovations
     assert float(scale_of(constant[:, 1])) == pytest.approx(8**0.5, rel=1e-6)
@@ -128,7 +128,7 @@ def test_the_prior_alone_is_the_distribution_of_student() -> None:
 
 def test_the_loss_has_its_minimum_at_the_posterior_mode() -> None:
     few, e = (
-        Few(torch.tensor([6.0]), torch.tensor([2]), torch.tensor([1.5])),
+        ScalePrior(torch.tensor([6.0]), torch.tensor([2]), torch.tensor([1.5])),
         torch.tensor([[1.0], [-2.0], [0.5], [0.3], [-1.0], [2.0]]),
     )
     mode = few.start(torch.zeros(1, 2), e)
@@ -141,14 +141,14 @@ def test_the_loss_has_its_minimum_at_the_posterior_mode() -> None:
 
 
 def test_the_prior_fades() -> None:
-    few = Few(torch.tensor([2.0, 2.0 + ENOUGH / 2, 2.0 + ENOUGH, 1000.0]), torch.full((4,), 2), torch.ones(4))
+    few = ScalePrior(torch.tensor([2.0, 2.0 + ENOUGH / 2, 2.0 + ENOUGH, 1000.0]), torch.full((4,), 2), torch.ones(4))
     torch.testing.assert_close(few.weight, torch.tensor([1.0, 0.5, 0.0, 0.0]))
     constant = torch.tensor([[0.0, 0.3, 80.0]]).repeat(4, 1)
     torch.testing.assert_close(few.within(constant)[3:], constant[3:])
     # the tails fade more slowly: 2, 5 + 1, 10 degrees of freedom over their shares of 40
     freedom = torch.nn.functional.softplus(few.within(constant)[:3, 2]) + LEAST_DF
     torch.testing.assert_close(freedom, torch.tensor([LEAST_DF + 1e-3, 6 / 0.875, 10 / 0.75]))
-    assert Few(torch.tensor([3.0]), torch.tensor([2]), torch.zeros(1)).silent  # values that never change
+    assert ScalePrior(torch.tensor([3.0]), torch.tensor([2]), torch.zeros(1)).silent  # values that never change
 
 
 def test_a_steady_rise_counts_as_one_change() -> None:

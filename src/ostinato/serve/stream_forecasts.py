@@ -1,4 +1,4 @@
-"""What may follow the present state of one stream: forecasts and samples, which take longer than a push."""
+"""Forecasts and samples from the present state of one stream, which take longer than a push."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from ostinato.errors import ConfigError
 from ostinato.forecasting.table import ends
 from ostinato.inference.ahead import StepsAhead, missing_at_the_end, steps_ahead
 from ostinato.inference.clock import Clock
-from ostinato.inference.doubt import MOST, doubtful, note_of, uncertain, with_doubt
 from ostinato.inference.live.rows import Rows
+from ostinato.inference.parameter_uncertainty import MOST, few_values, note_of, uncertain, with_uncertainty
 from ostinato.inference.rollout import generators, paths
 from ostinato.inference.writing import Writing, stop_strings
 from ostinato.model import SequenceModel
@@ -36,7 +36,7 @@ _TOGETHER, _USUAL = 100, 20_000
 
 
 def events(model: SequenceModel, state: int, paths: int, steps: int) -> int:
-    """Return how many events so many steps of so many sample paths count as.
+    """Return the number of events that a request for sample paths counts as.
 
     Args:
         model: The model.
@@ -53,7 +53,7 @@ def _size(model: SequenceModel, state: int) -> int:
 
 
 @dataclass(frozen=True)
-class Here:
+class StreamForecasts:
     """The state of a stream that is not changed by later pushes.
 
     Attributes:
@@ -64,7 +64,7 @@ class Here:
         seq: The number of the last event.
         clock: The clock, or None.
         seen: The last values that are remembered, (T, D), where the coefficients of the model are in doubt (see
-            ``inference.doubt``); otherwise None.
+            ``inference.parameter_uncertainty``); otherwise None.
         steps: The number of steps of the stream.
     """
 
@@ -89,7 +89,7 @@ class Here:
         return self.rows.set_of([self.unique_id], values, np.array([len(values)], dtype=np.int64))
 
     def _check_work(self, paths: int, steps: int, name: str) -> None:
-        """Check that so many paths of so many steps take seconds, and not minutes.
+        """Check that this number of paths and steps takes seconds, and not minutes.
 
         Raises:
             ConfigError: They take longer.
@@ -123,7 +123,7 @@ class Here:
             seed=asked.seed,
             state=self.state,
         )
-        (one,), notes = self._with_doubt(made)
+        (one,), notes = self._with_uncertainty(made)
         found = {name.removeprefix("-"): q for name, q in zip(wanted, one.quantiles, strict=True)}
         return {
             "unique_id": self.unique_id,
@@ -134,9 +134,9 @@ class Here:
             "notes": notes,
         }
 
-    def _with_doubt(self, made: list[StepsAhead]) -> tuple[list[StepsAhead], list[str]]:
-        """Return the steps ahead as wide as those of ``ostinato.forecast``, and what is said of it."""
-        count = doubtful(self.rows.model)
+    def _with_uncertainty(self, made: list[StepsAhead]) -> tuple[list[StepsAhead], list[str]]:
+        """Return the steps ahead, as wide as those of ``ostinato.forecast``, and the notes on them."""
+        count = few_values(self.rows.model)
         if self.seen is None or count is None:
             return made, []
         known = len(self.seen)
@@ -150,7 +150,7 @@ class Here:
             notes.append(f"this is computed from the {known:,} that are remembered of the {steps} of the stream")
         seen = self._set_of(self.seen)
         gaps = missing_at_the_end(seen)
-        return with_doubt(self.rows.model, seen.cut(np.zeros_like(gaps), seen.lengths - gaps), gaps, made), notes
+        return with_uncertainty(self.rows.model, seen.cut(np.zeros_like(gaps), seen.lengths - gaps), gaps, made), notes
 
     @torch.inference_mode()
     def sample(self, asked: SampleAsked) -> dict[str, Any]:

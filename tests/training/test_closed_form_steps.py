@@ -10,7 +10,7 @@ import ostinato
 from ostinato.data.sequences import SequenceSet
 from ostinato.fits.budget import Budget
 from ostinato.kinds import Kind
-from ostinato.training import enough
+from ostinato.training import closed_form_steps
 from ostinato.training.objective import ratio_error
 from zoo import kept
 
@@ -33,13 +33,13 @@ def test_what_the_budget_does_not_allow_is_left_out_with_a_note(
     data: SequenceSet, refit: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name, value in {"LEAST": 4096, "RATE": 1}.items():
-        monkeypatch.setattr(enough, name, value)
+        monkeypatch.setattr(closed_form_steps, name, value)
     limits = Budget(100, 2)
-    monkeypatch.setattr(enough, "seconds_of", lambda *_: 0.0)
+    monkeypatch.setattr(closed_form_steps, "seconds_of", lambda *_: 0.0)
     whole = ostinato.fit(data, model="ar", budget=limits, refit=refit)
     assert not any("larger budget" in note for note in whole.notes)
     # a second for each step: the fewest steps are taken
-    monkeypatch.setattr(enough, "seconds_of", lambda _material, _options, steps: float(steps))
+    monkeypatch.setattr(closed_form_steps, "seconds_of", lambda _material, _options, steps: float(steps))
     part = ostinato.fit(data, model="ar", budget=limits, refit=refit)
     (note,) = (note for note in part.notes if "larger budget takes more" in note)
     assert "fitted to 4,096" in note
@@ -49,13 +49,13 @@ def test_what_the_budget_does_not_allow_is_left_out_with_a_note(
 
 def test_the_steps_follow_from_the_seconds(data: SequenceSet, monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in {"LEAST": 2048, "RATE": 1}.items():
-        monkeypatch.setattr(enough, name, value)
+        monkeypatch.setattr(closed_form_steps, name, value)
     # of a fifth of 40 s, 4 s are left for each of two fits
-    monkeypatch.setattr(enough, "seconds_of", lambda _material, _options, steps: 1e-3 * steps)
+    monkeypatch.setattr(closed_form_steps, "seconds_of", lambda _material, _options, steps: 1e-3 * steps)
     fit = ostinato.fit(data, model="ar", budget=Budget(40, 2), refit=False)
     assert any("fitted to 4,000" in note for note in fit.notes)
     # four times the steps in twice the seconds: 8,192 take 4 s
-    monkeypatch.setattr(enough, "seconds_of", lambda _material, _options, steps: 4 * (steps / 8192) ** 0.5)
+    monkeypatch.setattr(closed_form_steps, "seconds_of", lambda _material, _options, steps: 4 * (steps / 8192) ** 0.5)
     fit = ostinato.fit(data, model="ar", budget=Budget(40, 2), refit=False)
     assert any("fitted to 8,192" in note for note in fit.notes)
 

@@ -1,4 +1,4 @@
-"""Columns whose first cell tells that they are read by other words: weekdays, named zones, other years."""
+"""Times in spellings that are first rewritten to usual ones: weekdays, named zones, years of other calendars."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ _SPELLINGS = tuple((re.compile(one.LOOK), one.rewritten) for one in _READERS)
 _SHORT = re.compile(short_dates.LOOK)
 
 
-def told(column: pl.Series, zone: str | None, day_first: bool | None) -> Iterator[Rewritten]:
-    """Yield the readings of a column, (N,) words without nulls, by other words.
+def rewritings(column: pl.Series, zone: str | None, day_first: bool | None) -> Iterator[Rewritten]:
+    """Yield the rewritten readings of a column of words, (N,), without nulls.
 
     Args:
         column: The words.

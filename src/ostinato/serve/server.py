@@ -15,12 +15,12 @@ from ostinato.serve.batcher import Batcher
 
 #: What reads the model file again.
 Reload: TypeAlias = Callable[[], tuple[SequenceModel, AlarmRule | None]]
-#: The seconds after which a store that has not answered is said not to.
+#: The seconds after which a store that has not answered counts as unavailable.
 _SOON = 2.0
 
 
 @final
-class Whole:
+class Server:
     """The server as a whole.
 
     Args:

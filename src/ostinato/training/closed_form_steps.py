@@ -1,4 +1,4 @@
-"""How many steps of sound and series a closed form is fitted to: timed on stretches, so that a budget is kept."""
+"""The number of steps of sound or series that a closed form is fitted to within a budget, by timing short fits."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from ostinato.numbers import counted
 from ostinato.training.build import build
 from ostinato.training.closed_form import closed_form
 from ostinato.training.config import LadderOptions
-from ostinato.training.material import ENOUGH, Material
+from ostinato.training.material import MOST_STEPS, Material
 from ostinato.training.setup import Setup
 
-#: The share of the budget that the autoregression may take, which is fitted once and once more to all of the data.
+#: The share of the budget that the autoregression may take. It is fitted twice, the second time to all of the data.
 SHARE = 0.2
-#: For each second of the budget, the steps from which on the fit is timed, and the fewest steps that it takes.
+#: The number of steps a second of the budget above which the fit is timed, and the least number of steps of a fit.
 RATE, LEAST = 5_000, 1 << 14
 #: The steps of the two fits that are timed. The seconds are a power of the steps: with what is done once, and steps
 #: side by side, 400,000 steps of speech took 4 times as long as 16,384, which took twice as long as 4,096.
@@ -30,22 +30,22 @@ SAMPLES, POWERS = (1 << 12, 1 << 14), (0.5, 1.0)
 TIMES = 2
 
 
-def enough_within(setup: Setup, limits: Budget) -> int:
+def closed_form_steps(setup: Setup, limits: Budget) -> int:
     """Return the greatest number of steps that a closed form of sound or series is fitted to within a budget.
 
     Data that are short for the budget, by ``RATE``, are not timed.
 
     Args:
-        setup: The data and the options of the fit. The estimate of the first of the workers is that of all, and the
-            checkpoint keeps it.
-        limits: The budget. Without a limit in seconds it allows everything.
+        setup: The data and the options of the fit. All workers use the estimate of the first one, and the checkpoint
+            keeps it.
+        limits: The budget. Without a limit in seconds, all steps are allowed.
     """
     material, options, keep, workers = setup.material, setup.options, setup.keep, setup.workers
     known = sum(z - a for _, a, z in material.spans("known"))
     if not material.data.traits.numeric or limits.seconds is None:
-        return ENOUGH
-    if min(known, ENOUGH) <= max(RATE * limits.seconds, LEAST):
-        return ENOUGH
+        return MOST_STEPS
+    if min(known, MOST_STEPS) <= max(RATE * limits.seconds, LEAST):
+        return MOST_STEPS
     parts = [0.0, 0.0]
     if workers.leads:
         works = {n: partial(seconds_of, material, options, n) for n in SAMPLES}
@@ -54,17 +54,17 @@ def enough_within(setup: Setup, limits: Budget) -> int:
     power = min(max(math.log(second / first) / math.log(SAMPLES[1] / SAMPLES[0]), POWERS[0]), POWERS[1])
     left = SHARE * limits.seconds / TIMES
     steps: float = SAMPLES[1] * (left / second) ** (1 / power)
-    return round(min(max(steps, LEAST), ENOUGH))
+    return round(min(max(steps, LEAST), MOST_STEPS))
 
 
 def seconds_of(material: Material, options: LadderOptions, steps: int) -> float:
-    """Return the seconds in which the autoregression and its emission are fitted to so many steps.
+    """Return how many seconds it takes to fit the autoregression and its emission to this number of steps.
 
-    They are those of the processor, or of the clock if several cores compute, whichever is less.
+    The smaller one of processor time and elapsed time counts, because several cores may compute.
     """
-    sample = replace(material, enough=steps)
+    sample = replace(material, fitted_steps=steps)
     clock, processor = time.monotonic(), time.process_time()
-    # a stretch that cannot be fitted alone took what it took
+    # if a stretch cannot be fitted, the time until the failure counts
     with torch.random.fork_rng([]), suppress(OstinatoError):
         base, _ = closed_form(sample, options)
         build("ar", sample, base, options)
@@ -72,8 +72,8 @@ def seconds_of(material: Material, options: LadderOptions, steps: int) -> float:
 
 
 def note(steps: int, known: int) -> str:
-    """Return in words how many of the known steps a closed form was fitted to."""
+    """Return a note on how many of the known steps a closed form was fitted to."""
     return (
         f"fitting the autoregression to more of the {counted(known, 'known step')} would take more than a fifth of the "
-        f"budget, so it was fitted to {steps:,}: stretches spread over the data; a larger budget takes more"
+        f"budget, so it was fitted to {steps:,}, in stretches spread over the data; a larger budget takes more"
     )

@@ -1,15 +1,15 @@
-"""How much wider the forecast of an autoregression of few values is than its sample paths, which take it for true.
+"""Parameter uncertainty: how much wider the intervals of an autoregression of few values are than its sample paths.
 
-The paths of the fitted coefficients leave out that other coefficients fit the few values as well. For a series near a
-random walk this decides: least squares are biased towards a quick return to the mean (for one lag by about
--(1 + 3 phi) / n; Kendall 1954), and after 8 values the 95 % intervals six steps ahead held 58 % of a random walk.
+The sample paths take the fitted coefficients for true, although other coefficients fit the few values equally well. For
+a series near a random walk this matters most: the least squares estimate is biased towards a quick return to the mean
+(for one lag by about -(1 + 3 phi) / n; Kendall 1954), and 95 % intervals six steps after 8 values held 58 % of them.
 
-So coefficients are drawn. They have one lag more than the model, because few values choose its order as they choose its
-coefficients: two lags of which one was left out answer an error for longer. The draws are normal about those of least
-squares less their bias, with the covariance of least squares (and a prior with standard deviation 1). The bias is that
-of series drawn from the coefficients themselves (the bootstrap of Kilian 1998; no formula holds for a set of lags), and
-draws with a root beyond the unit circle are drawn back to it, as there. The intercept of a draw is its mean error,
-which has the variance sigma^2 / n. The mean squared error of step h over the draws,
+Therefore coefficients are drawn from their distribution. They have one lag more than the model, because few values
+leave the order uncertain too, and a model that lacks a lag forgets an error too soon. The draws are normal. Their mean
+is the bias-corrected least squares estimate, and their covariance is that of least squares (with a prior of standard
+deviation 1). The bias is estimated by simulating series from the coefficients (the bootstrap of Kilian 1998, because no
+formula holds for a set of lags). As there, draws with a root outside the unit circle are shrunk to it. The intercept of
+a draw is its mean error, which has the variance sigma^2 / n. The mean squared error of step h over the draws,
 
     E[sigma^2 (psi_0^2 + .. + psi_{h-1}^2)] + E[(m_h - m_h of the fitted ones)^2],
 
@@ -41,9 +41,9 @@ if TYPE_CHECKING:
     from ostinato.inference.ahead import StepsAhead
 
 
-#: The degrees of freedom from which on the fitted coefficients are taken for true.
+#: The degrees of freedom from which on parameter uncertainty is neglected.
 _ENOUGH = 400.0
-#: The number of values up to which words call them few.
+#: The greatest number of values that a note calls few.
 _FEW = 40
 #: The number of draws of the coefficients, and of the series that tell their bias.
 _DRAWS, _SERIES = 512, 256
@@ -55,7 +55,7 @@ _STATIONARY = 0.999
 MOST = 400
 
 
-def doubtful(model: SequenceModel) -> int | None:
+def few_values(model: SequenceModel) -> int | None:
     """Return the number of values that an autoregression was fitted to, if they are few; None for every other model.
 
     Other models are those of several sequences, which have more values; those of prices, which hardly depend on their
@@ -76,28 +76,28 @@ def _weight(front: InnovationFront, count: int) -> float:
 
 
 def uncertain(count: int) -> str:
-    """Return in words that the coefficients of a model that was fitted to a number of values are uncertain."""
+    """Return a note that the coefficients are uncertain, for the number of values that the model was fitted to."""
     only = "only " if count <= _FEW else ""
     return f"the model was fitted to {only}{counted(count, 'value')}, so its coefficients are uncertain"
 
 
 def note_of(count: int) -> str:
-    """Return the note on intervals that are wider, for the number of values that the model was fitted to."""
+    """Return the note on widened intervals, for the number of values that the model was fitted to."""
     return f"{uncertain(count)}, and the intervals are wider by this uncertainty"
 
 
-def with_doubt(
+def with_uncertainty(
     model: SequenceModel, data: SequenceSet, gaps: NDArray[np.int64], made: list[StepsAhead]
 ) -> list[StepsAhead]:
-    """Return the steps ahead of every sequence, wider as far as the coefficients of the model are in doubt.
+    """Return the steps ahead of every sequence, widened by the uncertainty of the coefficients of the model.
 
     Args:
-        model: The model; only one that is ``doubtful`` changes anything.
+        model: The model; only an autoregression of few values (see ``few_values``) changes anything.
         data: The B histories, without the steps at their ends that have no value.
         gaps: The number of these steps, (B,).
         made: The steps ahead of each, in the units of the data. The first one follows the gap.
     """
-    front, count = model.front, doubtful(model)
+    front, count = model.front, few_values(model)
     if count is None or not isinstance(front, InnovationFront):
         return made
     phi = front.ar.weight[:, -1].detach().cpu().double().numpy()

@@ -1,0 +1,43 @@
+"""The upper bound of values that are shares or percentages: 1 or 100."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ostinato.shapes import Array
+
+#: The upper bounds of shares and of percentages.
+_WHOLE = (1.0, 100.0)
+#: The likelihood ratio from which zeros and ones are taken for yes and no, and not for counts. At this ratio a 2 has a
+#: probability of less than 1/40, unless nearly all values are 1.
+_LIKELIER = 5.0
+
+
+def upper_bound(y: Array) -> float:
+    """Return the upper bound of values (T,): 1 for shares, 100 for percentages, and otherwise infinity.
+
+    Values are shares or percentages if their minimum is at least 0, their maximum is 1 or 100 and occurs more than
+    once, and they are not just two whole numbers. Values of only 0 and 1 are bounded by 1 as well if they are five
+    times as likely to mean no and yes as to count events, of which a step may have two (see ``_is_binary``).
+
+    Args:
+        y: The values. NaN where a value is missing.
+    """
+    seen = y[np.isfinite(y)]
+    if not len(seen) or seen.min() < 0 or (most := float(seen.max())) not in _WHOLE:
+        return np.inf
+    different = np.unique(seen)
+    if (seen == most).sum() <= 1 or len(different) < 2:
+        return np.inf
+    parts = len(different) > 2 or bool((seen % 1 > 0).any())
+    return most if parts or (most == 1 and _is_binary(seen)) else np.inf
+
+
+def _is_binary(y: Array) -> bool:
+    """Return whether zeros and ones (n,) are ``_LIKELIER`` times as likely under Bernoulli's as under Poisson's law.
+
+    The share p of ones is the maximum likelihood estimate of both parameters, so the ratio of the likelihoods is
+    exp(n ((1 - p) log(1 - p) + p)). So 11 values of which half are 1 are enough, or 5 of which four are.
+    """
+    p = float(y.mean())
+    return bool(len(y) * ((1 - p) * np.log1p(-p) + p) >= np.log(_LIKELIER))
