@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -12,6 +13,7 @@ import pytest
 import ostinato
 from ostinato.data.calendar import Steps, to_json
 from ostinato.data.frames import from_frame
+from ostinato.data.read import read_like
 from ostinato.data.table_options import TableOptions, TimeOptions
 from ostinato.data.tables import from_files
 
@@ -68,3 +70,32 @@ def test_months_of_stata(tmp_path: Path) -> None:
     months = pd.date_range("1999-06-01", periods=N, freq="MS")
     data = ostinato.read(table(tmp_path / "a.csv", [f"{t.year}m{t.month}" for t in months], "mdate"))
     np.testing.assert_array_equal(data.times, months.to_numpy().astype("datetime64[us]"))
+
+
+@pytest.mark.parametrize("written", [str, lambda k: f"{k}.0"])
+@pytest.mark.parametrize("by", [1, 7])
+def test_steps_that_were_not_chosen_stay_steps_in_later_rows(tmp_path: Path, written: Any, by: int) -> None:
+    """Later numbers may look like years, which the first ones did not."""
+    tables = []
+    for first in (0, 1800):
+        steps = [first + by * k + (k % 3) * (by > 1) for k in range(30)]
+        tables.append(tmp_path / f"{first}.csv")
+        tables[-1].write_text("day,y\n" + "".join(f"{written(k)},{k % 7 / 8}\n" for k in steps))
+    data = ostinato.read(tables[0])
+    assert data.times is not None
+    assert data.times.dtype.kind == "i"
+    later = read_like(tables[1], data.meta)
+    assert later.times is not None
+    assert later.times.dtype.kind == "i"
+
+
+@pytest.mark.parametrize("known_by", ["time_chosen", "calendar"])
+def test_seconds_that_were_chosen_are_times_in_later_rows_too(tmp_path: Path, known_by: str) -> None:
+    for first in (0, 100):
+        rows = "".join(f"{1_700_000_000 + 10 * (first + k)},{k % 7 / 8}\n" for k in range(30))
+        (tmp_path / f"{first}.csv").write_text("k,y\n" + rows)
+    data = ostinato.read(tmp_path / "0.csv", time_col="k")
+    other = {"time_chosen", "calendar"} - {known_by}
+    later = read_like(tmp_path / "100.csv", {k: v for k, v in data.meta.items() if k not in other})
+    assert later.times is not None
+    assert later.times.dtype.kind == "M"

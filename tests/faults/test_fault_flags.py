@@ -86,3 +86,15 @@ def test_units_and_others_are_no_flags(tmp_path: Path, cells: list[str], says: s
 def test_letters_that_stand_for_thousands_stay(tmp_path: Path) -> None:
     data = ostinato.read(table(tmp_path / "a.csv", ["1.5K", "2.5K", "3.5K", "900"]))
     assert data.values[:, 0].tolist() == [1500, 2500, 3500, 900]
+
+
+def test_lines_of_buses_are_ids_and_no_numbers_with_flags(tmp_path: Path) -> None:
+    days = pd.date_range("2024-01-01", periods=N).strftime("%Y-%m-%d")
+    rows = [f"{day},{line},{i * 7 % 11}\n" for i, day in enumerate(days) for line in ("1", "2", "3b", "4")]
+    (tmp_path / "a.csv").write_text("date,line,riders\n" + "".join(rows))
+    assert ostinato.read(tmp_path / "a.csv").ids == ("1", "2", "3b", "4")
+
+
+def test_a_b_beside_thousands_and_millions_is_no_flag(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="12b"):
+        ostinato.read(table(tmp_path / "a.csv", ["1.2K", "900", "3.4M", "12b", "800", "700"] * 5))

@@ -112,3 +112,17 @@ def test_other_files_have_no_marks(tmp_path: Path) -> None:
     assert not marks_of(b"a,b\n1,2\n", "x").merged
     path = book(tmp_path / "a.xlsx", lambda _: None)
     assert marks_of(path.read_bytes(), "no such sheet").hidden == 0
+
+
+@pytest.mark.parametrize(("top", "left"), [(2, 0), (0, 1), (3, 2)])
+def test_merged_words_of_a_table_that_does_not_begin_in_the_corner(tmp_path: Path, top: int, left: int) -> None:
+    with xlsxwriter.Workbook(tmp_path / "a.xlsx") as out:
+        sheet = out.add_worksheet("s")
+        sheet.write_row(top, left, ["region", "date", "y"])
+        for r, region in enumerate("AB"):
+            sheet.merge_range(top + 1 + 10 * r, left, top + 10 + 10 * r, left, region)
+            for i in range(10):
+                sheet.write_row(top + 1 + 10 * r + i, left + 1, [f"2024-01-{i + 1:02}", i + r / 2])
+    data = ostinato.read(tmp_path / "a.xlsx")
+    assert data.ids == ("A", "B")
+    assert data.lengths.tolist() == [10, 10]

@@ -60,6 +60,12 @@ def test_months_and_quarters_beside_each_other_are_steps(tmp_path: Path, head: s
         ostinato.read(written(tmp_path / "a.csv", head, rows))
 
 
+@pytest.mark.parametrize("head", ["date,T1,T2,T3", "date,Q1,Q2,Q3,Q4", "date,may,june,july"])
+def test_sensors_of_days_are_no_quarters(tmp_path: Path, head: str) -> None:
+    rows = [",".join([day, *(f"{k + c + 0.5}" for c in range(head.count(",")))]) for k, day in enumerate(DAYS)]
+    assert ostinato.read(written(tmp_path / "a.csv", head, rows)).channels == tuple(head.split(",")[1:])
+
+
 def test_a_note_on_very_many_columns_is_short(tmp_path: Path) -> None:
     head = ",".join(["date", *(f"c{i}" for i in range(2000))])
     rows = [",".join([d, *(f"{(i * 7 + k) % 13}.5" for i in range(2000))]) for k, d in enumerate(DAYS[:4])]

@@ -26,8 +26,14 @@ def demand(cycles: int, profile: np.ndarray, seed: int, extra: int = 0) -> np.nd
 
 @pytest.mark.parametrize("extra", [0, 3])
 def test_the_profile_is_found_from_the_next_step_on(extra: int) -> None:
-    found = shares([demand(400, PROFILE, 1, extra)], (8,))
-    np.testing.assert_allclose(found[0], np.roll(PROFILE / PROFILE.mean(), -extra), atol=0.12)
+    found = np.mean([shares([demand(400, PROFILE, seed, extra)], (8,))[0] for seed in range(40)], axis=0)
+    np.testing.assert_allclose(found, np.roll(PROFILE / PROFILE.mean(), -extra), atol=0.05)
+
+
+def test_a_position_without_errors_leaves_the_others_as_they_are() -> None:
+    night = np.array([0, 0, 0.5, 1.0, 2.0, 2.1, 1.5, 0.9])
+    found = np.mean([shares([demand(400, night, seed)], (8,))[0] for seed in range(40)], axis=0)
+    np.testing.assert_allclose(found, night / night.mean(), atol=0.05)
 
 
 def test_errors_that_do_not_follow_the_season_change_nothing() -> None:

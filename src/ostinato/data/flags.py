@@ -17,6 +17,12 @@ FLAGGED = (
     r"^(?P<number>\S*\d[\d.,' ]*%?)\s*"
     r"(?P<flag>[bcdefnprsuz]{1,3}|\s[ADEFPRSX]|\([A-Za-z]{1,3}\)|\[[A-Za-z\d]\]|[a-z]\)|\s\d\)|[*\u2020\u2021]{1,3})$"
 )
+#: Numbers with a letter for thousands, millions or more, as in 1.2K: the b of such a column stands for billions.
+MULTIPLES = r"\d\s?[kKmMGTB]$"
+#: A whole number that names something, such as the line 3b of a bus or the house 12b.
+_NAME = r"^\d+[a-z]{0,3}$"
+#: How often each word comes at least, at the mean, in a column of names.
+_AGAIN = 5
 #: How many times larger the usual number with a flag may be than the usual one without, and how many times smaller.
 _APART = 1000.0
 
@@ -31,6 +37,16 @@ def without_flags(words: pl.Series) -> tuple[pl.Series, pl.Series]:
     flags = parts["flag"].str.strip_chars()
     bare = pl.select(pl.when(flags.is_not_null()).then(parts["number"].str.strip_chars()).otherwise(words)).to_series()
     return bare.alias(words.name), flags
+
+
+def are_names(words: pl.Series) -> bool:
+    """Return whether whole numbers with and without letters are names that come again and again, as those of bus lines.
+
+    Args:
+        words: The words, (N,), null where a cell is missing.
+    """
+    seen = words.drop_nulls()
+    return _AGAIN * seen.n_unique() <= len(seen) and bool(seen.str.contains(_NAME).all())
 
 
 def are_flags(values: pl.Series, flags: pl.Series) -> bool:

@@ -54,7 +54,7 @@ def from_frame(frame: pl.DataFrame, origin: Origin, options: TableOptions, *, ki
     frame, origin = clean(frame, origin, options)
     roles = find(frame, origin.name, id_col, time_col, target, covariates.all)
     columns = Indicators.of(frame, covariates, origin, options.categories)
-    clock = replace(options.clock, chosen=time_col is not None)
+    clock = options.clock if options.clock.chosen is not None else replace(options.clock, chosen=time_col is not None)
     data = _by_step(frame, roles, columns, origin, kind, clock)
     return data if roles.time is not None or not time_col else replace(data, meta={**data.meta, "time_col": time_col})
 
@@ -218,7 +218,7 @@ def _clock(
     Returns:
         The times and their form, notes on what was guessed, and the options that a later reading needs.
     """
-    chosen, notes, meta = clock.chosen, list[str](), dict[str, Any]()
+    chosen, notes, meta = bool(clock.chosen), list[str](), dict[str, Any]()
     if clock.calendar is not None and column.dtype.is_integer() and isinstance(from_json(clock.calendar), Steps):
         column, chosen = column.alias(""), False  # these times count steps, whatever their column is called
     found = checks.times(column, origin, day_first=clock.day_first, zone=clock.zone, chosen=chosen)
@@ -233,6 +233,8 @@ def _clock(
         meta["day_first"] = clock.day_first
     if clock.calendar is not None:
         meta["calendar"] = clock.calendar
+    if chosen and column.dtype.is_numeric() and found.times.dtype.kind == "M":
+        meta["time_chosen"] = True  # without it, a later reading takes such numbers for steps
     return found, [*notes, *found.notes, *note_on_years(found.times)], meta
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import polars as pl
 
 from ostinato.data.dashes import without_dashes
-from ostinato.data.flags import FLAGGED, are_flags, note_on_flags, without_flags
+from ostinato.data.flags import FLAGGED, MULTIPLES, are_flags, are_names, note_on_flags, without_flags
 from ostinato.data.missing_signs import without_signs
 from ostinato.data.number import MISSING, SHEET_ERROR
 from ostinato.data.open_points import Point, point_of
@@ -114,9 +114,11 @@ def as_numbers(column: pl.Series, decimal: str | None = None, usual: str | None 
 def _without_flags(seen: pl.Series, plain: pl.Series, decimal: str | None, usual: str | None) -> Numerals | None:
     """Return the numbers of a column in which some have a flag behind them, such as "12.3 p"; None for others."""
     odd = seen.filter(plain.is_null() & seen.is_not_null())
-    if not len(odd) or not odd.str.contains(FLAGGED).any():
+    if not len(odd) or not odd.str.contains(FLAGGED).any() or are_names(seen):
         return None
     bare, flags = without_flags(seen)
+    if odd.str.contains(MULTIPLES).any():
+        return None  # beside 1.2K and 3.4M, 12b is no 12
     read = as_numbers(bare, decimal, usual)
     if not are_flags(read.values, flags):
         return None

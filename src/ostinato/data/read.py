@@ -153,6 +153,9 @@ def read_like(source: Any, meta: dict[str, Any], given: dict[str, Any] | None = 
     # a channel and the mix of all exclude each other
     names = [name for name in names if name not in ("channel", "mix") or not given.keys() & {"channel", "mix"}]
     arguments = {**{k: meta[k] for k in names if meta.get(k) is not None}, **given}
+    if "time_col" not in given:  # the earlier reading may have found the column, and its numbers may be steps
+        dated = (meta.get("calendar") or {"type": "steps"})["type"] != "steps"
+        arguments["time_chosen"] = dated or bool(meta.get("time_chosen"))
     by_file = form == "files" and arguments.get("id_col") == FILE_IDS and "id_col" not in given
     if by_file:
         # either a column of this name, which is found again, or the names of the files, which are in no column

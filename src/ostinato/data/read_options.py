@@ -54,7 +54,7 @@ class ReadOptions:
 
         Args:
             arguments: The arguments. Covariates are "known", "past" and "static", as in ``SequenceSet.meta``, which may
-                also hold the "calendar" that is expected.
+                also hold the "calendar" that is expected, and "time_chosen", whether the column of times was named.
 
         Raises:
             DataError: The zone is unknown.
@@ -63,13 +63,13 @@ class ReadOptions:
         target, zone = rest.pop("target", None), rest.pop("zone", None)
         columns = [*target] if isinstance(target, list | tuple) else [] if target is None else [str(target)]
         covariates = Columns(*(tuple(rest.pop(name, ())) for name in ("known", "past", "static")))
-        zone = None if zone is None else check_zone(zone)
+        zone, chosen = None if zone is None else check_zone(zone), rest.pop("time_chosen", None)
         table = TableOptions(
             id_col=rest.pop("id_col", None),
             time_col=rest.pop("time_col", None),
             target=columns or None,
             covariates=covariates,
-            clock=TimeOptions(rest.pop("day_first", None), zone, rest.pop("calendar", None)),
+            clock=TimeOptions(rest.pop("day_first", None), zone, rest.pop("calendar", None), chosen),
             decimal=rest.pop("decimal", None),
         )
         return ReadOptions(table, **rest)

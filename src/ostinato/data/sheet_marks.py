@@ -22,6 +22,8 @@ _SHEET = re.compile(r'<(?:\w+:)?sheet\s[^>]*?name="([^"]*)"[^>]*?\s\w+:id="([^"]
 _PART = re.compile(r"<Relationship\s([^>]*)>")
 _MERGED = re.compile(rb'<(?:\w+:)?mergeCell\s+ref="([A-Z]+)(\d+):([A-Z]+)(\d+)"')
 _HIDDEN = re.compile(rb'<(?:\w+:)?row\s[^>]*?\bhidden="(?:1|true)"')
+#: A cell that is not empty.
+_FILLED = re.compile(rb'<(?:\w+:)?c\s+r="([A-Z]+)(\d+)"[^>]*[^/]>')
 #: A cell with a formula and without a result. Libraries that do not compute formulas write such cells.
 _UNSOLVED = re.compile(
     rb'<(?:\w+:)?c\s+r="([A-Z]+)(\d+)"[^>]*>\s*<(?:\w+:)?f(?:\s[^>]*)?>[^<]*</(?:\w+:)?f>\s*'
@@ -36,7 +38,8 @@ class Marks:
     """The marks of the cells of a sheet.
 
     Attributes:
-        merged: The merged cells that span rows of one column: the column, and the first and the last row, from 0.
+        merged: The merged cells that span rows of one column: the column, and the first and the last row, from 0
+            at the first ones that are not empty.
         hidden: The number of hidden rows.
         unsolved: The names of the cells whose formula has no result, such as B2.
     """
@@ -61,6 +64,11 @@ def marks_of(raw: bytes, sheet: str) -> Marks:
             return Marks()
         xml = book.read(part)
     merged = [(_column(a), int(b) - 1, int(d) - 1) for a, b, c, d in _MERGED.findall(xml) if a == c and b != d]
+    if merged:
+        # the frame of fastexcel begins at the first row and at the first column that have a cell with something in it
+        cells = [(_column(letters), int(row) - 1) for letters, row in _FILLED.findall(xml)]
+        left, top = min((c for c, _ in cells), default=0), min((r for _, r in cells), default=0)
+        merged = [(column - left, first - top, last - top) for column, first, last in merged]
     unsolved = [f"{a.decode()}{b.decode()}" for a, b in _UNSOLVED.findall(xml)] if b"<f" in xml or b":f" in xml else []
     return Marks(tuple(merged), len(_HIDDEN.findall(xml)), tuple(unsolved))
 
@@ -89,7 +97,7 @@ def spread(words: pl.DataFrame, marks: Marks) -> tuple[pl.DataFrame, list[str]]:
         marks: The marks of the sheet.
     """
     notes = []
-    inside = [m for m in marks.merged if m[0] < words.width and m[2] < len(words)]
+    inside = [m for m in marks.merged if 0 <= m[0] < words.width and m[1] >= 0 and m[2] < len(words)]
     for at in sorted({m[0] for m in inside}):
         column = words.to_series(at)
         # below a merged cell, some programs keep the values that the cells had before

@@ -16,13 +16,13 @@ class TimeOptions:
         day_first: Whether 01/02/2024 is the first of February; None chooses the reading with the more regular steps.
         zone: The zone of the times; None takes that of the column.
         calendar: The calendar that is expected, as JSON, if a model has one.
-        chosen: Whether the column was named as the one of times.
+        chosen: Whether the column was named as the one of times; None if that is seen from ``TableOptions``.
     """
 
     day_first: bool | None = None
     zone: str | None = None
     calendar: dict[str, Any] | None = None
-    chosen: bool = False
+    chosen: bool | None = None
 
 
 @dataclass(frozen=True)

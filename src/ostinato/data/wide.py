@@ -22,7 +22,8 @@ def refuse_wide(frame: pl.DataFrame, numbers: list[str], id_col: str | None, tim
     """Raise DataError if the names of the columns are times, so that a row is a series and not a step.
 
     Where the rows are dated, columns named 1801, 1802, 1803 are channels; but months next to a year are steps, and
-    so are times of day next to a date. There may be a column of sums too, or one of numbers of another kind.
+    so are times of day next to a date. Where several rows are of one year, T1, T2, T3 are channels and no quarters.
+    There may be a column of sums too, or one of numbers of another kind.
 
     Args:
         frame: The table.
@@ -36,7 +37,10 @@ def refuse_wide(frame: pl.DataFrame, numbers: list[str], id_col: str | None, tim
     if len(names) < 3 or 2 * len(names) <= len(without_sums):
         return
     months = [month_of(c) for c in names]
-    parts = _follow(months) or _follow([_quarter(c) for c in names]) or _rise([_seconds(c) for c in names])
+    parts = months == list(range(1, 13)) or _rise([_seconds(c) for c in names])
+    parts = parts or (
+        (_follow(months) or _follow([_quarter(c) for c in names])) and _are_years(frame, id_col, time_col)
+    )
     alone = id_col is not None and time_col is None and not frame[id_col].is_duplicated().any() and len(frame) > 1
     if parts or (_are_dates(names) and not _dated(frame, time_col)) or (alone and _are_numbered(names)):
         some = ", ".join(names) if len(names) == 3 else f"{names[0]}, {names[1]}, ... {names[-1]}"
@@ -52,6 +56,23 @@ def _dated(frame: pl.DataFrame, time_col: str | None) -> bool:
     """Return whether the rows have dates."""
     times = None if time_col is None else parse_times(frame[time_col])
     return times is not None and times.dtype.kind == "M"
+
+
+def _are_years(frame: pl.DataFrame, id_col: str | None, time_col: str | None) -> bool:
+    """Return whether rows may be years: each has a year of its own within its series, or is named and has no time."""
+    if time_col is None:
+        return any(not frame[c].is_duplicated().any() for c in frame.columns if _may_name(frame[c]))
+    times = parse_times(frame[time_col])
+    if times is None or times.dtype.kind != "M":
+        return False
+    rows = pl.DataFrame({"year": times.astype("datetime64[Y]").astype(np.int64)})
+    rows = rows if id_col is None else rows.with_columns(frame[id_col].alias("id"))
+    return not rows.is_duplicated().any()
+
+
+def _may_name(column: pl.Series) -> bool:
+    """Return whether a column may hold the years or the names of rows: whole numbers or words."""
+    return column.dtype.is_integer() or column.dtype == pl.String
 
 
 def _are_dates(names: list[str]) -> bool:

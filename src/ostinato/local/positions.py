@@ -5,8 +5,8 @@ positions of the season they are large. On half-hourly demand, 80 % intervals of
 and 76 to 88 % of those of the day: errors about the week before are four times as large in the afternoon.
 
 Therefore the past errors are averaged for each position in the shortest season. The errors are the changes over the
-longest season, scaled by the level. Within each cycle they are divided by the mean error of the cycle, so that a
-volatile day counts like a calm one. The averages are shrunk towards 1 by their sampling variance (James and Stein
+longest season, scaled by the level. Within each cycle they are divided by the size of the errors of this cycle, so that
+a volatile day counts like a calm one. The averages are shrunk towards 1 by their sampling variance (James and Stein
 1961), for all series of a panel together. If errors do not depend on the position, nothing changes.
 """
 
@@ -25,6 +25,8 @@ _CYCLES = 8
 #: By how much the variance of a mean grows because each error is part of two changes: the sizes of two normal changes
 #: with one error in common have a correlation of .224.
 _COMMON = 1.45
+#: How often the sizes of the cycles and those of the positions are estimated by turns.
+_TURNS = 5
 
 
 def shares(series: Sequence[Array], seasons: Sequence[int]) -> Array:
@@ -57,7 +59,11 @@ def shares(series: Sequence[Array], seasons: Sequence[int]) -> Array:
 
 
 def _shape(sizes: Array, m: int) -> tuple[Array, Array]:
-    """Return the mean share of each position in the mean size of its cycle, and the variance of this mean, (m,) each.
+    """Return the mean size of errors at each position over that of all, and the variance of this mean, (m,) each.
+
+    The size of an error is taken for a product of the size of its cycle, that of its position, and chance. The two are
+    estimated by turns. A cycle that is divided by its plain mean would make the positions too much alike, because an
+    error is itself a part of this mean, most of all at the positions of large errors.
 
     Args:
         sizes: The sizes of errors up to the end of a series, (n,). NaN where one is missing.
@@ -65,13 +71,19 @@ def _shape(sizes: Array, m: int) -> tuple[Array, Array]:
     """
     cycles = sizes[len(sizes) % m :].reshape(-1, m)
     known = np.isfinite(cycles)
-    middle = np.where(known, cycles, 0.0).sum(axis=1) / np.maximum(known.sum(axis=1), 1)
-    use = (middle > 0) & (2 * known.sum(axis=1) > m)
+    cycles = np.where(known, cycles, 0.0)
+    use = (cycles.sum(axis=1) > 0) & (2 * known.sum(axis=1) > m)
     if use.sum() < _CYCLES:
         return np.ones(m), np.zeros(m)
-    known, share = known[use], np.where(known, cycles, 0.0)[use] / middle[use, None]
-    count = np.maximum(known.sum(axis=0), 1)
-    mean = share.sum(axis=0) / count
+    cycles, known = cycles[use], known[use]
+    count, mean = np.maximum(known.sum(axis=0), 1), np.ones(m)
+    for _ in range(_TURNS):
+        # a position without any error says nothing about the size of a cycle
+        seen = known & (mean > 0)
+        of_cycle = (cycles / np.where(mean > 0, mean, 1.0)).sum(axis=1) / np.maximum(seen.sum(axis=1), 1)
+        share = cycles / of_cycle[:, None]
+        mean = share.sum(axis=0) / count
+        mean, share = mean / mean.mean(), share / mean.mean()
     variance = (np.where(known, share - mean, 0.0) ** 2).sum(axis=0) / np.maximum(count - 1, 1) / count
     return np.where(count > 1, mean, 1.0), variance
 
