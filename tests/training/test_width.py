@@ -14,6 +14,7 @@ from ostinato.data.spelled import respelled
 from ostinato.data.spelling import spelling_from_json
 from ostinato.fits.budget import Budget
 from ostinato.training.config import LadderOptions, defaults, ladder_of
+from ostinato.training.setup import Setup
 from ostinato.training.text_network import MOST_DROPPED, dropout_for, width_for
 
 
@@ -93,8 +94,8 @@ class StoppedError(Exception):
 
 
 def options_of(data: SequenceSet, monkeypatch: pytest.MonkeyPatch, **how: Any) -> LadderOptions:
-    def stopped(_material: object, _base: object, _begun: float, options: LadderOptions, *_: object) -> None:
-        raise StoppedError(options)
+    def stopped(setup: Setup, *_: object) -> None:
+        raise StoppedError(setup.options)
 
     monkeypatch.setattr("ostinato.training.ladder.Ladder", stopped)
     with pytest.raises(StoppedError) as found:
