@@ -143,10 +143,7 @@ class Layout:
     def unpack(self, rows: Bytes) -> list[NDArray[Any]]:
         """Return the parts, (B, ...) each, of B rows (B, W) of bytes."""
         # copies: a part of a single row is contiguous as it is, and would keep the row's place and step in memory
-        return [
-            rows[:, a:b].copy().view(dtype).reshape(len(rows), *shape)
-            for _, dtype, shape, a, b in self.parts
-        ]
+        return [rows[:, a:b].copy().view(dtype).reshape(len(rows), *shape) for _, dtype, shape, a, b in self.parts]
 
 
 def model_digest(model: SequenceModel) -> bytes:
