@@ -118,6 +118,14 @@ def command(
             help="The most streams in memory; the others wait in the store.", min=1, rich_help_panel=options.ADVANCED
         ),
     ] = 200_000,
+    idle: Annotated[
+        float,
+        typer.Option(
+            help="The seconds without an event after which a stream leaves memory; its next event brings it back.",
+            min=1,
+            rich_help_panel=options.ADVANCED,
+        ),
+    ] = 3600.0,
     body: Annotated[
         int, typer.Option(help="The most bytes of a request.", min=1000, rich_help_panel=options.ADVANCED)
     ] = 8_000_000,
@@ -146,6 +154,7 @@ def command(
         late=late,
         history=history,
         resident=resident,
+        idle=idle,
         replay=new_model == "replay",
         adapt=adapt,
         body=body,

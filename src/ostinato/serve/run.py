@@ -26,6 +26,7 @@ from ostinato.serve.auth import Tokens
 from ostinato.serve.batcher import Batcher
 from ostinato.serve.calls import unfinished
 from ostinato.serve.gate import Gate, Limits
+from ostinato.serve.leaving import let_leave
 from ostinato.serve.live import MESSAGE
 from ostinato.serve.store import open_store
 from ostinato.serve.streams import Streams
@@ -45,6 +46,7 @@ class Options:
         late: The number of events or steps that may be missing while later ones wait for them.
         history: The number of events of each stream that are kept.
         resident: The most streams in memory.
+        idle: The seconds without an event after which a stream leaves memory for the store.
         replay: Whether a stream of another model has its history replayed; otherwise it begins afresh.
         adapt: Whether a new stream of an adaptive model goes on learning; None lets it.
         body: The most bytes of a body.
@@ -54,6 +56,7 @@ class Options:
     late: int = 0
     history: int = 512
     resident: int = 200_000
+    idle: float = 3600.0
     replay: bool = True
     adapt: bool | None = None
     body: int = 8_000_000
@@ -112,6 +115,7 @@ def build(
     streams = Streams(*again(), late=options.late, history=options.history, replay=options.replay, adapt=options.adapt)
     batcher = Batcher(streams, open_store(store), resident=options.resident)
     limits = Limits(None if tokens is None else Tokens(tokens), options.body, options.timeout)
+    batcher.companions.append(lambda: let_leave(batcher, options.idle))
     if demo is not None:
         data = play.load(batcher, demo)
         batcher.companions.append(lambda: play.play(batcher, data, speed))

@@ -135,6 +135,11 @@ class Streams:
         ranked = sorted(self.resident.values(), key=lambda held: self.arena.used[held.row])
         return [held.unique_id for held in ranked[: over + most // 10]]
 
+    def idle_for(self, seconds: float) -> list[str]:
+        """Return the streams in memory that had no event for so many seconds."""
+        before = time.monotonic() - seconds
+        return [key for key, held in self.resident.items() if self.arena.used[held.row] < before]
+
     def begin_again(self, held: Held) -> Work:
         """Bring a stream back to its start."""
         held.order = Order()
