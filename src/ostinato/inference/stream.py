@@ -219,8 +219,8 @@ class Stream:
             values: Text, or values (T, D) or (T,) with NaN for missing values.
 
         Raises:
-            DataError: The model gives no probability to a value, a sample is no multiple of ``step``, or the number of
-                channels is wrong. The state then stays as it was.
+            DataError: The model gives no probability to a value, a sample is not a multiple of ``step``, or the number
+                of channels is wrong. The state then stays as it was.
         """
         if isinstance(values, str) and (self._returned or "\r" in values):
             values, self._returned = continued(values, self._returned)

@@ -6,7 +6,7 @@ import asyncio
 
 from ostinato.serve.batcher import Batcher
 
-#: How often in the time that a stream may be idle the streams are looked through, and the least seconds between.
+#: The streams are looked through ten times within the seconds that one may be idle, but at most every half second.
 _TIMES, _LEAST = 10, 0.5
 
 
@@ -24,5 +24,5 @@ async def let_leave(batcher: Batcher, seconds: float) -> None:
 
     while True:
         await asyncio.sleep(max(seconds / _TIMES, _LEAST))
-        if streams.idle_for(seconds):
+        if streams.idle_for(seconds):  # pushes wait for what runs alone, so it does not run for nothing
             await batcher.alone(leave)

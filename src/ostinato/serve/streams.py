@@ -136,7 +136,7 @@ class Streams:
         return [held.unique_id for held in ranked[: over + most // 10]]
 
     def idle_for(self, seconds: float) -> list[str]:
-        """Return the streams in memory that had no event for so many seconds."""
+        """Return the streams in memory whose last event is more than ``seconds`` ago."""
         before = time.monotonic() - seconds
         return [key for key, held in self.resident.items() if self.arena.used[held.row] < before]
 
