@@ -35,6 +35,7 @@ from ostinato.ops.engine.decomposed import by_reference
 from ostinato.ops.engine.places import Places
 from ostinato.ops.linear import reference as linear_reference
 from ostinato.ops.linear import scan
+from ostinato.ops.weights import Weights
 
 DEVICE = "cuda"
 unroll: Any = typed_unroll
@@ -105,7 +106,7 @@ def by_kernels(cell: str, tensors: Sequence[Tensor]) -> list[Tensor]:
     """Return y, h_n and c_n by our kernels."""
     x, h0, *others = tensors
     state = (h0, others.pop(0)) if cell == "lstm" else (h0,)
-    found = unroll(cell, x, state, *others)
+    found = unroll(cell, x, state, Weights(*others))
     if found is None:
         raise ConfigError("the kernels did not run", fix="see the warning above")
     return [found[0], *found[1]]
@@ -180,9 +181,10 @@ def check_rows() -> None:
             given, _ = tensors_of(cell, (60, 27, 8, 64), dtype)
             x, *others = (t.to(dtype) for t in given)
             x = x.requires_grad_()
-            state, weights = tuple(others[: 1 + CELLS[cell].cell_state]), others[1 + CELLS[cell].cell_state :]
+            states = 1 + CELLS[cell].cell_state
+            state, weights = tuple(others[:states]), Weights(*others[states:])
             for reverse in (False, True):
-                found: Any = unroll(cell, x, state, *weights, Places(lengths, reverse=reverse))
+                found: Any = unroll(cell, x, state, weights, Places(lengths, reverse=reverse))
                 y, last = found
                 (dx,) = torch.autograd.grad(y.float().square().sum() + last[0].float().sum(), x)
                 most = 0.0
@@ -196,7 +198,7 @@ def check_rows() -> None:
                         cell,
                         one,
                         tuple(s[b : b + 1] for s in state),
-                        *weights,
+                        weights,
                         Places(reverse=reverse),
                     )
                     (d_one,) = torch.autograd.grad(alone[0].float().square().sum() + alone[1][0].float().sum(), one)
@@ -274,13 +276,13 @@ def line(name: str, ours: tuple[float, float], theirs: tuple[float, float]) -> s
 
 def kernel_run(cell: str, x: Tensor, m: Any, places: Places) -> Callable[[], Tensor]:
     """Return a call of the kernels with the weights of a module."""
-    weights = m.weight_ih_l0, m.weight_hh_l0, m.bias_ih_l0, m.bias_hh_l0
+    weights = Weights(m.weight_ih_l0, m.weight_hh_l0, m.bias_ih_l0, m.bias_hh_l0)
     H = m.weight_hh_l0.shape[1]
     rows = x.shape[1] if places.lengths is None else len(places.lengths)
 
     def run() -> Tensor:
         zero = x.new_zeros(rows, H)
-        found: Any = unroll(cell, x, (zero, zero) if cell == "lstm" else (zero,), *weights, places)
+        found: Any = unroll(cell, x, (zero, zero) if cell == "lstm" else (zero,), weights, places)
         return found[0]  # type: ignore[no-any-return]
 
     return run

@@ -19,6 +19,7 @@ import torch
 
 import ostinato
 from ostinato.ops.engine.step import Step
+from ostinato.ops.weights import Weights
 
 H, CALLS = 64, 200
 
@@ -40,7 +41,7 @@ def steps(cell: str) -> dict[str, float]:
     """Return the times of torch's cell, of our step with tensors, and of our step on NumPy arrays."""
     torch.manual_seed(0)
     module = {"gru": torch.nn.GRUCell, "lstm": torch.nn.LSTMCell}[cell](H, H)
-    step = Step(cell, module.weight_ih, module.weight_hh, module.bias_ih, module.bias_hh)
+    step = Step(cell, Weights(module.weight_ih, module.weight_hh, module.bias_ih, module.bias_hh))
     x, states = torch.randn(1, H), [torch.randn(1, H) for _ in range(step.states)]
     given: Any = tuple(states) if cell == "lstm" else states[0]
     with torch.no_grad():

@@ -24,6 +24,7 @@ from ostinato.ops.engine.buffers import gradients, results
 from ostinato.ops.engine.call import Call, sizes_of
 from ostinato.ops.engine.gate import addresses
 from ostinato.ops.engine.unroll import unroll
+from ostinato.ops.weights import Weights
 
 T, B, D, H = 100, 1, 1, 32
 
@@ -100,7 +101,7 @@ def parts(seconds: float) -> dict[str, float]:
     nothing = training(lambda: Nothing.apply(x, h0, *weights))  # type: ignore[no-untyped-call]
     tasks: dict[str, Callable[[], object]] = {
         "whole": training(lambda: net(x)),
-        "without module": training(lambda: unroll("gru", x, (h0,), weights[0], weights[1], weights[2], weights[3])),
+        "without module": training(lambda: unroll("gru", x, (h0,), Weights(*weights))),
         "kernels": kernels,
         "checks": checks,
         "allocation": allocation,

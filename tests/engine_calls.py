@@ -60,7 +60,7 @@ def engine(call: Call) -> tuple[Tensor, ...]:
     """Return h of every step and the last state from the engine."""
     state = (call.h0,) if call.c0 is None else (call.h0, call.c0)
     places = Places(call.lengths, call.base, call.column, call.reverse)
-    h, last = unroll(call.cell, call.x, state, call.w_ih, call.w_hh, call.b_ih, call.b_hh, places, w_hr=call.w_hr)
+    h, last = unroll(call.cell, call.x, state, call.weights, places)
     return (h, *last)
 
 

@@ -18,6 +18,7 @@ from ostinato.ops.engine.decomposed import by_reference
 from ostinato.ops.engine.places import Places
 from ostinato.ops.engine.unroll import unroll as unroll_on_cpu
 from ostinato.ops.linear import reference as linear_reference
+from ostinato.ops.weights import Weights
 
 T, B, D = 6, 11, 3
 LENGTHS = torch.tensor([6, 0, 3, 6, 1, 2, 5, 4, 6, 1, 3])
@@ -63,7 +64,7 @@ def compare(cell: str, places: Places, given: list[Any]) -> None:
     c0 = states[1] if len(states) == 2 else None
     layout = places.lengths, places.base, places.column, places.reverse
     expected = by_reference(Call(cell, x, states[0], c0, w_ih, w_hh, b_ih, b_hh, None, *layout))
-    found = unroll(cell, x, tuple(states), w_ih, w_hh, b_ih, b_hh, places)
+    found = unroll(cell, x, tuple(states), Weights(w_ih, w_hh, b_ih, b_hh), places)
     assert found is not None
     y, last = found
     weights = [torch.randn(t.shape, generator=torch.Generator().manual_seed(7)) for t in expected]
@@ -116,8 +117,7 @@ def test_the_linear_recurrence(kind: torch.dtype, lengths: Tensor | None) -> Non
 def test_resets_cut_rows_as_the_engine_does(cell: str) -> None:
     x, states, *weights = inputs(cell, Places(LENGTHS))
     marks = torch.rand(T, B, generator=torch.Generator().manual_seed(3)) < 0.3
-    w_ih, w_hh, b_ih, b_hh = weights
-    given = cell, x, tuple(states), w_ih, w_hh, b_ih, b_hh, Places(LENGTHS)
+    given = cell, x, tuple(states), Weights(*weights), Places(LENGTHS)
     found = unroll(*given, resets=marks)
     assert found is not None
     expected = unroll_on_cpu(*given, resets=marks)
@@ -128,7 +128,7 @@ def test_resets_cut_rows_as_the_engine_does(cell: str) -> None:
 
 def test_backward_runs_twice_and_after_the_outputs_were_changed() -> None:
     x, states, *weights = inputs("gru", Places())
-    found = unroll("gru", x, tuple(states), *weights)
+    found = unroll("gru", x, tuple(states), Weights(*weights))
     assert found is not None
     y, _ = found
     loss = (y * 2.0).sum()

@@ -17,6 +17,7 @@ from torch import Tensor
 
 from ostinato.ops.engine import extension
 from ostinato.ops.rnn import native, reference
+from ostinato.ops.weights import Weights
 from ostinato.shapes import State
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "theory" / "07-closed-form.md"
@@ -54,8 +55,7 @@ def formulas(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
 
 
 def last_state(case: Case, unroll: Callable[..., tuple[Tensor, State]], w_x: Tensor, w_h: Tensor) -> Tensor:
-    no_bias = case.x.new_zeros(len(w_h))
-    _, (last,) = unroll(case.x, (case.h0,), w_x.t(), w_h.t(), no_bias, no_bias, nonlinearity="identity")
+    _, (last,) = unroll(case.x, (case.h0,), Weights(w_x.t(), w_h.t()), nonlinearity="identity")
     return last
 
 

@@ -26,6 +26,7 @@ from transforms import B, D, H, T, pair, sample
 from ostinato import nn
 from ostinato.ops.engine import extension
 from ostinato.ops.selection import IMPLEMENTATIONS
+from ostinato.ops.weights import Weights
 
 if extension.ABSENT:
     pytest.skip(extension.ABSENT, allow_module_level=True)
@@ -322,7 +323,7 @@ def _no_step(change: Callable[[Tensor], Tensor]) -> str:
     from ostinato.ops.engine.step import Step
 
     cell = nn.GRUCell(D, H).double()
-    step = Step("gru", cell.weight_ih, cell.weight_hh, cell.bias_ih, cell.bias_hh)
+    step = Step("gru", Weights(cell.weight_ih, cell.weight_hh, cell.bias_ih, cell.bias_hh))
     with pytest.raises(Exception, match=r"in place|bytes|memory|transform") as error:
         step(torch.zeros(D).double(), change(torch.zeros(H).double()))
     return f"refused: {type(error.value).__name__}"
@@ -332,7 +333,7 @@ def _no_bound() -> str:
     from ostinato.ops.engine.step import Step
 
     cell = nn.GRUCell(D, H).double()
-    step = Step("gru", cell.weight_ih, cell.weight_hh, cell.bias_ih, cell.bias_hh)
+    step = Step("gru", Weights(cell.weight_ih, cell.weight_hh, cell.bias_ih, cell.bias_hh))
     h = np.zeros(H)
     h.flags.writeable = False
     with pytest.raises(Exception, match="read-only") as error:

@@ -33,6 +33,7 @@ from ostinato.ops.engine.call import Call
 from ostinato.ops.engine.decomposed import REFERENCES, by_reference
 from ostinato.ops.engine.step import Step
 from ostinato.ops.engine.unroll import unroll
+from ostinato.ops.weights import Weights
 
 sizes = st.tuples(*(st.integers(1, n) for n in (12, 19, 20, 40)))
 
@@ -176,12 +177,12 @@ def test_nonlinearities_are_exact_to_the_last_places(cell: str, dtype: torch.dty
     a = torch.cat([torch.linspace(-30, 30, 6001), torch.logspace(-30, 2, 600), -torch.logspace(-30, 2, 600)]).to(dtype)
     one, none = torch.ones(1, 1, dtype=dtype), torch.zeros(1, 1, dtype=dtype)
     if cell == "rnn_tanh":
-        h, _ = unroll(cell, a[None, :, None], (none.expand(len(a), 1),), one, none, None, None)
+        h, _ = unroll(cell, a[None, :, None], (none.expand(len(a), 1),), Weights(one, none))
         true = torch.tanh(a.double())
     else:
         c0 = torch.ones(len(a), 1, dtype=dtype)
         w = torch.tensor([[0.0], [1.0], [0.0], [0.0]], dtype=dtype)  # f = sigmoid(a), g = 0: c = f
-        _, (_, c) = unroll(cell, a[None, :, None], (none.expand(len(a), 1), c0), w, w * 0, None, None)
+        _, (_, c) = unroll(cell, a[None, :, None], (none.expand(len(a), 1), c0), Weights(w, w * 0))
         h, true = c[None], torch.sigmoid(a.double())
     error = ((h[0, :, 0].double() - true) / true).abs()
     floor = 1e-36 if dtype == torch.float32 else 1e-300
@@ -196,7 +197,7 @@ def test_sigmoid_is_0_and_1_exactly_far_from_0(dtype: torch.dtype) -> None:
     a = torch.cat([far.to(dtype), torch.logspace(4, 38, 100, dtype=dtype), torch.tensor([largest], dtype=dtype)])
     a = torch.cat([a, -a, torch.tensor([float("nan")], dtype=dtype)])
     none, w = torch.zeros(len(a), 1, dtype=dtype), torch.tensor([[0.0], [1.0], [0.0], [0.0]], dtype=dtype)
-    _, (_, c) = unroll("lstm", a[None, :, None], (none, none + 1), w, w * 0, None, None)
+    _, (_, c) = unroll("lstm", a[None, :, None], (none, none + 1), Weights(w, w * 0))
     half = (len(a) - 1) // 2
     assert bool((c[:half] == 1).all())
     assert bool((c[half:-1] == 0).all())
@@ -258,7 +259,7 @@ def test_types_without_a_kernel_are_refused(dtype: torch.dtype) -> None:
     w, b = torch.zeros(12, 4, dtype=dtype), torch.zeros(12, dtype=dtype)
     call = Call("gru", x, h, None, w, w, b, b)
     with pytest.raises(ConfigError, match="float32 and float64"):
-        unroll("gru", x, (h,), w, w, b, b)
+        unroll("gru", x, (h,), Weights(w, w, b, b))
     with pytest.raises(ConfigError, match="float32 and float64"):
         torch.ops.ostinato.recurrence(*call, False)
 
@@ -291,7 +292,7 @@ def test_arguments_of_wrong_shape_or_type_are_refused() -> None:
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=["float32", "float64"])
 def test_steps_by_packed_weights_are_an_unroll(cell: str, dtype: torch.dtype) -> None:
     call = problem(cell, 6, 1, 3, 21, dtype)
-    step = Step(cell, call.w_ih, call.w_hh, call.b_ih, call.b_hh, call.w_hr)
+    step = Step(cell, call.weights)
     state = [s[0].clone() for s in (call.h0, call.c0) if s is not None]
     held, at = [s.numpy().copy() for s in state], call.x[0, 0].numpy().copy()
     bound = step.bound(at, *held)
@@ -319,7 +320,7 @@ def test_steps_by_packed_weights_are_an_unroll(cell: str, dtype: torch.dtype) ->
 def test_steps_of_many_rows_are_an_unroll(cell: str, rows: int, threads: int) -> None:
     """One thread steps by weights that are packed once; several threads share each call."""
     call = problem(cell, 4, rows, 3, 21, torch.float32)
-    step = Step(cell, call.w_ih, call.w_hh, call.b_ih, call.b_hh, call.w_hr)
+    step = Step(cell, call.weights)
     held = [s.numpy().copy() for s in (call.h0, call.c0) if s is not None]
     at = call.x[0].numpy().copy()
     torch.set_num_threads(threads)

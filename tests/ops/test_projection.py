@@ -10,6 +10,7 @@ from torch import Tensor
 
 from ostinato.ops.engine import extension
 from ostinato.ops.selection import pick
+from ostinato.ops.weights import Weights
 
 T, B, D, H, P = 7, 5, 3, 6, 4
 
@@ -20,7 +21,7 @@ def run(implementation: str, lengths: Tensor | None) -> tuple[Tensor, ...]:
     draw: Callable[..., Tensor] = lambda *shape: torch.randn(*shape, generator=g, dtype=torch.float64).requires_grad_()  # noqa: E731
     x, h0, c0, w_hr = draw(T, B, D), draw(B, P), draw(B, H), draw(P, H)
     weights = draw(4 * H, D), draw(4 * H, P), draw(4 * H), draw(4 * H)
-    h, (h_n, c_n) = pick("lstm", implementation)(x, (h0, c0), *weights, lengths, w_hr=w_hr)
+    h, (h_n, c_n) = pick("lstm", implementation)(x, (h0, c0), Weights(*weights, w_hr), lengths)
     if lengths is not None:
         h = h * (torch.arange(T)[:, None] < lengths)[..., None]
     loss = [(r * torch.randn(r.shape, generator=g, dtype=torch.float64)).sum() for r in (h, h_n, c_n)]

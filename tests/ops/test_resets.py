@@ -18,26 +18,27 @@ if extension.ABSENT:
     pytest.skip(extension.ABSENT, allow_module_level=True)
 
 from ostinato.ops.engine.unroll import unroll
+from ostinato.ops.weights import Weights
 from ostinato.shapes import State
 
-Weights = tuple[Tensor, Tensor, Tensor, Tensor]
 D, H = 2, 3
 GATES = {"rnn_tanh": 1, "gru": 3, "lstm": 4, "lstm_projected": 4}
 cells = pytest.mark.parametrize("cell", GATES)
 
 
-def given_to(cell: str, *places: int, rows: int) -> tuple[Tensor, State, Weights, Tensor | None]:
-    """x, the initial state, the weights and biases, the projection."""
+def given_to(cell: str, *places: int, rows: int) -> tuple[Tensor, State, Weights]:
+    """x, the initial state and the weights."""
     g = torch.Generator().manual_seed(0)
     draw: Callable[..., Tensor] = lambda *shape: torch.randn(*shape, generator=g, dtype=torch.float64).requires_grad_()  # noqa: E731
     P = 2 if cell == "lstm_projected" else H
     state = (draw(rows, P), draw(rows, H)) if cell.startswith("lstm") else (draw(rows, P),)
     G = GATES[cell]
     weights = draw(G * H, D), draw(G * H, P), draw(G * H), draw(G * H)
-    return draw(*places, D), state, weights, draw(P, H) if P < H else None
+    x = draw(*places, D)
+    return x, state, Weights(*weights, draw(P, H) if P < H else None)
 
 
-def apart(cell: str, x: Tensor, state: State, weights: Weights, w_hr: Tensor | None, marks: list[bool],
+def apart(cell: str, x: Tensor, state: State, weights: Weights, marks: list[bool],
           reverse: bool) -> tuple[Tensor, State]:  # fmt: skip
     """Run the pieces of one row x (T, D) one by one, the first from ``state``."""
     n = len(marks)
@@ -48,7 +49,7 @@ def apart(cell: str, x: Tensor, state: State, weights: Weights, w_hr: Tensor | N
         state = rest
     found = []
     for a, z in reversed(pieces) if reverse else pieces:
-        h, state = unroll(cell, x[a:z, None], state, *weights, Places(reverse=reverse), w_hr=w_hr)
+        h, state = unroll(cell, x[a:z, None], state, weights, Places(reverse=reverse))
         found.append((h[:, 0], state))
         state = rest
     path = [h for h, _ in found]
@@ -74,17 +75,17 @@ def test_a_padded_row_is_its_pieces(cell: str, data: st.DataObject, reverse: boo
     T, B = data.draw(st.integers(1, 7)), data.draw(st.integers(1, 4))
     marks = torch.tensor(data.draw(st.lists(st.lists(st.booleans(), min_size=B, max_size=B), min_size=T, max_size=T)))
     lengths = data.draw(st.none() | st.lists(st.integers(0, T), min_size=B, max_size=B))
-    x, state, weights, w_hr = given_to(cell, T, B, rows=B)
+    x, state, weights = given_to(cell, T, B, rows=B)
     places = Places(None if lengths is None else torch.tensor(lengths), reverse=reverse)
-    h, last = unroll(cell, x, state, *weights, places, w_hr=w_hr, resets=marks)
+    h, last = unroll(cell, x, state, weights, places, resets=marks)
     rows, ends = [], []
     for b, n in enumerate(lengths or [T] * B):
         row = tuple(s[b : b + 1] for s in state)
-        path, end = apart(cell, x[:n, b], row, weights, w_hr, marks[:n, b].tolist(), reverse)
+        path, end = apart(cell, x[:n, b], row, weights, marks[:n, b].tolist(), reverse)
         rows.append(torch.nn.functional.pad(path, (0, 0, 0, T - n)))
         ends.append(end)
     true = torch.stack(rows, dim=1), *(torch.cat(part) for part in zip(*ends, strict=True))
-    leaves = [x, *state, *weights, *([] if w_hr is None else [w_hr])]
+    leaves = [x, *state, *(w for w in weights if w is not None)]
     same_with_gradients((h, *last), true, leaves)
 
 
@@ -95,28 +96,28 @@ def test_a_ragged_row_is_its_pieces(cell: str, lengths: list[int], reverse: bool
     N, B = sum(lengths), len(lengths)
     marks = data.draw(st.lists(st.booleans(), min_size=N, max_size=N))
     offsets = torch.tensor([0, *lengths]).cumsum(0)
-    x, state, weights, w_hr = given_to(cell, N, rows=B)
+    x, state, weights = given_to(cell, N, rows=B)
     places = Places.ragged(offsets, reverse=reverse)
-    h, last = unroll(cell, x, state, *weights, places, w_hr=w_hr, resets=torch.tensor(marks, dtype=torch.bool))
+    h, last = unroll(cell, x, state, weights, places, resets=torch.tensor(marks, dtype=torch.bool))
     rows, ends = [], []
     for b in range(B):
         a, z = offsets[b : b + 2].tolist()
-        path, end = apart(cell, x[a:z], tuple(s[b : b + 1] for s in state), weights, w_hr, marks[a:z], reverse)
+        path, end = apart(cell, x[a:z], tuple(s[b : b + 1] for s in state), weights, marks[a:z], reverse)
         rows.append(path)
         ends.append(end)
     true = torch.cat(rows), *(torch.cat(part) for part in zip(*ends, strict=True))
-    leaves = [x, *state, *weights, *([] if w_hr is None else [w_hr])]
+    leaves = [x, *state, *(w for w in weights if w is not None)]
     same_with_gradients((h, *last), true, leaves)
 
 
 def test_steps_before_a_reset_have_no_effect() -> None:
     """NaN before a reset has no effect either."""
-    x, state, weights, _ = given_to("gru", 5, 2, rows=2)
+    x, state, weights = given_to("gru", 5, 2, rows=2)
     marks = torch.zeros(5, 2, dtype=torch.bool)
     marks[3, 0] = marks[0, 1] = True
     with torch.no_grad():
         x[2, 0], state[0][1] = torch.nan, torch.nan
-        h, (last,) = unroll("gru", x, state, *weights, resets=marks)
+        h, (last,) = unroll("gru", x, state, weights, resets=marks)
     assert h[2, 0].isnan().all()
     assert not h[3:, 0].isnan().any()
     assert not h[:, 1].isnan().any()
@@ -124,10 +125,10 @@ def test_steps_before_a_reset_have_no_effect() -> None:
 
 
 def test_invalid_resets_are_refused() -> None:
-    x, state, weights, _ = given_to("gru", 5, 2, rows=2)
+    x, state, weights = given_to("gru", 5, 2, rows=2)
     for wrong in (torch.zeros(5, 2), torch.zeros(5, 3, dtype=torch.bool), torch.zeros(5, dtype=torch.bool)):
         with pytest.raises(ConfigError):
-            unroll("gru", x, state, *weights, resets=wrong)
+            unroll("gru", x, state, weights, resets=wrong)
     packed = Places.packed(torch.tensor([2, 2, 1]))
     with pytest.raises(ConfigError, match="packed"):
-        unroll("gru", x.flatten(0, 1)[:5], state, *weights, packed, resets=torch.zeros(5, dtype=torch.bool))
+        unroll("gru", x.flatten(0, 1)[:5], state, weights, packed, resets=torch.zeros(5, dtype=torch.bool))

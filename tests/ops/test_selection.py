@@ -16,6 +16,7 @@ from ostinato.ops.gru import aten as gru_aten
 from ostinato.ops.linear import scan as linear_scan
 from ostinato.ops.selection import explain, pick
 from ostinato.ops.variables import INSTRUCTION_SET
+from ostinato.ops.weights import Weights
 
 engine = pytest.mark.skipif(extension.ABSENT is not None, reason=extension.ABSENT or "")
 
@@ -51,7 +52,7 @@ def test_a_reset_before_the_product_has_no_operator() -> None:
         GRU(2, 3, "aten", reset_after=False)
     x = torch.zeros(1, 1)
     with pytest.raises(ConfigError, match="no operator"):
-        gru_aten.unroll(x, (x,), x, x, x, x, reset_after=False)
+        gru_aten.unroll(x, (x,), Weights(x, x), reset_after=False)
 
 
 def test_without_the_engine_torch_runs_and_says_so(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,6 +12,7 @@ from ostinato.layers.recurrence import Recurrence
 from ostinato.ops.engine.light import Rounded
 from ostinato.ops.engine.step import Step
 from ostinato.ops.selection import pick, prefers_native
+from ostinato.ops.weights import Weights
 from ostinato.shapes import State
 
 
@@ -72,11 +73,10 @@ class Cell(Recurrence):
     def unroll(self, x: Tensor, state: State | None = None, lengths: Tensor | None = None) -> tuple[Tensor, State]:
         """Return the outputs of all steps and the last state (see ``Recurrence.unroll``)."""
         start = self.initial_state(x.shape[1]) if state is None else state
-        weights = self.weight_ih_l0, self.weight_hh_l0, self.bias_ih_l0, self.bias_hh_l0
         facts = {"device": x.device.type, "dtype": x.dtype, "hidden": self.output_size, "rows": x.shape[1]}
         facts["ragged"] = lengths is not None
         run = pick(self.cell, self.implementation, **facts, **self._options)
-        h, last = run(x, start, *weights, lengths, **self._options)
+        h, last = run(x, start, self._weights, lengths, **self._options)
         return h, last
 
     @torch.no_grad()
@@ -94,4 +94,8 @@ class Cell(Recurrence):
         """Return the engine's single step with the current weights; None if the engine does not run this layer."""
         if not self.in_engine():
             return None
-        return Step(self.engine, self.weight_ih_l0, self.weight_hh_l0, self.bias_ih_l0, self.bias_hh_l0)
+        return Step(self.engine, self._weights)
+
+    @property
+    def _weights(self) -> Weights:
+        return Weights(self.weight_ih_l0, self.weight_hh_l0, self.bias_ih_l0, self.bias_hh_l0)

@@ -23,6 +23,7 @@ from ostinato.ops.engine.layer import LayerForm
 from ostinato.ops.engine.places import Places
 from ostinato.ops.engine.unroll import run_plain, specified, unroll, unroll_both
 from ostinato.ops.selection import is_named
+from ostinato.ops.weights import Weights
 from ostinato.shapes import State
 
 _PADDED = Places(), Places(reverse=True)
@@ -126,7 +127,7 @@ class RecurrentNetwork(DropIn, nn.RNNBase):
             tensors = (x, h0, c0, *weights, None)
         else:
             size = len(weights) // (1 + both)
-            halves = [_five(weights[i : i + size], self.bias, P) for i in range(0, len(weights), size)]
+            halves = [_of_cell(weights[i : i + size], self.bias) for i in range(0, len(weights), size)]
             tensors = (x, h0, c0, *[w for half in halves for w in half])
         results = run_plain(tensors, _FORMS[self.mode, self.reset_after, P > 0, both])
         if results is None:
@@ -251,20 +252,19 @@ class RecurrentNetwork(DropIn, nn.RNNBase):
             places = packed, replace(packed, reverse=True)
         if run is unroll and len(weights) == each:
             # one cell: its states have the axis of the cells already, which is 1
-            w_ih, w_hh, b_ih, b_hh, w_hr = _five(weights, self.bias, self.proj_size)
-            return unroll(cell, x, state, w_ih, w_hh, b_ih, b_hh, places[0], w_hr=w_hr)
+            return unroll(cell, x, state, _of_cell(weights, self.bias), places[0])
         ends: list[State] = []
         for layer in range(self.num_layers):
             cells = range(layer * directions, (layer + 1) * directions)
-            of_cells = [_five(weights[i * each : (i + 1) * each], self.bias, self.proj_size) for i in cells]
+            of_cells = [_of_cell(weights[i * each : (i + 1) * each], self.bias) for i in cells]
             if run is unroll and directions == 2:
                 states = tuple([s[cells.start : cells.stop] for s in state])
-                x, last = unroll_both(cell, x, states, (*of_cells[0], *of_cells[1]), places[0])
+                x, last = unroll_both(cell, x, states, (of_cells[0], of_cells[1]), places[0])
                 ends += [tuple([s[d] for s in last]) for d in range(2)] if self.num_layers > 1 else [last]
             else:
                 halves = []
-                for i, (w_ih, w_hh, b_ih, b_hh, w_hr), where in zip(cells, of_cells, places, strict=False):
-                    h, last = run(cell, x, tuple([s[i] for s in state]), w_ih, w_hh, b_ih, b_hh, where, w_hr=w_hr)
+                for i, own, where in zip(cells, of_cells, places, strict=False):
+                    h, last = run(cell, x, tuple([s[i] for s in state]), own, where)
                     halves.append(h)
                     ends.append(last)
                 x = halves[0] if directions == 1 else torch.cat(halves, -1)
@@ -275,9 +275,9 @@ class RecurrentNetwork(DropIn, nn.RNNBase):
         return x, tuple([torch.stack(s) for s in zip(*ends, strict=True)])
 
 
-def _five(weights: list[Any], bias: bool, projection: int) -> tuple[Any, ...]:
-    """Return w_ih, w_hh, b_ih, b_hh and w_hr of one cell, None for those that it does not have."""
-    w_ih, w_hh = weights[:2]
-    b_ih, b_hh = weights[2:4] if bias else (None, None)
-    w_hr = weights[-1] if projection else None
-    return w_ih, w_hh, b_ih, b_hh, w_hr
+def _of_cell(weights: list[Any], bias: bool) -> Weights:
+    """Return the weights of one cell, given those that it has, in the order of torch.nn."""
+    if bias:
+        return Weights(*weights)
+    w_ih, w_hh, *w_hr = weights
+    return Weights(w_ih, w_hh, None, None, *w_hr)

@@ -12,6 +12,7 @@ from ostinato.nn.drop_in import DropIn, by_torch
 from ostinato.ops.engine.buffers import zeros
 from ostinato.ops.engine.gate import ApartError
 from ostinato.ops.engine.unroll import specified, unroll
+from ostinato.ops.weights import Weights
 from ostinato.shapes import State
 
 
@@ -62,7 +63,7 @@ class RecurrentCell(DropIn, nn.RNNCellBase):
         weights = self.weight_ih, self.weight_hh, self.bias_ih, self.bias_hh
         if not all(isinstance(w, Tensor) for w in (weights if self.bias else weights[:2])):
             return None
-        _, last = run(self.engine_cell, x[None], state, *weights)
+        _, last = run(self.engine_cell, x[None], state, Weights(*weights))
         last = last if batched else tuple([s[0] for s in last])
         return last if pair else last[0]
 

@@ -10,7 +10,9 @@ from torch import Tensor, nn
 from ostinato.ops.cuda import operator
 from ostinato.ops.cuda.support import effective
 from ostinato.ops.cuda.unroll import unroll
+from ostinato.ops.engine.places import Places
 from ostinato.ops.selection import prefers
+from ostinato.ops.weights import Weights
 from ostinato.shapes import State
 
 
@@ -48,7 +50,7 @@ def kernels_run(module: nn.RNNBase, cell: str, x: Tensor, *, ragged: bool) -> bo
     return prefers("cuda", name, **facts)
 
 
-def by_kernels(*args: Any, **kwargs: Any) -> tuple[Tensor, State]:
+def by_kernels(cell: str, x: Tensor, state: State, weights: Weights, places: Places) -> tuple[Tensor, State]:
     """Run a cell over all steps by the kernels; the arguments are those of the engine's ``unroll``.
 
     Raises:
@@ -56,9 +58,8 @@ def by_kernels(*args: Any, **kwargs: Any) -> tuple[Tensor, State]:
         ConfigError: A shape does not fit the others.
     """
     if torch.compiler.is_compiling():
-        kwargs.pop("w_hr", None)  # None: a network with projections does not come here
-        return operator.traced(*args, **kwargs)
-    found = unroll(*args, **kwargs)
+        return operator.traced(cell, x, state, weights, places)
+    found = unroll(cell, x, state, weights, places)
     if found is None:
         raise DeclinedError
     return found

@@ -53,19 +53,15 @@ def _products(dtype: torch.dtype) -> AbstractContextManager[None]:
     return _Tf32() if dtype == torch.float32 else nullcontext()
 
 
-def run(
-    plan: Plan,
-    x: Tensor,
-    h0: Tensor,
-    c0: Tensor | None,
-    w_ih: Tensor,
-    w_hh: Tensor,
-    b_ih: Tensor | None,
-    b_hh: Tensor | None,
-    *,
-    save: bool = False,
-) -> tuple[Tensor, Tensor, Tensor | None, Any]:
-    """Run a call without autograd; see ``recurrence.forward``. The outputs have the axes of x."""
+def run(plan: Plan, tensors: Sequence[Any], *, save: bool = False) -> tuple[Tensor, Tensor, Tensor | None, Any]:
+    """Run a call without autograd; see ``recurrence.forward``. The outputs have the axes of x.
+
+    Args:
+        plan: The plan of the call.
+        tensors: Its tensors: x, h0, c0, w_ih, w_hh, b_ih and b_hh.
+        save: Whether to save what backward needs.
+    """
+    x, h0, c0, w_ih, w_hh, b_ih, b_hh = tensors
     flat = x.reshape(-1, x.shape[-1])
     with _products(x.dtype):
         gx = torch.mm(flat, w_ih.t()) if b_ih is None else torch.addmm(b_ih, flat, w_ih.t())
@@ -82,7 +78,7 @@ class Unrolled(torch.autograd.Function):
     def forward(ctx: Any, *args: Any) -> tuple[Tensor | None, ...]:
         """Return y, h_n and c_n, given x, h0, c0, w_ih, w_hh, b_ih and b_hh, and then the plan."""
         *tensors, plan = args
-        y, h_n, c_n, saved = run(plan, *tensors, save=True)
+        y, h_n, c_n, saved = run(plan, tensors, save=True)
         ctx.plan = plan
         ctx.save_for_backward(*tensors, *saved)
         ctx.set_materialize_grads(False)

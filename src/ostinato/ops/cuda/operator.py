@@ -21,6 +21,7 @@ from ostinato.ops.cuda.unroll import check
 from ostinato.ops.engine.call import Call
 from ostinato.ops.engine.places import Places
 from ostinato.ops.variables import IMPLEMENTATION
+from ostinato.ops.weights import Weights
 from ostinato.shapes import State
 
 # the fields of Call, in their order, without the projection, which no kernel computes
@@ -58,7 +59,7 @@ def forward(*args: Any) -> tuple[Tensor, ...]:
     call = call_of(args)
     tensors = call.tensors[:_TENSORS]
     check(call.cell, tensors, _places(call))
-    y, h_n, c_n, saved = node.run(_plan(call), *tensors, save=True)  # type: ignore[arg-type]
+    y, h_n, c_n, saved = node.run(_plan(call), tensors, save=True)
     # the results of an operator must not share memory
     return y, h_n, *(h_n.new_empty(0) if t is None or not t.numel() else t for t in (c_n, *saved))
 
@@ -153,16 +154,13 @@ def traced(
     cell: str,
     x: Tensor,
     state: State,
-    w_ih: Tensor,
-    w_hh: Tensor,
-    b_ih: Tensor | None,
-    b_hh: Tensor | None,
+    weights: Weights,
     places: Places,
 ) -> tuple[Tensor, State]:
     """Return the outputs and the last state by the operator, in the type of autocast; arguments as in ``unroll``."""
     dtype = support.effective(x.dtype)
     h0, c0 = state[0], state[1] if len(state) > 1 else None
-    tensors = [None if t is None else t.to(dtype) for t in (x, h0, c0, w_ih, w_hh, b_ih, b_hh)]
+    tensors = [None if t is None else t.to(dtype) for t in (x, h0, c0, *weights[:4])]
     layout = places.lengths, places.base, places.column
     y, h_n, c_n, *_ = torch.ops.ostinato.recurrence_on_card(cell, *tensors, *layout, places.reverse)
     return y, (h_n,) if c0 is None else (h_n, c_n)

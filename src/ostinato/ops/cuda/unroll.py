@@ -14,6 +14,7 @@ from ostinato.ops.cuda.contract import CELLS, Variant
 from ostinato.ops.cuda.node import Plan, Unrolled, run
 from ostinato.ops.cuda.rows import Rows
 from ostinato.ops.engine.places import Places
+from ostinato.ops.weights import Weights
 from ostinato.shapes import State
 
 _PADDED = Places()
@@ -23,13 +24,9 @@ def unroll(
     cell: str,
     x: Tensor,
     state: State,
-    w_ih: Tensor,
-    w_hh: Tensor,
-    b_ih: Tensor | None,
-    b_hh: Tensor | None,
+    weights: Weights,
     places: Places = _PADDED,
     *,
-    w_hr: Tensor | None = None,
     resets: Tensor | None = None,
 ) -> tuple[Tensor, State] | None:
     """Run a cell over all steps of a batch by the kernels.
@@ -38,12 +35,8 @@ def unroll(
         cell: The name of the cell in the engine.
         x: The inputs, (T, B, D); (places, D) if places.base is given.
         state: The state before the first step: h (B, H), and c (B, H) for a cell of two states.
-        w_ih: The input weights, (GH, D).
-        w_hh: The recurrent weights, (GH, H).
-        b_ih: The bias of the input side, (GH,), or None.
-        b_hh: The bias of the recurrent side, (GH,), or None.
+        weights: The weights of the cell; no kernel projects.
         places: The layout of the steps of each row in x, on the host or on the device.
-        w_hr: None: no kernel projects.
         resets: The steps at which a row starts anew; see the engine's ``unroll``. Their number decides the sizes, so
             the host waits for them.
 
@@ -56,12 +49,12 @@ def unroll(
         pieces = places.cut(resets, steps, len(state[0]))
         takes, row, last_piece = (t.to(x.device) for t in (pieces.takes, pieces.row, pieces.last))
         starts = tuple(torch.where(takes[:, None], s[row], 0) for s in state)
-        found = unroll(cell, x.flatten(0, -2), starts, w_ih, w_hh, b_ih, b_hh, pieces.places, w_hr=w_hr)
+        found = unroll(cell, x.flatten(0, -2), starts, weights, pieces.places)
         if found is None:
             return None
         h, last = found
         return h.view(*x.shape[:-1], h.shape[-1]), tuple(s[last_piece] for s in last)
-    tensors: Any = support.common((x, *state, w_ih, w_hh, b_ih, b_hh)) if w_hr is None else None
+    tensors: Any = support.common((x, *state, *weights[:4])) if weights.w_hr is None else None
     if tensors is None:
         return None
     given = tensors if len(state) == 2 else [*tensors[:2], None, *tensors[2:]]
@@ -86,7 +79,7 @@ def _results(cell: str, given: Any, places: Places) -> Any:
     plan = Plan(variant, Rows.of(places, x, len(h0)), places)
     if torch.is_grad_enabled() and any(t is not None and t.requires_grad for t in given):
         return Unrolled.apply(*given, plan)  # type: ignore[no-untyped-call]
-    return run(plan, *given)[:3]
+    return run(plan, given)[:3]
 
 
 def check(cell: str, given: Any, places: Places) -> None:

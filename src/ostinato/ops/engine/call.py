@@ -11,6 +11,7 @@ from torch import Tensor
 from ostinato.choices import unknown
 from ostinato.errors import ConfigError
 from ostinato.ops.engine.extension import ABSENT
+from ostinato.ops.weights import Weights
 
 if not ABSENT:
     from ostinato.ops.engine import _engine
@@ -86,9 +87,9 @@ class Call(NamedTuple):
         return self.x, self.h0, self.c0, self.w_ih, self.w_hh, self.b_ih, self.b_hh, self.w_hr
 
     @property
-    def weights(self) -> tuple[Tensor | None, ...]:
-        """The weights: w_ih, w_hh, b_ih, b_hh and w_hr."""
-        return self.w_ih, self.w_hh, self.b_ih, self.b_hh, self.w_hr
+    def weights(self) -> Weights:
+        """The weights of the cell."""
+        return Weights(self.w_ih, self.w_hh, self.b_ih, self.b_hh, self.w_hr)
 
     @property
     def layout(self) -> tuple[Tensor | None, ...]:

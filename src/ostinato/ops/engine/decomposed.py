@@ -30,12 +30,10 @@ def by_reference(call: Call) -> tuple[Tensor, ...]:
     if call.h0.dim() == 3:
         y, *ends = by_reference(call._replace(h0=call.h0[0], c0=None if call.c0 is None else call.c0[0]))
         return y, *[s[None] for s in ends]
-    biases = [call.w_hh.new_zeros(len(call.w_hh)) if b is None else b for b in (call.b_ih, call.b_hh)]
     state = (call.h0,) if call.c0 is None else (call.h0, call.c0)
-    options = options if call.w_hr is None else {"w_hr": call.w_hr}
 
     def unroll(x: Tensor, lengths: Tensor | None) -> tuple[Tensor, tuple[Tensor, ...]]:
-        h, last = reference(x, state, call.w_ih, call.w_hh, *biases, lengths, **options)
+        h, last = reference(x, state, call.weights, lengths, **options)
         return h, last
 
     if call.base is None and call.column is None and (call.lengths is None or not call.reverse):

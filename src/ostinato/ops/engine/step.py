@@ -15,6 +15,7 @@ from ostinato.ops.engine.call import Call, check
 from ostinato.ops.engine.extension import ABSENT, refusal
 from ostinato.ops.engine.gate import addresses, require_bytes
 from ostinato.ops.engine.operator import repeated, shared
+from ostinato.ops.weights import Weights
 
 if not ABSENT:
     from ostinato.ops.engine import _engine
@@ -31,11 +32,7 @@ class Step:
 
     Args:
         cell: The name of the cell in the engine.
-        w_ih: The input weights, (GH, D).
-        w_hh: The recurrent weights, (GH, P).
-        b_ih: The bias of the input side, (GH,), or None.
-        b_hh: The bias of the recurrent side, (GH,), or None.
-        w_hr: The projection, (P, H), for a cell that projects.
+        weights: The weights of the cell.
 
     Attributes:
         inputs: The number of inputs, D.
@@ -51,12 +48,9 @@ class Step:
     def __init__(
         self,
         cell: str,
-        w_ih: Tensor,
-        w_hh: Tensor,
-        b_ih: Tensor | None = None,
-        b_hh: Tensor | None = None,
-        w_hr: Tensor | None = None,
+        weights: Weights,
     ) -> None:
+        w_ih, w_hh, w_hr = weights.w_ih, weights.w_hh, weights.w_hr
         reason = refusal({"device": w_ih.device.type, "dtype": w_ih.dtype})
         if reason:
             raise ConfigError(
@@ -65,10 +59,10 @@ class Step:
         self.inputs, self.outputs, self.dtype = w_ih.shape[1], w_hh.shape[1], w_ih.dtype
         self.hidden = self.outputs if w_hr is None else w_hr.shape[1]
         c0 = w_ih.new_zeros(1, self.hidden) if cell.startswith("lstm") else None
-        weights: Any = [None if w is None else w.detach().contiguous() for w in (w_ih, w_hh, b_ih, b_hh, w_hr)]
-        check(Call(cell, w_ih.new_zeros(1, 1, self.inputs), w_ih.new_zeros(1, self.outputs), c0, *weights))
-        require_bytes(weights)
-        self._cell, self._weights = cell, weights
+        own: Any = [None if w is None else w.detach().contiguous() for w in weights]
+        check(Call(cell, w_ih.new_zeros(1, 1, self.inputs), w_ih.new_zeros(1, self.outputs), c0, *own))
+        require_bytes(own)
+        self._cell, self._weights = cell, own
         self._run = self._packed(1)
         self.states = 1 if c0 is None else 2
 

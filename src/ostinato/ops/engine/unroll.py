@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -17,6 +16,7 @@ from ostinato.ops.engine.gate import Way, way
 from ostinato.ops.engine.gradients import apply_eager, decomposed
 from ostinato.ops.engine.layer import LayerForm, joined, run_forward
 from ostinato.ops.engine.places import Places
+from ostinato.ops.weights import Weights
 from ostinato.shapes import State
 
 if not ABSENT:
@@ -29,13 +29,9 @@ def unroll(
     cell: str,
     x: Tensor,
     state: State,
-    w_ih: Tensor,
-    w_hh: Tensor,
-    b_ih: Tensor | None,
-    b_hh: Tensor | None,
+    weights: Weights,
     places: Places = _PADDED,
     *,
-    w_hr: Tensor | None = None,
     resets: Tensor | None = None,
 ) -> tuple[Tensor, State]:
     """Run a cell over all steps of a batch by the engine.
@@ -45,12 +41,8 @@ def unroll(
         x: The inputs, (T, B, D); (places, D) if places.base is given.
         state: The state before the first step: h (B, P), and c (B, H) for a cell of two states. They may have an axis
             of 1 in front; the last states have it too then.
-        w_ih: The input weights, (GH, D).
-        w_hh: The recurrent weights, (GH, P).
-        b_ih: The bias of the input side, (GH,), or None.
-        b_hh: The bias of the recurrent side, (GH,), or None.
+        weights: The weights of the cell.
         places: The layout of the steps of each row in x.
-        w_hr: The projection, (P, H), for a cell that projects.
         resets: The steps at which a row starts anew, (T, B) or (places,), bool. From a marked step on, the row is
             another sequence, whose state starts from zero; a row whose first step is marked ignores the state that is
             given. With places.reverse each of these sequences runs from its own end, and the last one of a row takes
@@ -70,16 +62,16 @@ def unroll(
             )
         pieces = places.cut(resets, len(x if places.base is None else places.base), len(state[0]))
         starts = tuple(pieces.initial(s) for s in state)
-        h, last = unroll(cell, x.flatten(0, -2), starts, w_ih, w_hh, b_ih, b_hh, pieces.places, w_hr=w_hr)
+        h, last = unroll(cell, x.flatten(0, -2), starts, weights, pieces.places)
         return h.view(*x.shape[:-1], h.shape[-1]), tuple(s[pieces.last] for s in last)
     h0, c0 = state if len(state) == 2 else (state[0], None)
     layout = places.lengths, places.base, places.column
-    y, h_n, c_n = run_layer((x, h0, c0, w_ih, w_hh, b_ih, b_hh, w_hr), LayerForm(cell, layout, (places.reverse,)))
+    y, h_n, c_n = run_layer((x, h0, c0, *weights), LayerForm(cell, layout, (places.reverse,)))
     return y, (h_n,) if c0 is None else (h_n, c_n)
 
 
 def unroll_both(
-    cell: str, x: Tensor, state: State, weights: Sequence[Tensor | None], places: Places = _PADDED
+    cell: str, x: Tensor, state: State, weights: tuple[Weights, Weights], places: Places = _PADDED
 ) -> tuple[Tensor, State]:
     """Run a layer of two directions, which read the same inputs, over all steps of a batch by the engine.
 
@@ -87,7 +79,7 @@ def unroll_both(
         cell: The name of the cell in the engine.
         x: The inputs, (T, B, D); (places, D) if places.base is given.
         state: The states of both directions: h (2, B, P), and c (2, B, H) for a cell of two states.
-        weights: w_ih, w_hh, b_ih, b_hh and w_hr, as in ``unroll``, of the first and then of the second direction.
+        weights: The weights of the first and of the second direction.
         places: The layout of the steps of each row in x. The second direction runs from the last step to the first.
 
     Returns:
@@ -98,7 +90,7 @@ def unroll_both(
     """
     h0, c0 = state if len(state) == 2 else (state[0], None)
     layout = places.lengths, places.base, places.column
-    y, h_n, c_n = run_layer((x, h0, c0, *weights), LayerForm(cell, layout, (False, True)))
+    y, h_n, c_n = run_layer((x, h0, c0, *weights[0], *weights[1]), LayerForm(cell, layout, (False, True)))
     return y, (h_n,) if c0 is None else (h_n, c_n)
 
 
@@ -130,13 +122,8 @@ def specified(
     cell: str,
     x: Tensor,
     state: State,
-    w_ih: Tensor,
-    w_hh: Tensor,
-    b_ih: Tensor | None,
-    b_hh: Tensor | None,
+    weights: Weights,
     places: Places = _PADDED,
-    *,
-    w_hr: Tensor | None = None,
 ) -> tuple[Tensor, State]:
     """Run a cell over all steps of a batch by its reference, for cells without an operator in torch.
 
@@ -144,17 +131,12 @@ def specified(
         cell: The name of the cell in the engine.
         x: The inputs, (T, B, D); (places, D) if places.base is given.
         state: The state before the first step: h (B, P), and c (B, H) for a cell of two states.
-        w_ih: The input weights, (GH, D).
-        w_hh: The recurrent weights, (GH, P).
-        b_ih: The bias of the input side, (GH,), or None.
-        b_hh: The bias of the recurrent side, (GH,), or None.
+        weights: The weights of the cell.
         places: The layout of the steps of each row in x.
-        w_hr: The projection, (P, H), for a cell that projects.
 
     Returns:
         The outputs h, (T, B, P) or (places, P), and the state after the last step of each row.
     """
     h0, c0 = state if len(state) == 2 else (state[0], None)
-    tensors = x, h0, c0, w_ih, w_hh, b_ih, b_hh, w_hr
-    h, *last = by_reference(Call(cell, *tensors, places.lengths, places.base, places.column, places.reverse))
+    h, *last = by_reference(Call(cell, x, h0, c0, *weights, places.lengths, places.base, places.column, places.reverse))
     return h, tuple(last)

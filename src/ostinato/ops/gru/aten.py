@@ -7,6 +7,7 @@ from torch import Tensor
 
 from ostinato.errors import ConfigError
 from ostinato.ops.masking import last_of
+from ostinato.ops.weights import Weights
 from ostinato.shapes import State
 
 #: The reason why this implementation cannot run with reset_after=False.
@@ -16,10 +17,7 @@ NO_OPERATOR = "torch has no operator for a GRU with the reset before the product
 def unroll(
     x: Tensor,
     state: State,
-    w_ih: Tensor,
-    w_hh: Tensor,
-    b_ih: Tensor,
-    b_hh: Tensor,
+    weights: Weights,
     lengths: Tensor | None = None,
     reset_after: bool = True,
 ) -> tuple[Tensor, State]:
@@ -32,5 +30,6 @@ def unroll(
         raise ConfigError(NO_OPERATOR, fix="use reset_after=True, or another implementation")
     if not len(x):
         return x.new_zeros(0, *state[0].shape), state
-    h, _ = torch.gru(x, state[0][None], [w_ih, w_hh, b_ih, b_hh], True, 1, 0.0, torch.is_grad_enabled(), False, False)
+    given = [weights.w_ih, weights.w_hh, *weights.biases]
+    h, _ = torch.gru(x, state[0][None], given, True, 1, 0.0, torch.is_grad_enabled(), False, False)
     return h, (last_of(h, state[0], lengths),)

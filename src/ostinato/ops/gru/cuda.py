@@ -7,22 +7,20 @@ from torch import Tensor
 from ostinato.ops.cuda.unroll import unroll as run
 from ostinato.ops.engine.places import Places
 from ostinato.ops.gru import aten, reference
+from ostinato.ops.weights import Weights
 from ostinato.shapes import State
 
 
 def unroll(
     x: Tensor,
     state: State,
-    w_ih: Tensor,
-    w_hh: Tensor,
-    b_ih: Tensor,
-    b_hh: Tensor,
+    weights: Weights,
     lengths: Tensor | None = None,
     reset_after: bool = True,
 ) -> tuple[Tensor, State]:
     """Unroll the cell by the kernels, or in torch's operators where torch traces it; arguments as in the reference."""
-    found = run("gru" if reset_after else "gru_before", x, state, w_ih, w_hh, b_ih, b_hh, Places(lengths))
+    found = run("gru" if reset_after else "gru_before", x, state, weights, Places(lengths))
     if found is not None:
         return found
     other = aten.unroll if reset_after else reference.unroll
-    return other(x, state, w_ih, w_hh, b_ih, b_hh, lengths, reset_after)
+    return other(x, state, weights, lengths, reset_after)

@@ -6,18 +6,16 @@ from torch import Tensor
 
 from ostinato.ops.engine.places import Places
 from ostinato.ops.engine.unroll import unroll as run
+from ostinato.ops.weights import Weights
 from ostinato.shapes import State
 
 
 def unroll(
     x: Tensor,
     state: State,
-    w_ih: Tensor,
-    w_hh: Tensor,
-    b_ih: Tensor,
-    b_hh: Tensor,
+    weights: Weights,
     lengths: Tensor | None = None,
     reset_after: bool = True,
 ) -> tuple[Tensor, State]:
     """Unroll the cell by the engine; arguments and results are those of the reference."""
-    return run("gru" if reset_after else "gru_before", x, state, w_ih, w_hh, b_ih, b_hh, Places(lengths))
+    return run("gru" if reset_after else "gru_before", x, state, weights, Places(lengths))

@@ -6,16 +6,14 @@ import torch
 from torch import Tensor
 
 from ostinato.ops.masking import keep, running
+from ostinato.ops.weights import Weights
 from ostinato.shapes import State
 
 
 def unroll(
     x: Tensor,
     state: State,
-    w_ih: Tensor,
-    w_hh: Tensor,
-    b_ih: Tensor,
-    b_hh: Tensor,
+    weights: Weights,
     lengths: Tensor | None = None,
     reset_after: bool = True,
 ) -> tuple[Tensor, State]:
@@ -27,10 +25,7 @@ def unroll(
     Args:
         x: The inputs, (T, B, D).
         state: The state before the first step: (h,), h of (B, H).
-        w_ih: The input weights, (3H, D).
-        w_hh: The recurrent weights, (3H, H).
-        b_ih: The bias of the input side, (3H,).
-        b_hh: The bias of the recurrent side, (3H,).
+        weights: The weights of the three gates.
         lengths: The number of steps of each row, (B,), or None if every row has T steps.
         reset_after: Whether the reset gate acts after the product.
 
@@ -38,6 +33,7 @@ def unroll(
         The hidden states of all steps, (T, B, H), and the state after the last step of each row.
     """
     (h,), out = state, []
+    w_ih, w_hh, (b_ih, b_hh) = weights.w_ih, weights.w_hh, weights.biases
     (w_hr, w_hz, w_hn), (b_hr, b_hz, b_hn) = w_hh.chunk(3), b_hh.chunk(3)
     for t in range(len(x)):
         x_r, x_z, x_n = (x[t] @ w_ih.t() + b_ih).chunk(3, dim=-1)

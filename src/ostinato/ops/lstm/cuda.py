@@ -7,19 +7,16 @@ from torch import Tensor
 from ostinato.ops.cuda.unroll import unroll as run
 from ostinato.ops.engine.places import Places
 from ostinato.ops.lstm import aten
+from ostinato.ops.weights import Weights
 from ostinato.shapes import State
 
 
 def unroll(
     x: Tensor,
     state: State,
-    w_ih: Tensor,
-    w_hh: Tensor,
-    b_ih: Tensor,
-    b_hh: Tensor,
+    weights: Weights,
     lengths: Tensor | None = None,
-    w_hr: Tensor | None = None,
 ) -> tuple[Tensor, State]:
     """Unroll the cell by the kernels, or by torch's operator where they cannot; arguments as in the reference."""
-    found = run("lstm", x, state, w_ih, w_hh, b_ih, b_hh, Places(lengths), w_hr=w_hr)
-    return aten.unroll(x, state, w_ih, w_hh, b_ih, b_hh, lengths, w_hr) if found is None else found
+    found = run("lstm", x, state, weights, Places(lengths))
+    return aten.unroll(x, state, weights, lengths) if found is None else found

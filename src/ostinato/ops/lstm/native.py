@@ -6,19 +6,16 @@ from torch import Tensor
 
 from ostinato.ops.engine.places import Places
 from ostinato.ops.engine.unroll import unroll as run
+from ostinato.ops.weights import Weights
 from ostinato.shapes import State
 
 
 def unroll(
     x: Tensor,
     state: State,
-    w_ih: Tensor,
-    w_hh: Tensor,
-    b_ih: Tensor,
-    b_hh: Tensor,
+    weights: Weights,
     lengths: Tensor | None = None,
-    w_hr: Tensor | None = None,
 ) -> tuple[Tensor, State]:
     """Unroll the cell by the engine; arguments and results are those of the reference."""
-    cell = "lstm" if w_hr is None else "lstm_projected"
-    return run(cell, x, state, w_ih, w_hh, b_ih, b_hh, Places(lengths), w_hr=w_hr)
+    cell = "lstm" if weights.w_hr is None else "lstm_projected"
+    return run(cell, x, state, weights, Places(lengths))

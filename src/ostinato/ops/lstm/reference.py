@@ -6,18 +6,15 @@ import torch
 from torch import Tensor
 
 from ostinato.ops.masking import keep, running
+from ostinato.ops.weights import Weights
 from ostinato.shapes import State
 
 
 def unroll(
     x: Tensor,
     state: State,
-    w_ih: Tensor,
-    w_hh: Tensor,
-    b_ih: Tensor,
-    b_hh: Tensor,
+    weights: Weights,
     lengths: Tensor | None = None,
-    w_hr: Tensor | None = None,
 ) -> tuple[Tensor, State]:
     """Unroll c_t = f c_{t-1} + i g, h_t = o tanh(c_t), with i, f, o = sigmoid(.) and g = tanh(.).
 
@@ -27,17 +24,14 @@ def unroll(
     Args:
         x: The inputs, (T, B, D).
         state: The state before the first step: (h, c), h of (B, P) and c of (B, H).
-        w_ih: The input weights, (4H, D).
-        w_hh: The recurrent weights, (4H, P).
-        b_ih: The bias of the input side, (4H,).
-        b_hh: The bias of the recurrent side, (4H,).
+        weights: The weights of the four gates, and w_hr.
         lengths: The number of steps of each row, (B,), or None if every row has T steps.
-        w_hr: The projection, (P, H), or None.
 
     Returns:
         The hidden states of all steps, (T, B, P), and the state after the last step of each row.
     """
     (h, c), out = state, []
+    w_ih, w_hh, (b_ih, b_hh), w_hr = weights.w_ih, weights.w_hh, weights.biases, weights.w_hr
     for t in range(len(x)):
         i, f, g, o = (x[t] @ w_ih.t() + b_ih + h @ w_hh.t() + b_hh).chunk(4, dim=-1)
         mask = running(t, lengths, h)

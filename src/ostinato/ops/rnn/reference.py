@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from ostinato.ops.masking import keep, running
+from ostinato.ops.weights import Weights
 from ostinato.shapes import State
 
 #: The nonlinearities of the plain recurrent network, by name.
@@ -22,10 +23,7 @@ NONLINEARITIES: dict[str, Callable[[Tensor], Tensor]] = {
 def unroll(
     x: Tensor,
     state: State,
-    w_ih: Tensor,
-    w_hh: Tensor,
-    b_ih: Tensor,
-    b_hh: Tensor,
+    weights: Weights,
     lengths: Tensor | None = None,
     nonlinearity: str = "tanh",
 ) -> tuple[Tensor, State]:
@@ -34,10 +32,7 @@ def unroll(
     Args:
         x: The inputs, (T, B, D).
         state: The state before the first step: (h,), h of (B, H).
-        w_ih: The input weights, (H, D).
-        w_hh: The recurrent weights, (H, H).
-        b_ih: The bias of the input side, (H,).
-        b_hh: The bias of the recurrent side, (H,).
+        weights: The weights, with a single gate.
         lengths: The number of steps of each row, (B,), or None if every row has T steps.
         nonlinearity: The name of f, a key of NONLINEARITIES.
 
@@ -45,6 +40,7 @@ def unroll(
         The hidden states of all steps, (T, B, H), and the state after the last step of each row.
     """
     (h,), f, out = state, NONLINEARITIES[nonlinearity], []
+    w_ih, w_hh, (b_ih, b_hh) = weights.w_ih, weights.w_hh, weights.biases
     for t in range(len(x)):
         new = f(x[t] @ w_ih.t() + b_ih + h @ w_hh.t() + b_hh)
         h = keep(running(t, lengths, h), new, h)
