@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import ostinato
-from ostinato.inference.parameter_uncertainty import _largest, _one_more, _Seen, factors, few_values
+from ostinato.inference.parameter_uncertainty import _largest, _one_more, _Seen, factors, small_sample
 from ostinato.model import SequenceModel
 
 RNG = np.random.default_rng(0)
@@ -58,7 +58,7 @@ def count(data: object, model: str) -> int | None:
     """Return the number of values of a fit whose coefficients are in doubt."""
     made = ostinato.fit(data, model=model).model
     assert isinstance(made, SequenceModel)
-    return few_values(made)
+    return small_sample(made)
 
 
 def test_models_of_more_values_or_of_panels_are_as_they_were() -> None:

@@ -23,7 +23,7 @@ from ostinato.model import SequenceModel
 from ostinato.serve.app import make_app
 from ostinato.serve.batcher import Batcher
 from ostinato.serve.gate import Gate, Limits
-from ostinato.serve.schema import Event, Push, Result, Told
+from ostinato.serve.schema import Event, EventResult, Push, Result
 from ostinato.serve.store import Store, open_store
 from ostinato.serve.streams import Streams
 
@@ -68,7 +68,7 @@ async def client(
         yield found
 
 
-async def push(batcher: Batcher, key: str, *ys: Any, first: int | None = None) -> list[Told]:
+async def push(batcher: Batcher, key: str, *ys: Any, first: int | None = None) -> list[EventResult]:
     """Push values to a stream, and return what was told of each."""
     events = [Event(y, seq=None if first is None else first + i) for i, y in enumerate(ys)]
     found: Result = await batcher.push(key, Push(events=events))

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from ostinato.client import Client, Event, Next, Push, Pushed, ServerError, Told, connection
+from ostinato.client import Client, Event, EventResult, Next, Push, Pushed, ServerError, connection
 from ostinato.errors import ConfigError, DataError
 
 
@@ -81,7 +81,7 @@ def test_a_push_and_its_answer(client: Client, recorder: type[Recorder]) -> None
     events = [{"y": None, "ds": "2024-01-31", "seq": 2}, {"y": 5.0}, {"y": [1.0, None]}]
     path = "/v1/streams/a%2Fb%20%EA%B0%80/events"
     assert recorder.came == [("POST", path, {"events": events, "next": [0.1, 0.9]}, "Bearer secret")]
-    assert found == Pushed("a", 3, [Told(3, "applied", 1.5)], next=Next([[1.0], [2.0]]))
+    assert found == Pushed("a", 3, [EventResult(3, "applied", 1.5)], next=Next([[1.0], [2.0]]))
 
 
 def test_times_and_numbers_of_libraries_are_sent_as_text_and_numbers(client: Client, recorder: type[Recorder]) -> None:
@@ -204,7 +204,7 @@ def test_an_answer_of_another_server_is_refused(client: Client, recorder: type[R
 
 def test_unknown_fields_of_a_later_server_are_left_out(client: Client, recorder: type[Recorder]) -> None:
     recorder.answers += [(200, {**_told(1), "events": [{"seq": 1, "status": "applied", "mood": "good"}]}, {})]
-    assert client.push("a", 1.0).events == [Told(1, "applied")]
+    assert client.push("a", 1.0).events == [EventResult(1, "applied")]
 
 
 @pytest.mark.parametrize("value", [math.inf, 10**400, b"x", object(), {"a": 1}, [1.0, math.inf]])

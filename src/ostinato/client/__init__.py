@@ -5,6 +5,6 @@ the server was busy. ``Client.stream`` numbers the events of a stream.
 """
 
 from ostinato.client.connection import Client, NumberedStream
-from ostinato.client.types import Event, Next, Push, Pushed, ServerError, Told, Value
+from ostinato.client.types import Event, EventResult, Next, Push, Pushed, ServerError, Value
 
-__all__ = ["Client", "Event", "Next", "NumberedStream", "Push", "Pushed", "ServerError", "Told", "Value"]
+__all__ = ["Client", "Event", "EventResult", "Next", "NumberedStream", "Push", "Pushed", "ServerError", "Value"]

@@ -42,7 +42,7 @@ class ServerError(OstinatoError):
 
 
 @dataclass(frozen=True)
-class Told:
+class EventResult:
     """What became of one event.
 
     Attributes:
@@ -89,8 +89,8 @@ class Pushed:
 
     unique_id: str
     seq: int
-    events: list[Told]
-    released: list[Told] = field(default_factory=list)
+    events: list[EventResult]
+    released: list[EventResult] = field(default_factory=list)
     next: Next | None = None
 
 

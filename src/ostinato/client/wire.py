@@ -8,10 +8,10 @@ from dataclasses import fields
 from typing import Any
 from urllib.parse import quote
 
-from ostinato.client.types import Next, Push, Pushed, ServerError, Told
+from ostinato.client.types import EventResult, Next, Push, Pushed, ServerError
 from ostinato.errors import DataError
 
-_TOLD = tuple(one.name for one in fields(Told))
+_FIELDS = tuple(one.name for one in fields(EventResult))
 
 
 def path_of(unique_id: str) -> str:
@@ -105,14 +105,14 @@ def is_numbered(pushes: Sequence[Push]) -> bool:
 
 def pushed(found: Mapping[str, Any]) -> Pushed:
     """Return the answer to a push."""
-    events, released = ([_told(one) for one in found.get(name, [])] for name in ("events", "released"))
+    events, released = ([_event_result(one) for one in found.get(name, [])] for name in ("events", "released"))
     after = None if found.get("next") is None else following(found["next"])
     return Pushed(found["unique_id"], found["seq"], events, released, after)
 
 
-def _told(found: Mapping[str, Any]) -> Told:
+def _event_result(found: Mapping[str, Any]) -> EventResult:
     """Return the answer about an event, without the fields that a later version of the server added."""
-    return Told(**{name: found[name] for name in _TOLD if name in found})
+    return EventResult(**{name: found[name] for name in _FIELDS if name in found})
 
 
 def object_of(found: Any) -> dict[str, Any]:
@@ -146,12 +146,12 @@ def refused(found: Any, status: int, wait: float | None = None) -> ServerError:
         wait: The seconds after which the call may be repeated.
     """
     error = found.get("error") if isinstance(found, Mapping) else None
-    told = error if isinstance(error, Mapping) else {}
+    problem = error if isinstance(error, Mapping) else {}
     return ServerError(
-        told.get("what") or f"the server answered with status {status}",
+        problem.get("what") or f"the server answered with status {status}",
         status,
-        where=told.get("where"),
-        fix=told.get("fix"),
-        expected_seq=told.get("expected_seq"),
+        where=problem.get("where"),
+        fix=problem.get("fix"),
+        expected_seq=problem.get("expected_seq"),
         retry_after=wait,
     )

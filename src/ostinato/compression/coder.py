@@ -17,11 +17,8 @@ from numpy.typing import NDArray
 
 from ostinato.compression.refusals import other_probabilities
 from ostinato.data.corpus import forget, scratch
-from ostinato.ops.engine.extension import ABSENT
+from ostinato.ops.engine import coding
 from ostinato.shapes import Array
-
-if not ABSENT:
-    from ostinato.ops.engine import _engine
 
 #: The coded symbols of a block: after each the decoder checks that its probabilities are those of the encoder.
 BLOCK = 1 << 16
@@ -114,7 +111,7 @@ class Encoder(Coder):
 
     def __init__(self) -> None:
         super().__init__()
-        self._coder = _engine.RangeEncoder()
+        self._coder = coding.RangeEncoder()
         self._segments: list[bytes | memoryview] = []
 
     def symbols(self, probabilities: Array, symbols: NDArray[np.int64] | None) -> NDArray[np.int64]:
@@ -157,19 +154,19 @@ class Encoder(Coder):
     def next_segment(self) -> None:
         """Keep what was coded, and begin a segment."""
         self._segments.append(_kept(shortest(self._coder)))
-        self._coder = _engine.RangeEncoder()
+        self._coder = coding.RangeEncoder()
 
-    def lend(self) -> _engine.SoundCoder:
+    def lend(self) -> coding.SoundCoder:
         """Return the engine's coder of samples, which goes on from here until ``take`` is called with it."""
-        return _engine.SoundCoder(self._place(decodes=False), self._coder, _engine.RangeDecoder([]), [])
+        return coding.SoundCoder(self._place(decodes=False), self._coder, coding.RangeDecoder([]), [])
 
-    def passed(self, samples: _engine.SoundCoder) -> None:
+    def passed(self, samples: coding.SoundCoder) -> None:
         """Keep the blocks and segments that the engine's coder of samples has ended."""
         digests, finished = samples.ended()
         self._segments += [_kept(shortest(segment)) for segment in finished]
         self.digests += digests
 
-    def take(self, samples: _engine.SoundCoder) -> None:
+    def take(self, samples: coding.SoundCoder) -> None:
         """Go on from where the engine's coder of samples has come to."""
         self.passed(samples)
         self._digest, self._count, self._coded, self._coder, _ = samples.place()
@@ -199,7 +196,7 @@ def _rows(probabilities: Array) -> Array:
     return np.ascontiguousarray(probabilities, dtype=np.float64)
 
 
-def shortest(coder: _engine.RangeEncoder) -> bytes:
+def shortest(coder: coding.RangeEncoder) -> bytes:
     """Return what a range encoder wrote as bytes, the first one first, without the zeros at the end.
 
     The last word may be any in the interval that the encoder has come to: the one with the most zeros is taken.
@@ -228,7 +225,7 @@ class Decoder(Coder):
     def __init__(self, coded: Coded, where: str) -> None:
         super().__init__()
         self._left = iter(coded.segments)
-        self._coder = _engine.RangeDecoder([])
+        self._coder = coding.RangeDecoder([])
         self.next_segment()
         self._held, self._where = coded, where
 
@@ -236,7 +233,7 @@ class Decoder(Coder):
         """Begin a segment, if there is one: version 1 has one for all symbols."""
         following = next(self._left, None)
         if following is not None:
-            self._coder = _engine.RangeDecoder(_words(following))
+            self._coder = coding.RangeDecoder(_words(following))
 
     def symbols(self, probabilities: Array, symbols: NDArray[np.int64] | None) -> NDArray[np.int64]:
         """Return the next symbol of each row; arguments are those of ``Encoder.symbols``, without symbols."""
@@ -251,17 +248,17 @@ class Decoder(Coder):
         """Return the next number from 0 to size - 1."""
         return self._coder.number(size)
 
-    def lend(self) -> _engine.SoundCoder:
+    def lend(self) -> coding.SoundCoder:
         """Return the engine's coder of samples, which goes on from here to the end of the segments."""
         left = [_words(segment) for segment in self._left]
-        return _engine.SoundCoder(self._place(decodes=True), _engine.RangeEncoder(), self._coder, left)
+        return coding.SoundCoder(self._place(decodes=True), coding.RangeEncoder(), self._coder, left)
 
-    def passed(self, samples: _engine.SoundCoder) -> None:
+    def passed(self, samples: coding.SoundCoder) -> None:
         """Check the blocks that the engine's coder of samples has ended (see ``ended``)."""
         for digest in samples.ended()[0]:
             self.ended(digest)
 
-    def take(self, samples: _engine.SoundCoder) -> None:
+    def take(self, samples: coding.SoundCoder) -> None:
         """Go on from where the engine's coder of samples has come to."""
         self.passed(samples)
         self._digest, self._count, self._coded, _, self._coder = samples.place()

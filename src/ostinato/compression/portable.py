@@ -11,12 +11,8 @@ from __future__ import annotations
 import numpy as np
 
 from ostinato.errors import ConfigError
-from ostinato.ops.engine import extension
-from ostinato.ops.engine.extension import ABSENT
+from ostinato.ops.engine import coding
 from ostinato.shapes import Array
-
-if not ABSENT:
-    from ostinato.ops.engine import _engine
 
 #: The grid of log probabilities and log scales, 1 / 1024 of a nat.
 GRID = 1024.0
@@ -28,10 +24,10 @@ LEAST = -18.0
 
 def check() -> None:
     """Raise ConfigError if the engine's portable functions are not there."""
-    if ABSENT or not hasattr(_engine, "SoundCoder"):
-        why = extension.refusal({}) or "the compiled engine is older than the package"
+    if coding.ABSENT:
         raise ConfigError(
-            f"compress needs the compiled engine: {why}", fix="install a wheel, or a compiler, and install again"
+            f"compress needs the compiled engine: {coding.ABSENT}",
+            fix="install a wheel, or a compiler, and install again",
         )
 
 
@@ -39,7 +35,7 @@ def exp(x: Array) -> Array:
     """Return the exponential of x with the same bits on every machine."""
     x = np.ascontiguousarray(x, dtype=np.float64)
     out = np.empty_like(x)
-    _engine.portable_exp(x.size, x.ctypes.data, out.ctypes.data)
+    coding.portable_exp(x.size, x.ctypes.data, out.ctypes.data)
     return out
 
 

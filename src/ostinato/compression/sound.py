@@ -16,12 +16,9 @@ from ostinato.emissions.logistic_mixture import LogisticMixture
 from ostinato.errors import ConfigError
 from ostinato.layers.front import FilterFront
 from ostinato.model import SequenceModel
-from ostinato.ops.engine.extension import ABSENT
+from ostinato.ops.engine import coding
 from ostinato.ops.filter.native import arrays_of
 from ostinato.shapes import Array
-
-if not ABSENT:
-    from ostinato.ops.engine import _engine
 
 #: The samples that the engine codes in one call, between which the process takes a signal.
 CALL = 1 << 15
@@ -43,15 +40,15 @@ class SoundLanes(Lanes):
                 fix="fit the model without --emission",
             )
         self._amplitude, self._components = amplitude, model.emission.components
-        self._engine: _engine.SoundCoder | None = None
+        self._samples: coding.SoundCoder | None = None
         front = model.front
         self._filters = front.filters if isinstance(front, FilterFront) and model.backbone is None else None
 
     def run(self, coder: Coder, given: list[Values] | None, lengths: list[int], extra: list[int]) -> list[Values]:
         """Code sequences and return them (see ``Drive.run``)."""
-        self._engine = coder.lend()
+        self._samples = coder.lend()
         values = super().run(coder, given, lengths, extra)
-        coder.take(self._engine)
+        coder.take(self._samples)
         return values
 
     def _side_by_side(
@@ -78,8 +75,8 @@ class SoundLanes(Lanes):
             if given is not None:
                 for i, r in enumerate(rows):
                     values[: left[i], i] = given[r][t : t + left[i]]
-            assert self._engine is not None
-            self._engine.filtered(
+            assert self._samples is not None
+            self._samples.filtered(
                 form_sizes,
                 counts.ctypes.data,
                 rates.ctypes.data,
@@ -91,7 +88,7 @@ class SoundLanes(Lanes):
                 memory.ctypes.data,
                 values.ctypes.data,
             )
-            coder.passed(self._engine)
+            coder.passed(self._samples)
             for i, r in enumerate(rows):
                 out[r].frombytes(values[: left[i], i].tobytes())
 
@@ -116,8 +113,8 @@ class SoundLanes(Lanes):
             coupling = _array(conditional.coupling.matrix().expand(rows, channels, channels))
         lattice = np.array(extra, dtype=np.int64)
         values = np.zeros((rows, channels), dtype=np.int64) if step is None else np.array(step, dtype=np.int64)
-        assert self._engine is not None
-        self._engine.step(
+        assert self._samples is not None
+        self._samples.step(
             self._sizes(rows),
             lattice.ctypes.data,
             params.ctypes.data,
@@ -126,7 +123,7 @@ class SoundLanes(Lanes):
             0 if coupling is None else coupling.ctypes.data,
             values.ctypes.data,
         )
-        coder.passed(self._engine)
+        coder.passed(self._samples)
         return values, values
 
     def in_model_space(self, values: Values) -> Tensor:

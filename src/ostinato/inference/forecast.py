@@ -20,7 +20,7 @@ from ostinato.errors import ConfigError
 from ostinato.forecasting.inputs import as_sequences, horizon_of
 from ostinato.forecasting.table import Forecast, ends, ends_apart, note_on_upper_bounds, some_of, table
 from ostinato.inference.ahead import level_notes, steps_ahead
-from ostinato.inference.parameter_uncertainty import few_values, note_of
+from ostinato.inference.parameter_uncertainty import note_of, small_sample
 from ostinato.model import SequenceModel
 from ostinato.model_file import Model
 from ostinato.threads import Threads, in_threads
@@ -117,7 +117,7 @@ def _rolled_out(model: SequenceModel, data: SequenceSet, horizon: int, options: 
     p = np.array(list(intervals.values()))
     made = steps_ahead(model, data, horizon, p, n_paths=options.n_paths, seed=options.seed)
     notes += [*level_notes(level, made, horizon, options.n_paths), *ends_apart(data)]
-    if (count := few_values(model)) is not None:
+    if (count := small_sample(model)) is not None:
         notes.append(note_of(count))
     most = model.encoding.greatest()
     full = [str(key) for key, one in zip(data.ids, made, strict=True) if (one.quantiles == most).any()]

@@ -55,8 +55,8 @@ _STATIONARY = 0.999
 MOST = 400
 
 
-def few_values(model: SequenceModel) -> int | None:
-    """Return the number of values that an autoregression was fitted to, if they are few; None for every other model.
+def small_sample(model: SequenceModel) -> int | None:
+    """Return the sample size of an autoregression that was fitted to few values; None for every other model.
 
     Other models are those of several sequences, which have more values; those of prices, which hardly depend on their
     past; and those with a network or another closed form, which do not have such coefficients.
@@ -92,12 +92,12 @@ def with_uncertainty(
     """Return the steps ahead of every sequence, widened by the uncertainty of the coefficients of the model.
 
     Args:
-        model: The model; only an autoregression of few values (see ``few_values``) changes anything.
+        model: The model; only an autoregression of few values (see ``small_sample``) changes anything.
         data: The B histories, without the steps at their ends that have no value.
         gaps: The number of these steps, (B,).
         made: The steps ahead of each, in the units of the data. The first one follows the gap.
     """
-    front, count = model.front, few_values(model)
+    front, count = model.front, small_sample(model)
     if count is None or not isinstance(front, InnovationFront):
         return made
     phi = front.ar.weight[:, -1].detach().cpu().double().numpy()

@@ -1,4 +1,4 @@
-"""What differs between streams of numbers and of text: how their values are read, stepped and told."""
+"""What differs between streams of numbers and of text: how their values are read, stepped and shown."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ostinato.errors import DataError
 from ostinato.inference.alarm_rule import Alarms
 from ostinato.inference.live.rows import Rows, Stepped
 from ostinato.serve.order import Placed
-from ostinato.serve.schema import Next, Push, Told
+from ostinato.serve.schema import EventResult, Next, Push
 from ostinato.shapes import Array, State
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ class Batch:
 
 
 class StreamForm(ABC):
-    """How the values of a kind of stream are read, stepped and told.
+    """How the values of a kind of stream are read, stepped and shown.
 
     Args:
         rows: The steps of the model.
@@ -93,7 +93,7 @@ class StreamForm(ABC):
         raise NotImplementedError
 
     @abstractmethod
-    def result_of(self, one: Placed, batch: Batch, alarms: Alarms, at: int) -> Told:
+    def result_of(self, one: Placed, batch: Batch, alarms: Alarms, at: int) -> EventResult:
         """Return the result of an event whose steps begin at a place of the batch."""
 
     def finite_results(self, batch: Batch) -> tuple[list[float], list[list[float | None]]] | None:

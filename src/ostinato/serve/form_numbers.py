@@ -15,7 +15,7 @@ from ostinato.inference.alarm_rule import Alarms, evidence_name
 from ostinato.numbers import counted
 from ostinato.serve.form import Batch, StreamForm, given
 from ostinato.serve.order import Placed
-from ostinato.serve.schema import Next, Push, Told, numbers
+from ostinato.serve.schema import EventResult, Next, Push, numbers
 from ostinato.serve.snapshot import NUMBERS
 from ostinato.shapes import Array, State
 
@@ -125,11 +125,11 @@ class NumberForm(StreamForm):
                 out[b, 1, d] = seen[-1] if len(seen) else np.nan
         return out
 
-    def result_of(self, one: Placed, batch: Batch, alarms: Alarms, at: int) -> Told:
+    def result_of(self, one: Placed, batch: Batch, alarms: Alarms, at: int) -> EventResult:
         """Return the result of an event (see ``StreamForm.result_of``)."""
         at += one.skipped
         nats = float(batch.found.surprisal[at])
-        return Told(
+        return EventResult(
             one.seq,
             "applied",
             None if math.isnan(nats) else nats,

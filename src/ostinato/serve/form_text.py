@@ -14,7 +14,7 @@ from ostinato.inference.alarm_rule import Alarms, evidence_name
 from ostinato.inference.live.rows import Rows, Stepped
 from ostinato.serve.form import Batch, StreamForm, given
 from ostinato.serve.order import Placed
-from ostinato.serve.schema import Next, Push, Told
+from ostinato.serve.schema import EventResult, Next, Push
 from ostinato.serve.snapshot import TEXT
 from ostinato.shapes import Array, State
 
@@ -90,12 +90,12 @@ class TextForm(StreamForm):
         counts = np.array([sum(len(y) for y, _, _ in some) for some in parts], dtype=np.int64)
         return Batch(values, counts, Stepped(surprisal, expected, np.zeros((0, len(values), 1)), state), last)
 
-    def result_of(self, one: Placed, batch: Batch, alarms: Alarms, at: int) -> Told:
+    def result_of(self, one: Placed, batch: Batch, alarms: Alarms, at: int) -> EventResult:
         """Return the result of a text (see ``StreamForm.result_of``)."""
         span = slice(at, at + self.steps(one))
         expected = "".join(map(self._text, batch.found.expected[span, 0].tolist()))
         which = next((k for k in alarms[span].tolist() if k), 0)
-        return Told(
+        return EventResult(
             one.seq,
             "applied",
             float(batch.found.surprisal[span].sum()),

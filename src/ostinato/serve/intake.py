@@ -82,15 +82,15 @@ class Intake:
             failed = [one.outcome for one in good if isinstance(one.outcome, StoreError)]
             if len(failed) == len(good):
                 raise failed[0]  # the whole request may be sent again
-        told: list[Result | Failed] = []
+        answers: list[Result | Failed] = []
         for one, given in zip(asked, pushes, strict=True):
             if isinstance(one.outcome, Result):
                 one.outcome.ref = given.ref
-                told.append(one.outcome)
+                answers.append(one.outcome)
             else:
                 assert one.outcome is not None
-                told.append(Failed(problem(one.outcome), given.unique_id[:256], given.ref))
-        return told
+                answers.append(Failed(problem(one.outcome), given.unique_id[:256], given.ref))
+        return answers
 
 
 def spend(token: Token | None, pushes: Sequence[Push], *, counted: int = 0) -> None:

@@ -10,13 +10,13 @@ from typing import Any, TypeVar, final
 import numpy as np
 from numpy.typing import NDArray
 
-from ostinato.inference.parameter_uncertainty import MOST, few_values
+from ostinato.inference.parameter_uncertainty import MOST, small_sample
 from ostinato.serve.calls import Calls
 from ostinato.serve.held import Held
 from ostinato.serve.reach import Reach
 from ostinato.serve.schema import ForecastAsked, Next, Push, SampleAsked
 from ostinato.serve.stream_forecasts import StreamForecasts
-from ostinato.serve.watch import told
+from ostinato.serve.watch import event_document
 
 T = TypeVar("T")
 #: The number of forecasts and samples that are made at a time, in parallel with the batches.
@@ -81,7 +81,7 @@ class Reads:
             if first is None or first > after + 1:
 
                 async def call() -> list[dict[str, Any]]:
-                    return [told(one) for one in await self._events(await self._reach.to(unique_id))]
+                    return [event_document(one) for one in await self._events(await self._reach.to(unique_id))]
 
                 older = await self._reach.alone(call)
                 first = watch.first(unique_id)  # events may have come meanwhile
@@ -123,7 +123,7 @@ class Reads:
             state, last = streams.state_of(held)
             clock = None if held.order.clock is None else held.order.clock.copy()
             seen = None
-            if few_values(streams.served.rows.model) is not None:
+            if small_sample(streams.served.rows.model) is not None:
                 seen = np.ascontiguousarray((await self._events(held))["y"][-MOST:])
             return StreamForecasts(unique_id, streams.served.rows, state, last[0, 1], held.seq, clock, seen, held.steps)
 

@@ -14,7 +14,7 @@ from ostinato.serve.arena import Arena, Index
 from ostinato.serve.form import Batch
 from ostinato.serve.held import Held, Work
 from ostinato.serve.order import as_int
-from ostinato.serve.schema import Told, numbers
+from ostinato.serve.schema import EventResult, numbers
 from ostinato.serve.served import Served
 from ostinato.serve.snapshot import BLOCK, SKIPPED, alarm_in, flags_of
 from ostinato.serve.watch import Watch
@@ -47,17 +47,17 @@ class Remember:
         self._arena, self._watch, self._counts, self._blocks = arena, watch, counts, history // BLOCK
         self._form, self._ruled, self._event = served.form, served.rule is not None, served.event
 
-    def again(self, held: Held, number: int) -> Told:
+    def again(self, held: Held, number: int) -> EventResult:
         """Return the answer to an event that had been applied before, as far as it is still remembered."""
         seen = np.frombuffer(held.tail, dtype=self._event)
         at = np.flatnonzero((seen["seq"] == number) & (seen["flags"] & SKIPPED == 0))
         if not len(at):
-            return Told(number, "repeated")
+            return EventResult(number, "repeated")
         one = seen[at[0]]
         nats = float(one["surprisal"])
         alarm, evidence = alarm_in(one["flags"]) if self._ruled else (None, None)
         known = None if np.isnan(nats) else nats
-        return Told(number, "repeated", known, numbers(one["expected"]), alarm, evidence=evidence)
+        return EventResult(number, "repeated", known, numbers(one["expected"]), alarm, evidence=evidence)
 
     def each(self, works: list[Work], idx: Index, batch: Batch, alarms: Alarms, now: float) -> Index:
         """Add one event to each of B streams, in the rows (B,), and return the numbers of these events (B,)."""

@@ -59,7 +59,7 @@ class Pushes(Struct, forbid_unknown_fields=True):
     pushes: list[NamedPush]
 
 
-class Told(Struct, omit_defaults=True, gc=False):
+class EventResult(Struct, omit_defaults=True, gc=False):
     """What became of an event, and what the model says of it.
 
     Attributes:
@@ -109,8 +109,8 @@ class Result(Struct, omit_defaults=True, gc=False):
 
     unique_id: str
     seq: int
-    events: list[Told]
-    released: list[Told] = []
+    events: list[EventResult]
+    released: list[EventResult] = []
     next: Next | None = None
     ref: str | int | None = None
 

@@ -29,7 +29,7 @@ class Served:
     Attributes:
         rows: The steps of the model, whose own model is the one that is stepped.
         digest: The SHA-256 of the model.
-        form: How the values of an event are read and told.
+        form: How the values of an event are read and shown.
         clock: A clock that has seen nothing.
         layout: Where the parts of a state are in its bytes.
         start: The state of a new stream, (W,) bytes.

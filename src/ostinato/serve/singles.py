@@ -18,7 +18,7 @@ from ostinato.serve.arena import Arena, Index
 from ostinato.serve.form import Batch
 from ostinato.serve.held import Asked, Held, Work
 from ostinato.serve.remember import Remember
-from ostinato.serve.schema import Result, Told, finite
+from ostinato.serve.schema import EventResult, Result, finite
 from ostinato.serve.served import Served
 from ostinato.serve.watch import Watch
 
@@ -92,9 +92,9 @@ class Singles:
     def _answer(self, taken: Sequence[Asked], seq: Index, batch: Batch, alarms: Alarms) -> None:
         found = batch.found
         flags: list[bool | None] = (alarms > 0).tolist() if self._ruled else [None] * len(taken)
-        told = zip(taken, seq.tolist(), finite(found.surprisal), finite(found.expected), flags, strict=True)
-        for one, number, nats, expected, flag in told:
-            one.outcome = Result(one.unique_id, number, [Told(number, "applied", nats, expected, flag)])
+        given = zip(taken, seq.tolist(), finite(found.surprisal), finite(found.expected), flags, strict=True)
+        for one, number, nats, expected, flag in given:
+            one.outcome = Result(one.unique_id, number, [EventResult(number, "applied", nats, expected, flag)])
         for at in np.flatnonzero(alarms).tolist():
             result = taken[at].outcome
             assert isinstance(result, Result)

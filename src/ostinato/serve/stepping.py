@@ -18,13 +18,13 @@ from ostinato.serve.form import Batch
 from ostinato.serve.held import Asked, Held, Work
 from ostinato.serve.order import Given
 from ostinato.serve.remember import Counts, Remember
-from ostinato.serve.schema import Event, Push, Result, Told, numbers
+from ostinato.serve.schema import Event, EventResult, Push, Result, numbers
 from ostinato.serve.served import Served
 from ostinato.serve.singles import Singles
 from ostinato.serve.watch import BAND, Watch
 
 #: What stands in an answer until the event is stepped.
-_UNTOLD = Told(0, "applied")
+_PENDING = EventResult(0, "applied")
 #: The steps that the times of one push may leave out: each costs as much as an event, and all other streams wait.
 LEFT_OUT = 1600
 
@@ -117,11 +117,11 @@ class Stepping:
                 fix="send the events in several pushes, or reset the stream after such a gap",
             )
             return
-        told = [_UNTOLD] * len(events)
+        results = [_PENDING] * len(events)
         one.repeated = taken.repeated
         for place, number in taken.held:
-            told[place] = Told(number, "held")
-        one.outcome, one.placed = Result(one.unique_id, order.seq, told), taken.placed
+            results[place] = EventResult(number, "held")
+        one.outcome, one.placed = Result(one.unique_id, order.seq, results), taken.placed
         self._arena.used[held.row] = now
         if not taken.placed and not taken.held:
             return  # nothing changed
@@ -148,20 +148,20 @@ class Stepping:
                 result = owner.outcome
                 assert isinstance(result, Result)
                 if clean is None or one.skipped:
-                    told, steps = form.result_of(one, batch, alarms, at), form.steps(one)
+                    event, steps = form.result_of(one, batch, alarms, at), form.steps(one)
                     if not self._ruled:
-                        told.alarm = told.evidence = None
+                        event.alarm = event.evidence = None
                 else:
                     nats, expected = clean
-                    told, steps = Told(one.seq, "applied", nats[at], expected[at]), 1
+                    event, steps = EventResult(one.seq, "applied", nats[at], expected[at]), 1
                     if self._ruled:
-                        told.alarm, told.evidence = bool(alarms[at]), evidence_name(int(alarms[at]))
+                        event.alarm, event.evidence = bool(alarms[at]), evidence_name(int(alarms[at]))
                 at += steps
                 if owner.push.level:
                     wanted = ends("", tuple(owner.push.level)).items()
                     cut = batch.found.quantiles[:, at - 1]
-                    told.intervals = {name.removeprefix("-"): numbers(cut[p.index(q)]) for name, q in wanted}
+                    event.intervals = {name.removeprefix("-"): numbers(cut[p.index(q)]) for name, q in wanted}
                 if one.place < 0:
-                    result.released = [*result.released, told]
+                    result.released = [*result.released, event]
                 else:
-                    result.events[one.place] = told
+                    result.events[one.place] = event

@@ -20,7 +20,7 @@ from ostinato.forecasting.table import ends
 from ostinato.inference.ahead import StepsAhead, missing_at_the_end, steps_ahead
 from ostinato.inference.clock import Clock
 from ostinato.inference.live.rows import Rows
-from ostinato.inference.parameter_uncertainty import MOST, few_values, note_of, uncertain, with_uncertainty
+from ostinato.inference.parameter_uncertainty import MOST, note_of, small_sample, uncertain, with_uncertainty
 from ostinato.inference.rollout import generators, paths
 from ostinato.inference.writing import Writing, stop_strings
 from ostinato.model import SequenceModel
@@ -136,7 +136,7 @@ class StreamForecasts:
 
     def _with_uncertainty(self, made: list[StepsAhead]) -> tuple[list[StepsAhead], list[str]]:
         """Return the steps ahead, as wide as those of ``ostinato.forecast``, and the notes on them."""
-        count = few_values(self.rows.model)
+        count = small_sample(self.rows.model)
         if self.seen is None or count is None:
             return made, []
         known = len(self.seen)

@@ -62,7 +62,7 @@ class Watch:
     def since(self, unique_id: str, after: int) -> list[dict[str, Any]]:
         """Return the events of a stream that are kept, above a sequence number, for JSON."""
         late = takewhile(lambda seen: seen[0]["seq"] > after, reversed(self._rings.get(unique_id, ())))
-        found = [told(one, *np.frombuffer(band).reshape(2, -1)) for one, band in late]
+        found = [event_document(one, *np.frombuffer(band).reshape(2, -1)) for one, band in late]
         return found[::-1]
 
     def drop(self, unique_id: str) -> None:
@@ -97,7 +97,7 @@ class Watch:
             self.drop(key)
 
 
-def told(one: Any, low: Any = None, high: Any = None) -> dict[str, Any]:
+def event_document(one: Any, low: Any = None, high: Any = None) -> dict[str, Any]:
     """Return an event of the history for JSON."""
     from ostinato.serve.schema import numbers
     from ostinato.serve.snapshot import SKIPPED, alarm_in

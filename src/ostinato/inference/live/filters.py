@@ -10,11 +10,7 @@ from ostinato.data.amplitude import Amplitude
 from ostinato.inference.live.step import LiveCells, one_step
 from ostinato.layers.filter import AdaptiveFilter
 from ostinato.model import SequenceModel
-from ostinato.ops.engine.extension import ABSENT
-from ostinato.ops.filter.native import arrays_of
-
-if not ABSENT:
-    from ostinato.ops.engine import _engine
+from ostinato.ops.filter import native
 
 
 @final
@@ -35,7 +31,7 @@ class LiveFilters(LiveCells):
         self._location, self._scale = np.broadcast_to(location, D).tolist(), np.broadcast_to(scale, D).tolist()
         self._spacing, self._sizes = step, (D, *filters.form.counts, filters.form.lattice)
         self._measure = 0.0 if step else float(np.log(self._scale).sum())
-        self._kept = arrays_of(filters.form)
+        self._kept = native.arrays_of(filters.form)
         self._x, self._means = np.zeros(D), np.zeros(D)
         full = 2.0 ** (model.encoding.bits - 1) if isinstance(model.encoding, Amplitude) else 0.0
         s = self._scale[0]
@@ -67,9 +63,7 @@ class LiveFilters(LiveCells):
         error = [float(np.arcsinh((self._x[d] - a[d * W]) / a[d * W + 1])) for d in range(D)]
         counts, rates, x, rate, memory, predicted = self._addresses
         unit, low, high = self._ends
-        nats = _engine.filter_step(
-            self._sizes, counts, rates, x, rate, memory, predicted, unit, low, high, self._means_at
-        )
+        nats = native.step(self._sizes, counts, rates, x, rate, memory, predicted, unit, low, high, self._means_at)
         self._before[:] = [*self._x.tolist(), *[1.0] * D, *error]
         expected = [m * s + b for m, s, b in zip(self._means.tolist(), self._scale, self._location, strict=True)]
         if self._spacing:  # an expected sample is one of the lattice

@@ -16,6 +16,9 @@ from ostinato.shapes import Array
 if not ABSENT:
     from ostinato.ops.engine import _engine
 
+#: One step of one row, with the arguments of ``filter_step`` in ops/engine/_engine.pyi; None if the engine lacks it.
+step: Any = None if ABSENT else getattr(_engine, "filter_step", None)
+
 
 def refusal(facts: Mapping[str, Any]) -> str | None:
     """Return the reason why the engine cannot run, or None if it can; see ``extension.refusal``."""
