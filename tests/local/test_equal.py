@@ -8,9 +8,11 @@ import pytest
 from scipy import stats
 
 import ostinato
-from ostinato.local.equal import are_equal, with_equal
+from ostinato.local.equal import are_equal
 from ostinato.local.methods import METHODS
 from ostinato.local.panel import Ahead, Panel
+from ostinato.local.series import SPECIAL
+from ostinato.local.special import with_special
 
 P = np.array([0.001, 0.025, 0.1, 0.3, 0.5, 0.7, 0.9, 0.975, 0.999])
 
@@ -27,7 +29,7 @@ def said(y: np.ndarray, others: tuple[np.ndarray, ...] = (), gap: int = 0, steps
     panel = Panel((y, *others))
     none = Ahead(np.zeros((len(panel), steps)), np.zeros((len(panel), steps, len(P))))
     gaps = np.array([gap] + [0] * len(others))
-    return np.asarray(with_equal(none, panel, gaps, P, logs=False).quantiles[0])
+    return np.asarray(with_special(none, panel, gaps, P, SPECIAL, logs=False).quantiles[0])
 
 
 def reached(n: int, h: int, p: float, size: float) -> float:

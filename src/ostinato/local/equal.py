@@ -21,8 +21,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import betaln, stdtrit
 
-from ostinato.local.panel import Ahead, Panel, stacked
+from ostinato.local.panel import Panel, stacked
 from ostinato.local.single_value import steps_of_others
+from ostinato.local.special import Special
 from ostinato.shapes import Array
 from ostinato.spread import ROUNDING, stills
 
@@ -40,23 +41,9 @@ def are_equal(panel: Panel) -> NDArray[np.bool_]:
     return np.asarray(stills(stacked(panel.values)) & several)
 
 
-def with_equal(made: Ahead, panel: Panel, gaps: NDArray[np.int64], probabilities: Array, *, logs: bool) -> Ahead:
-    """Return forecasts (S, H) in which series of equal values have the intervals that this file describes.
-
-    Their point forecast is the value, whatever rounding a method made of it.
-
-    Args:
-        made: The forecasts of a method.
-        panel: The series.
-        gaps: The number of missing steps between the end of each series and the first step ahead, (S,).
-        probabilities: The increasing probabilities of the quantiles, (Q,).
-        logs: Whether values are logarithms.
-    """
-    equal = np.flatnonzero(are_equal(panel))
-    if not len(equal):
-        return made
-    steps = gaps[equal, None] + np.arange(1, made.point.shape[1] + 1)
-    value = np.array([panel.values[s][-1] for s in equal])[:, None]
+def quantiles_of_equal(series: Special, probabilities: Array, *, logs: bool) -> Array:
+    """Return the quantiles (E, H, Q) that this file describes, for series of equal values (see ``special``)."""
+    panel, equal, value, steps = series
     differs, expected = _changes(panel, equal, steps)
     others = steps_of_others(panel, changes=True)
     if others is not None:
@@ -65,7 +52,7 @@ def with_equal(made: Ahead, panel: Panel, gaps: NDArray[np.int64], probabilities
         scale = np.broadcast_to(_SHARE * (1.0 if logs else np.where(value == 0, 1.0, np.abs(value))), steps.shape)
     both = (value != 0) | logs | (np.array([np.nanmin(panel.values[s]) for s in equal])[:, None] < 0)
     moved = scale[..., None] * away(np.where(both, differs, 2 * differs), differs, probabilities)
-    return made.with_rows(equal, value, value[..., None] + moved)
+    return np.asarray(value[..., None] + moved)
 
 
 def away(sides: Array, differs: Array, probabilities: Array) -> Array:

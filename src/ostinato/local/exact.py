@@ -49,17 +49,17 @@ def _rounding(y: Array) -> float:
     return 4 * ROUNDING * float(np.nanmax(np.abs(y)))
 
 
-def with_exact(made: Ahead, panel: Panel, gaps: NDArray[np.int64], probabilities: Array, *, logs: bool) -> Ahead:
+def with_exact(made: Ahead, panel: Panel, gaps: NDArray[np.int64], probabilities: Array) -> Ahead:
     """Return forecasts (S, H) with intervals of at least this width for the series that follow a rule exactly.
+
+    Changes of logarithms are treated like those of other values.
 
     Args:
         made: The forecasts of a method.
         panel: The series.
         gaps: The number of missing steps between the end of each series and the first step ahead, (S,).
         probabilities: The increasing probabilities of the quantiles, (Q,).
-        logs: Whether values are logarithms. Their changes are treated like those of other values.
     """
-    del logs
     count = exact_changes(panel)
     rows = np.flatnonzero(count)
     if not len(rows):

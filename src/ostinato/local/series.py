@@ -12,14 +12,18 @@ from ostinato.data.ahead import calendar_of
 from ostinato.data.seasons import seasons_of_each
 from ostinato.data.sequences import SequenceSet
 from ostinato.emissions.quantiles import containing
-from ostinato.local.equal import are_equal, with_equal
+from ostinato.local.equal import are_equal, quantiles_of_equal
 from ostinato.local.exact import exact_changes, with_exact
 from ostinato.local.outliers import outliers
 from ostinato.local.panel import Ahead, Fit, Fitted, Panel
-from ostinato.local.single_value import have_single_value, with_single_value
+from ostinato.local.single_value import have_single_value, quantiles_of_single_value
+from ostinato.local.special import Rule, with_special
 from ostinato.local.support import Support
 from ostinato.local.week import with_week
 from ostinato.shapes import Array
+
+#: The series that no method can say anything of, and what is said of them instead.
+SPECIAL = (Rule(have_single_value, quantiles_of_single_value), Rule(are_equal, quantiles_of_equal))
 
 
 @dataclass(frozen=True)
@@ -52,8 +56,8 @@ class LocalForecast:
         floored: Whether the forecast of each channel was cut off at 0, (B * D,).
         capped: Whether that of each channel was cut off at 1 or 100, (B * D,).
         outliers: The number of values of each channel that were taken as missing, (B * D,).
-        single: Whether each channel has a single value, (B * D,); its intervals come from ``with_single_value``.
-        equal: Whether each channel has several values that are all equal, (B * D,); see ``with_equal``.
+        single: Whether each channel has a single value, (B * D,); its intervals come from its rule in ``SPECIAL``.
+        equal: Whether each channel has several values that are all equal, (B * D,); see ``SPECIAL``.
         exact: Whether each channel follows a line or repeats a season without any error, (B * D,); see ``with_exact``.
         found: The seasons in steps that were found in the data.
     """
@@ -121,8 +125,8 @@ def local_forecast(
     """Fit a local method to every channel of every sequence, and forecast the steps after the end of the sequences.
 
     A value that is far from all others is taken as missing, see ``outliers``. The intervals of a series of one value
-    come from ``with_single_value`` and those of a series of equal values from ``with_equal``, whatever the method. The
-    intervals of an exact line or season are at least as wide as those of ``with_exact``.
+    and those of a series of equal values come from the rules in ``SPECIAL``, whatever the method. The intervals of an
+    exact line or season are at least as wide as those of ``with_exact``.
 
     Steps that are missing at the end of a sequence are forecast too, and left out of the result. Prices are forecast as
     logarithms, so that their point forecast is a median. A channel is not forecast outside of its ``Support``. The
@@ -144,8 +148,9 @@ def local_forecast(
     for group in groups(data, season):
         fitted = fit(group.panel)
         made = _after_gaps(fitted, group.gaps, horizon, probabilities)
-        for rule in (with_single_value, with_equal, with_exact):
-            made = rule(made, group.panel, group.gaps, probabilities, logs=data.traits.log_returns)
+        logs = data.traits.log_returns
+        made = with_special(made, group.panel, group.gaps, probabilities, SPECIAL, logs=logs)
+        made = with_exact(made, group.panel, group.gaps, probabilities)
         single[group.rows], equal[group.rows] = have_single_value(group.panel), are_equal(group.panel)
         exact[group.rows] = exact_changes(group.panel) > 0
         # the logarithm of a price may fall below 0

@@ -19,7 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import stdtrit
 
-from ostinato.local.panel import Ahead, Panel
+from ostinato.local.panel import Panel
+from ostinato.local.special import Special
 from ostinato.local.student import student
 from ostinato.shapes import Array
 from ostinato.spread import changing
@@ -65,32 +66,15 @@ def steps_of_others(panel: Panel, *, changes: bool = False) -> Steps | None:
     return Steps(float(np.median(shares)), float(np.median(sizes))) if shares else None
 
 
-def with_single_value(made: Ahead, panel: Panel, gaps: NDArray[np.int64], probabilities: Array, *, logs: bool) -> Ahead:
-    """Return forecasts (S, H) in which the intervals of single values are those that this file describes.
-
-    Their point forecast is the value, whatever rounding a method made of it.
-
-    Args:
-        made: The forecasts of a method.
-        panel: The series.
-        gaps: The number of missing steps between the end of each series and the first step ahead, (S,).
-        probabilities: The increasing probabilities of the quantiles, (Q,).
-        logs: Whether values are logarithms.
-    """
-    single = np.flatnonzero(have_single_value(panel))
-    if not len(single):
-        return made
-    value = np.array([panel.values[s][0] for s in single])[:, None]
+def quantiles_of_single_value(series: Special, probabilities: Array, *, logs: bool) -> Array:
+    """Return the quantiles (E, H, Q) that this file describes, for series of one value (see ``special``)."""
+    panel, single, value, steps = series
     size = np.ones_like(value) if logs else np.where(value == 0, 1.0, np.abs(value))
     others = steps_of_others(panel)
     if others is None:
         away = np.asarray(stdtrit(1.0, probabilities), dtype=np.float64)
         # a price lies as far below or above, as a factor
         away = np.sign(away) * np.log1p(np.abs(away)) if logs else away
-        said = np.broadcast_to((value + size * away)[:, None, :], (len(single), *made.quantiles.shape[1:]))
-    else:
-        deviation = others.of(value, logs=logs) * np.sqrt(gaps[single, None] + np.arange(1, made.point.shape[1] + 1))
-        said = student(
-            np.broadcast_to(value, deviation.shape), deviation, np.zeros(len(single)), probabilities
-        ).quantiles
-    return made.with_rows(single, value, said)
+        return np.broadcast_to((value + size * away)[:, None, :], (*steps.shape, len(probabilities)))
+    deviation = others.of(value, logs=logs) * np.sqrt(steps)
+    return student(np.broadcast_to(value, steps.shape), deviation, np.zeros(len(single)), probabilities).quantiles
