@@ -26,15 +26,16 @@ from ostinato.storage import load_bundle
 #: A model that a file can hold.
 Model: TypeAlias = SequenceModel | DirectModel
 #: A size in a description up to which a model is built without a look at how many weights the file holds.
-_LEAST_SIZE = 1_000_000
+_HARMLESS_SIZE = 1_000_000
 #: The parts of a document that this version knows.
-_KNOWN = {"description", "encoding", "before", "direct"}
+_PARTS = {"description", "encoding", "before", "direct"}
 #: The sizes of an architecture, and the least value of each.
 _SIZES = {"channels": 1, "hidden": 1, "depth": 1, "embedding": 0, "components": 0}
 #: A number of layers that needs no look at how many tensors the file holds.
 _FEW_LAYERS = 64
 #: How the names of the tensors begin that older files of several channels do not have.
 _COUPLING = "coupling."
+#: The names that the tensors of a backbone have in files of format 1.
 _BACKBONE = re.compile(r"^(network\.\d+\.)?memory\.")
 
 
@@ -87,7 +88,7 @@ def model_from_parts(tensors: dict[str, Tensor], document: dict[str, Any]) -> Mo
     Raises:
         KeyError, TypeError, ValueError, RuntimeError: The parts are those of a format that this version does not know.
     """
-    if unknown := sorted(set(document) - _KNOWN):
+    if unknown := sorted(set(document) - _PARTS):
         raise ValueError(f"it has the unknown part {unknown[0]!r}")
     _check_numbers(tensors, document)
     try:
@@ -110,7 +111,7 @@ def _check_numbers(tensors: dict[str, Tensor], document: dict[str, Any]) -> None
         lacks = "direct" in document and may_lack(name)
         if tensor.is_floating_point() and not lacks and not bool(tensor.isfinite().all()):
             raise ValueError(f"{name} holds {counted(int((~tensor.isfinite()).sum()), 'number')} that are not finite")
-    most = max(_LEAST_SIZE, sum(tensor.numel() for tensor in tensors.values()))
+    most = max(_HARMLESS_SIZE, sum(tensor.numel() for tensor in tensors.values()))
     waiting = [document["description"]["config"], document.get("before")]
     while waiting:
         part = waiting.pop()
@@ -152,8 +153,8 @@ def _sequence_model(tensors: dict[str, Tensor], document: dict[str, Any], descri
     model.load_state_dict(uncoupled | tensors)
     if "before" in document:
         earlier = document["before"]
-        told = replace(description, config=earlier["config"])
-        model.fitted_again(_sequence_model(before, {"encoding": earlier["encoding"]}, told))
+        described = replace(description, config=earlier["config"])
+        model.fitted_again(_sequence_model(before, {"encoding": earlier["encoding"]}, described))
     return model.eval()
 
 

@@ -56,20 +56,20 @@ class Head:
         choices: list[tuple[int, ...]] = [(i,) for i in range(len(blocks))] + [tuple(range(len(blocks)))] * (
             len(blocks) > 1
         )
-        best, kept, told = -np.inf, (choices[0], _VARIANCES[0]), np.zeros((len(labels), classes))
+        best, kept, held_out = -np.inf, (choices[0], _VARIANCES[0]), np.zeros((len(labels), classes))
         for choice in choices:
             x = _standardised(np.concatenate([blocks[i] for i in choice], axis=1))[0]
             for variance in _VARIANCES:
-                logs = np.empty_like(told)
+                logs = np.empty_like(held_out)
                 for fold in np.unique(folds):
                     out = folds == fold
                     logs[out] = _log_prob(x[out], _solve(x[~out], labels[~out], classes, variance))
                 nats = float(logs[np.arange(len(labels)), labels].sum())
                 if nats > best:
-                    best, kept, told = nats, (choice, variance), logs
+                    best, kept, held_out = nats, (choice, variance), logs
         choice, variance = kept
         x, centre, spread = _standardised(np.concatenate([blocks[i] for i in choice], axis=1))
-        return Head(np.array(choice), centre, spread, _solve(x, labels, classes, variance)), told
+        return Head(np.array(choice), centre, spread, _solve(x, labels, classes, variance)), held_out
 
 
 def _standardised(x: Array) -> tuple[Array, Array, Array]:

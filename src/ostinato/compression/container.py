@@ -3,13 +3,13 @@
 head (2) | first byte of the digest of the model (1) | what the coder wrote: facts and symbols |
 digest of the probabilities and the original bytes (2) | digest of the model and of all before it (3)
 
-The second byte of the head holds the version, and whether there are several blocks. Then three things are added: after
-the model the number of blocks before the last, that of segments before the last, and the bytes of each of these; and
-after what the coder wrote the digests of these blocks (3 each).
+The head is the letter O and a byte: its bit 7 is 1, bits 3 to 6 hold the version, and bit 0 says whether there are
+several blocks. If so, three things are added: after the model the number of blocks before the last, that of segments
+before the last, and the bytes of each of these; and after what the coder wrote the digests of these blocks (3 each).
 
 Damage, or another model, goes unnoticed with a chance of 2^-24 before anything is decoded, and of 2^-40 after it; a
-machine that computes other probabilities, with one of 2^-16. A file without a name is called as the container is. A
-model that goes on learning learns the sequences of all files in their order, and never anew.
+machine that computes other probabilities, with one of 2^-16. A file without a name is restored under the name of the
+container. A model that goes on learning learns the sequences of all files in their order, and never anew.
 """
 
 from __future__ import annotations
@@ -32,11 +32,11 @@ from ostinato.data.corpus import forget
 from ostinato.errors import DataError, ModelFileError
 
 VERSION = 4
-#: A version before that has the same container, with other facts.
+#: The version before has the same layout, and other probabilities of names and lengths.
 _OTHER_FACTS = 3
 _MAGIC, _VERSIONED, _SEVERAL = b"O", 0x80, 1
 #: The bytes of the digest of a block, of that of the last one, and of the container.
-BLOCK, LAST, CHECK = 3, 2, 3
+BLOCK_DIGEST, LAST_DIGEST, CHECK = 3, 2, 3
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ class Container:
         """The bytes of a written container besides symbols: names, lengths, checksums and sizes of parts."""
         blocks, segments = len(self.coded.digests), self.coded.segments
         several = len(b"".join(map(_varint, (blocks, len(segments), *map(len, segments[:-1]))))) if blocks > 1 else 0
-        return math.ceil(self.facts_bytes) + 3 + several + BLOCK * (blocks - 1) + LAST + CHECK
+        return math.ceil(self.facts_bytes) + 3 + several + BLOCK_DIGEST * (blocks - 1) + LAST_DIGEST + CHECK
 
     def facts(self, coder: Decoder, usual: list[int | None]) -> list[Any]:
         """Return what the container says of the files: a list for each (see ``Facts``).
@@ -84,7 +84,7 @@ class Container:
         head = _MAGIC + bytes([_VERSIONED | self.version << 3 | (_SEVERAL if blocks else 0)]) + self.model[:1]
         if blocks:
             head += b"".join(map(_varint, (len(blocks), len(sizes), *sizes)))
-        digests = b"".join(_least(d, BLOCK) for d in blocks) + _least(last, LAST)
+        digests = b"".join(_low_bytes(d, BLOCK_DIGEST) for d in blocks) + _low_bytes(last, LAST_DIGEST)
         digest = hashlib.blake2b(digest_size=CHECK, key=self.model)
         for part in (head, *self.coded.segments, digests):
             digest.update(part)
@@ -122,7 +122,7 @@ class Container:
         body = view[: max(0, len(view) - CHECK)]
         digest = hashlib.blake2b(body, digest_size=CHECK, key=model).digest()
         forget(raw)
-        if len(body) < 3 + LAST or digest != bytes(view[-CHECK:]):
+        if len(body) < 3 + LAST_DIGEST or digest != bytes(view[-CHECK:]):
             raise _other_model(bytes(view[2:3]), where) if view[2:3] not in (b"", model[:1]) else damaged(where)
         return Container(model, _coded(body, bool(view[1] & _SEVERAL), where), version=version)
 
@@ -136,17 +136,19 @@ def _coded(body: memoryview, several: bool, where: str) -> Coded:
         for _ in range(min(count, len(body))):
             size, at = _number(body, at, where)
             sizes.append(size)
-    end = len(body) - LAST - BLOCK * blocks
+    end = len(body) - LAST_DIGEST - BLOCK_DIGEST * blocks
     if at + sum(sizes) > end:
         raise damaged(where)
     edges = [at, *(at + np.cumsum(sizes, dtype=np.int64)).tolist(), end]
     segments = [body[a:z] for a, z in pairwise(edges)]
-    digests = [int.from_bytes(body[i : i + BLOCK], "little") for i in range(end, len(body) - LAST, BLOCK)]
-    return Coded(segments, [*digests, int.from_bytes(body[-LAST:], "little")], BLOCK, LAST)
+    digests = [
+        int.from_bytes(body[i : i + BLOCK_DIGEST], "little") for i in range(end, len(body) - LAST_DIGEST, BLOCK_DIGEST)
+    ]
+    return Coded(segments, [*digests, int.from_bytes(body[-LAST_DIGEST:], "little")], BLOCK_DIGEST, LAST_DIGEST)
 
 
-def _least(digest: int, size: int) -> bytes:
-    """Return the last bytes of a digest."""
+def _low_bytes(digest: int, size: int) -> bytes:
+    """Return the low bytes of a digest."""
     return digest.to_bytes(4, "little")[:size]
 
 

@@ -24,8 +24,8 @@ class Letters:
     """An adaptive model of the bytes of a part.
 
     Args:
-        plain: The initial probability of each symbol: one row, or a row for each ``sort`` of the previous byte,
-            (1 or 5, 257).
+        plain: The initial probability of each symbol: one row, or one for each sort of the previous byte (see
+            ``sort_of``), (1 or 5, 257).
         seed_words: Words that are learned before the first name, each with the byte before it.
     """
 
@@ -52,14 +52,14 @@ class Letters:
             self._seen.setdefault(self._context(before, order), np.zeros(257))[symbol] += 1
 
     def _row(self, before: bytes) -> int:
-        return sort(before) if len(self._plain) > 1 else 0
+        return sort_of(before) if len(self._plain) > 1 else 0
 
     def _context(self, before: bytes, order: int) -> bytes:
         """Return the last bytes before a place, and how many were asked for; for none, the row of ``plain``."""
         return bytes([order, self._row(before)]) if not order else bytes([order]) + before[-order:]
 
 
-def sort(before: bytes) -> int:
-    """Return the class of the last byte: 0 none or a sign, 1 a small letter, 2 a capital, 3 a digit, 4 not ASCII."""
+def sort_of(before: bytes) -> int:
+    """Return the sort of the last byte: 0 none or a sign, 1 a small letter, 2 a capital, 3 a digit, 4 not ASCII."""
     last = before[-1:]
     return 4 if last >= b"\x80" else 1 if last.islower() else 2 if last.isupper() else 3 if last.isdigit() else 0

@@ -141,8 +141,8 @@ class Names:
             part = place.next
         else:
             # a dot predicts the letters after it, and other signs hardly do
-            told = last[-1:] if kind == _DOT or not self._habits.dots else b""
-            part = self._new(index, told, None if left is None else left[0])
+            sign = last[-1:] if kind == _DOT or not self._habits.dots else b""
+            part = self._new(index, sign, None if left is None else left[0])
         place.learn(index, part)
         return part
 

@@ -16,8 +16,6 @@ from ostinato.shapes import Array
 
 #: The grid of log probabilities and log scales, 1 / 1024 of a nat.
 GRID = 1024.0
-#: The grid of locations, as a share of a cell of the lattice.
-FINE = 64.0
 #: The least log probability of a symbol before the coder's own floor of 2^-24.
 LEAST = -18.0
 

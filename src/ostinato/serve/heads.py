@@ -1,4 +1,4 @@
-"""Limits on the size and the duration of request headers, before a request reaches the gate.
+"""Limits on the size and the duration of the head of a request, its first line and headers, before it reaches the gate.
 
 The parser of uvicorn accepts headers of any size and waits for their end without a limit. It never answers a WebSocket
 whose headers its library cannot read, and one such client kept the server from shutting down.
@@ -12,11 +12,11 @@ from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-#: The greatest number of bytes of the headers. One read of the kernel may exceed it before it is checked.
+#: The greatest number of bytes of a head. One read of the kernel may exceed it before it is checked.
 MOST = 65_536
 
 
-class Bounded(HttpToolsProtocol):
+class BoundedHeads(HttpToolsProtocol):
     """A connection of uvicorn whose heads are bounded.
 
     Attributes:
@@ -24,22 +24,24 @@ class Bounded(HttpToolsProtocol):
     """
 
     seconds = 30.0
-    _begun, _heads, _size = False, 0, 0
-    _due: asyncio.TimerHandle | None = None
+    #: Whether a head is being read, how many have begun, and the bytes of this one so far.
+    _inside, _heads, _size = False, 0, 0
+    #: Ends the connection if no head has come in time.
+    _timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: Any) -> None:
-        """Expect a head."""
+        """Start the timer of the first head."""
         super().connection_made(transport)
-        self._due = self.loop.call_later(self.seconds, self._late)
+        self._timer = self.loop.call_later(self.seconds, self._timed_out)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Expect nothing more."""
-        self._on_time()
+        """Stop the timer."""
+        self._stop_timer()
         super().connection_lost(exc)
 
     def on_message_begin(self) -> None:
         """Begin to count the bytes of a head."""
-        self._begun, self._size = True, 0
+        self._inside, self._size = True, 0
         self._heads += 1
         super().on_message_begin()
 
@@ -47,22 +49,22 @@ class Bounded(HttpToolsProtocol):
         """Let a head through; the parser makes an answer with status 400 of an error, which becomes 431."""
         if self._too_large():
             raise ValueError("the head is too large")
-        self._begun = False
-        self._on_time()
+        self._inside = False
+        self._stop_timer()
         super().on_headers_complete()
 
     def data_received(self, data: bytes) -> None:
-        """Take bytes in."""
+        """Read bytes: refuse a head that is too large already, and start the timer of one that has begun."""
         before = self._heads
         super().data_received(data)
-        if not self._begun or self.transport.is_closing():
+        if not self._inside or self.transport.is_closing():
             return
         if self._heads == before:  # otherwise a part of these bytes may belong to what was before
             self._size += len(data)
         if self._size > MOST:
             self._refuse(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
-        elif self._due is None:
-            self._due = self.loop.call_later(self.seconds, self._late)
+        elif self._timer is None:
+            self._timer = self.loop.call_later(self.seconds, self._timed_out)
 
     def handle_websocket_upgrade(self) -> None:
         """Answer a WebSocket, also one whose head its library cannot read."""
@@ -75,7 +77,7 @@ class Bounded(HttpToolsProtocol):
 
     def send_400_response(self, msg: str) -> None:
         """Answer a request that cannot be read."""
-        if self._begun and self._too_large():
+        if self._inside and self._too_large():
             self._refuse(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
         else:
             super().send_400_response(msg)
@@ -84,21 +86,22 @@ class Bounded(HttpToolsProtocol):
         """Return whether the head that was read is too large."""
         return len(self.url) + sum(len(name) + len(value) for name, value in self.headers) > MOST
 
-    def _late(self) -> None:
+    def _timed_out(self) -> None:
         """End a connection whose head has not come."""
-        self._due = None
+        self._timer = None
         if self.cycle is not None and not self.cycle.response_complete:
-            self._due = self.loop.call_later(self.seconds, self._late)  # the request before it is still answered
+            # the request before it is still answered
+            self._timer = self.loop.call_later(self.seconds, self._timed_out)
         elif not self._heads:  # a browser connects ahead of need, and did not ask for an answer
             self.transport.close()
         else:
             self._refuse(HTTPStatus.REQUEST_TIMEOUT)
 
-    def _on_time(self) -> None:
-        """Wait for no head any more."""
-        if self._due is not None:
-            self._due.cancel()
-            self._due = None
+    def _stop_timer(self) -> None:
+        """Stop the timer: a head has come, or the connection is lost."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
 
     def _refuse(self, status: HTTPStatus) -> None:
         """Answer with a status alone, and end the connection."""
@@ -107,6 +110,6 @@ class Bounded(HttpToolsProtocol):
         self.transport.close()
 
 
-def bounded(seconds: float) -> type[Bounded]:
+def bounded(seconds: float) -> type[BoundedHeads]:
     """Return the class of connections that wait this number of seconds for request headers."""
-    return type("Bounded", (Bounded,), {"seconds": seconds})
+    return type("BoundedHeads", (BoundedHeads,), {"seconds": seconds})
