@@ -34,7 +34,7 @@ from ostinato import scale
 from ostinato.scale.local_forecast import ForecastLocal
 from ostinato.scale.plan import plan
 from ostinato.scale.run import run
-from ostinato.scale.work import Out
+from ostinato.scale.work import PartResult
 
 #: The smallest and the largest number of points of a series.
 POINTS = (60, 1001)
@@ -85,7 +85,7 @@ class Watched(ForecastLocal):
 
     folder: str
 
-    def __call__(self, data: object, number: int) -> Out:
+    def __call__(self, data: object, number: int) -> PartResult:
         out = super().__call__(data, number)  # type: ignore[arg-type]
         told = [os.getpid(), megabytes(), time.process_time(), len(out.frame) // self.horizon]
         (Path(self.folder) / str(number)).write_text(json.dumps(told))

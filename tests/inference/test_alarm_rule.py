@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 import ostinato
 from ostinato.errors import ConfigError, DataError, ModelFileError, OstinatoError
-from ostinato.inference.alarm_rule import EVIDENCE, FixedRule, evidence_name
+from ostinato.inference.alarm_rule import EVIDENCE, evidence_name
 from ostinato.inference.alarm_verb import alarm_rule
 from ostinato.inference.calibrated import CalibratedRule
 from ostinato.inference.evidence import Evidence, evidence_of
@@ -250,13 +250,6 @@ def test_a_batch_is_its_rows() -> None:
         out.append(alarm)
     np.testing.assert_array_equal(np.flatnonzero(np.array(out)[:, 0]), _alarms(rule, one))
     np.testing.assert_array_equal(np.flatnonzero(np.array(out)[:, 1]), _alarms(rule, two))
-
-
-def test_a_fixed_rule_remembers_nothing() -> None:
-    rule = FixedRule(2.0)
-    alarm, memory = rule.step(np.array([1.0, 3.0, np.nan]), np.zeros((3, 1)), np.zeros((3, 1)), np.zeros((3, 0)))
-    assert alarm.tolist() == [False, True, False]
-    assert memory.shape == (3, rule.width)
 
 
 def test_a_rate_without_room_for_the_cool_down_is_refused() -> None:

@@ -50,11 +50,7 @@ class Network:
         return Network(Stack(layers, residual=residual), *(torch.randn(s) for s in sizes))
 
     def packed(self, draws: int = 1000) -> writer.Writer:
-        layers = [
-            writer.Layer(c.engine, c.weight_ih_l0, c.weight_hh_l0, c.bias_ih_l0, c.bias_hh_l0, c.rounded)
-            for c in self.stack.each()
-            if isinstance(c, Cell)
-        ]
+        layers = [writer.Layer(c.engine, c.weights, c.rounded) for c in self.stack.each() if isinstance(c, Cell)]
         residual = self.stack.residual
         return writer.Writer(layers, self.embedding, self.head, self.constant, residual=residual, draws=draws)
 

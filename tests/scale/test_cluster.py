@@ -21,7 +21,7 @@ from ostinato.errors import ConfigError, DataError
 from ostinato.scale.local_ar import FitLocalAR
 from ostinato.scale.plan import plan
 from ostinato.scale.run import run
-from ostinato.scale.work import Out
+from ostinato.scale.work import PartResult
 from panels_made import POISON
 
 cloudpickle = pytest.importorskip("ray.cloudpickle", reason="needs ostinato[ray]")
@@ -56,7 +56,7 @@ class Shot(FitLocalAR):
 
     folder: str
 
-    def __call__(self, data: SequenceSet, number: int) -> Out:
+    def __call__(self, data: SequenceSet, number: int) -> PartResult:
         mark = Path(self.folder) / f"shot-{number}"
         if number in (2, 4) and not mark.exists():
             mark.touch()

@@ -17,8 +17,9 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import httpx
+import numpy as np
 
-from ostinato.inference.alarm_rule import AlarmRule
+from ostinato.inference.alarm_rule import AlarmRule, Alarms
 from ostinato.model import SequenceModel
 from ostinato.serve.app import make_app
 from ostinato.serve.batcher import Batcher
@@ -26,8 +27,27 @@ from ostinato.serve.gate import Gate, Limits
 from ostinato.serve.schema import Event, EventResult, Push, Result
 from ostinato.serve.store import Store, open_store
 from ostinato.serve.streams import Streams
+from ostinato.shapes import Array
 
 T = TypeVar("T")
+
+
+class FixedRule(AlarmRule):
+    """An alarm on each surprisal above a number of nats."""
+
+    width = 0
+
+    def __init__(self, nats: float) -> None:
+        self.nats = nats
+
+    def start(self) -> Array:
+        return np.zeros(0)
+
+    def step(self, surprisal: Array, values: Array, expected: Array, memory: Array) -> tuple[Alarms, Array]:
+        return (surprisal > self.nats).astype(np.uint8), memory
+
+    def words(self) -> str:
+        return f"alarm above {self.nats:.4g} nats"
 
 
 def run(call: Callable[[], Coroutine[Any, Any, T]]) -> T:

@@ -16,13 +16,12 @@ pytest.importorskip("msgspec", reason="the server needs msgspec")
 pytest.importorskip("starlette", reason="the server needs starlette")
 pytest.importorskip("httpx", reason="the tests of the server need httpx")
 
-from serving import client, core, push, run
+from serving import FixedRule, client, core, push, run
 
 import ostinato
 import zoo
 from ostinato.data.sequences import SequenceSet
 from ostinato.errors import DataError
-from ostinato.inference.alarm_rule import FixedRule
 from ostinato.inference.live.rows import Rows
 from ostinato.inference.score import score
 from ostinato.inference.stream import Stream

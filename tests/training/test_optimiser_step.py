@@ -15,7 +15,7 @@ from ostinato.training.build import build
 from ostinato.training.closed_form import closed_form
 from ostinato.training.config import LadderOptions
 from ostinato.training.objective import Loss
-from ostinato.training.update import Knobs, Update
+from ostinato.training.update import StepSettings, Update
 
 
 @pytest.fixture(params=["in the kernel", "around the kernel"])
@@ -44,7 +44,7 @@ def test_a_step_is_clipping_then_adamw_then_the_average(clip: float) -> None:
     norms = []
     # gradients of very different sizes, because AdamW sees nothing of a factor that all of them share
     for rate, move, times in ((1e-3, 0.5, 1.0), (3e-3, 0.2, 20.0), (2e-3, 0.1, 0.1)):
-        outcome, _ = update(batch, None, Knobs(rate, scale * times, move))
+        outcome, _ = update(batch, None, StepSettings(rate, scale * times, move))
         plain.zero_grad()
         loss, _ = Loss(apart, method)(batch, None)
         (loss * scale * times).backward()
@@ -80,10 +80,10 @@ def test_a_step_without_counted_values_or_with_a_broken_gradient_moves_nothing()
         return [p.detach().clone() for p in (*trained, *average.values())]
 
     start = numbers()
-    update(batch, None, Knobs(1e-2, scale, 0.5))
+    update(batch, None, StepSettings(1e-2, scale, 0.5))
     moved = numbers()
     assert not all(torch.equal(a, b) for a, b in zip(start, moved, strict=True))
     # no counted value, then a gradient that is not finite, and whatever comes after it
     for factor in (0.0, float("nan"), 1.0):
-        update(batch, None, Knobs(1e-2, scale * factor, 0.5))
+        update(batch, None, StepSettings(1e-2, scale * factor, 0.5))
         assert all(torch.equal(a, b) for a, b in zip(moved, numbers(), strict=True))

@@ -29,7 +29,7 @@ from ostinato.training.config import LadderOptions as Config
 from ostinato.training.replay import Replay
 from ostinato.training.setup import Setup
 from ostinato.training.trainer import Trainer
-from ostinato.training.update import Knobs, Update
+from ostinato.training.update import StepSettings, Update
 from pretend_card import pretend_card
 from zoo import made
 
@@ -148,7 +148,7 @@ def test_a_block_holds_what_was_sent(graphs: Modes) -> None:
     block.send(same, torch.tensor([1.0, 2.0, 3.0]))
     for name in ("x", "weight", "reset", "unit", "low", "high"):
         assert torch.equal(getattr(block.batch, name), getattr(same, name)), name
-    assert block.knobs.tolist() == [1, 2, 3]
+    assert block.settings.tolist() == [1, 2, 3]
 
 
 def weights_of(update: Update) -> list[Tensor]:
@@ -172,24 +172,24 @@ def test_after_a_loss_that_is_not_finite_no_step_changes_a_weight(monkeypatch: p
     spoil(monkeypatch, 2)
     trainer = trainer_of(FullBPTT())
     update, batch = update_of(trainer), next(trainer._epoch())
-    knobs = Knobs(0.01, 1 / int(batch.weight.sum()), 0.5)
-    update(batch, None, knobs)
+    settings = StepSettings(0.01, 1 / int(batch.weight.sum()), 0.5)
+    update(batch, None, settings)
     before = weights_of(update)
-    outcome, _ = update(batch, None, knobs)
+    outcome, _ = update(batch, None, settings)
     assert not outcome.isfinite().all()
-    update(batch, None, knobs)
+    update(batch, None, settings)
     assert all(torch.equal(a, b) for a, b in zip(before, weights_of(update), strict=True))
 
 
 def test_a_batch_in_which_nothing_counts_changes_no_weight() -> None:
     trainer = trainer_of(FullBPTT())
     update, batch = update_of(trainer), next(trainer._epoch())
-    knobs = Knobs(0.01, 1 / int(batch.weight.sum()), 0.5)
-    update(batch, None, knobs)
+    settings = StepSettings(0.01, 1 / int(batch.weight.sum()), 0.5)
+    update(batch, None, settings)
     before = weights_of(update)
-    update(replace(batch, weight=torch.zeros_like(batch.weight)), None, knobs._replace(scale=0.0))
+    update(replace(batch, weight=torch.zeros_like(batch.weight)), None, settings._replace(scale=0.0))
     assert all(torch.equal(a, b) for a, b in zip(before, weights_of(update), strict=True))
-    update(batch, None, knobs)
+    update(batch, None, settings)
     assert not all(torch.equal(a, b) for a, b in zip(before, weights_of(update), strict=True))
 
 

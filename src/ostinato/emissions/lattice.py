@@ -55,20 +55,20 @@ def edged_cdf(cdf: Tensor, at: LatticePoint) -> Tensor:
     return torch.where(at.last | at.above, cdf * 0 + 1, torch.where(at.below, cdf * 0, cdf))
 
 
-def settle(z: Tensor, support: Support) -> Tensor:
+def nearest(z: Tensor, support: Support) -> Tensor:
     """Return the value of the lattice nearest to z (..., D); z itself if the values are continuous."""
     unit = torch.where(support.unit > 0, support.unit, 1.0)
     return _within(torch.round(z / unit) * unit, z, support)
 
 
-def settle_quantile(z: Tensor, support: Support) -> Tensor:
+def quantile(z: Tensor, support: Support) -> Tensor:
     """Return the quantiles on the lattice, (..., D, Q): the least value whose cell ends at or above z (..., D, Q)."""
     support = Support(support.unit.unsqueeze(-1), support.low.unsqueeze(-1), support.high.unsqueeze(-1))
     unit = torch.where(support.unit > 0, support.unit, 1.0)
     return _within(torch.ceil(z / unit - 0.5) * unit, z, support)
 
 
-def _within(settled: Tensor, z: Tensor, support: Support) -> Tensor:
-    """Return settled between low and high on a lattice, and z if the values are continuous."""
-    bounded = torch.minimum(torch.maximum(settled, support.low), support.high)
+def _within(rounded: Tensor, z: Tensor, support: Support) -> Tensor:
+    """Return rounded values between low and high on a lattice, and z if the values are continuous."""
+    bounded = torch.minimum(torch.maximum(rounded, support.low), support.high)
     return torch.where(support.unit > 0, bounded, z).to(z.dtype)

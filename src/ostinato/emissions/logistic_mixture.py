@@ -114,7 +114,7 @@ class LogisticMixture(Located):
         mean, scale = (part.gather(-1, pick).squeeze(-1) for part in (means, scales))
         u = draws.uniform(mean, generator, torch.float64)
         noise = torch.logit(u, eps=1e-15).to(mean.dtype)
-        return lattice.settle(mean + temperature * scale * noise, support)
+        return lattice.nearest(mean + temperature * scale * noise, support)
 
     def ends(self, params: Tensor) -> tuple[Tensor, Tensor]:
         """Return the least and the greatest mean of the components, (..., D) each."""
@@ -131,7 +131,7 @@ class LogisticMixture(Located):
             middle = (low + high) / 2
             enough = (weights * torch.sigmoid((middle.unsqueeze(-1) - means) / scales)).sum(-1) >= level
             low, high = torch.where(enough, low, middle), torch.where(enough, middle, high)
-        return lattice.settle_quantile(high, support).to(params.dtype)
+        return lattice.quantile(high, support).to(params.dtype)
 
     def cdf(self, params: Tensor, x: Tensor, support: Support) -> Tensor:
         """Return the probabilities P(X <= x), (..., D)."""

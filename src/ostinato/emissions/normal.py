@@ -86,12 +86,12 @@ class Normal(Located):
             return likeliest(self, params, self.ends(params), support)
         loc, scale = params[..., 0].detach(), scale_of(params[..., 1].detach())
         noise = draws.normal(loc, generator)
-        return lattice.settle(loc + temperature * scale * noise, support)
+        return lattice.nearest(loc + temperature * scale * noise, support)
 
     def quantile(self, params: Tensor, q: Tensor, support: Support) -> Tensor:
         """Return the quantiles, (..., D, Q)."""
         standard = torch.special.ndtri(q.to(params.dtype))
-        return lattice.settle_quantile(params[..., :1] + scale_of(params[..., 1:]) * standard, support)
+        return lattice.quantile(params[..., :1] + scale_of(params[..., 1:]) * standard, support)
 
     def cdf(self, params: Tensor, x: Tensor, support: Support) -> Tensor:
         """Return the probabilities P(X <= x), (..., D)."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import TypeAlias, final
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -53,30 +53,3 @@ class AlarmRule(ABC):
     @abstractmethod
     def words(self) -> str:
         """Return the rule, where it comes from and its false-alarm rate, in words."""
-
-
-@final
-class FixedRule(AlarmRule):
-    """An alarm on each surprisal above one threshold.
-
-    Args:
-        nats: The threshold in nats.
-        origin: Where the threshold comes from, in words.
-    """
-
-    width = 0
-
-    def __init__(self, nats: float, origin: str = "") -> None:
-        self.nats, self._origin = nats, origin
-
-    def start(self) -> Array:
-        """Return an empty row."""
-        return np.zeros(0)
-
-    def step(self, surprisal: Array, values: Array, expected: Array, memory: Array) -> tuple[Alarms, Array]:
-        """Judge one event of each stream (see ``AlarmRule.step``)."""
-        return (surprisal > self.nats).astype(np.uint8), memory
-
-    def words(self) -> str:
-        """Return the threshold in words."""
-        return self._origin or f"alarm above {self.nats:.4g} nats"

@@ -76,7 +76,7 @@ class Cell(Recurrence):
         facts = {"device": x.device.type, "dtype": x.dtype, "hidden": self.output_size, "rows": x.shape[1]}
         facts["ragged"] = lengths is not None
         run = pick(self.cell, self.implementation, **facts, **self._options)
-        h, last = run(x, start, self._weights, lengths, **self._options)
+        h, last = run(x, start, self.weights, lengths, **self._options)
         return h, last
 
     @torch.no_grad()
@@ -94,8 +94,9 @@ class Cell(Recurrence):
         """Return the engine's single step with the current weights; None if the engine does not run this layer."""
         if not self.in_engine():
             return None
-        return Step(self.engine, self._weights)
+        return Step(self.engine, self.weights)
 
     @property
-    def _weights(self) -> Weights:
+    def weights(self) -> Weights:
+        """The weights as the engine takes them."""
         return Weights(self.weight_ih_l0, self.weight_hh_l0, self.bias_ih_l0, self.bias_hh_l0)

@@ -20,7 +20,7 @@ from ostinato.model_file import Model
 from ostinato.scale.columns import time_type
 from ostinato.scale.models import possible
 from ostinato.scale.series import Failure
-from ostinato.scale.work import Out
+from ostinato.scale.work import PartResult
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ class BacktestPart:
     def __post_init__(self) -> None:
         object.__setattr__(self, "level", levels(self.level))
 
-    def __call__(self, data: SequenceSet, number: int) -> Out:
+    def __call__(self, data: SequenceSet, number: int) -> PartResult:
         """Return the result for the series of part ``number``; see ``Verb``."""
         bad: list[Failure] = []
         if self.model and not isinstance(self.model, str):
@@ -61,7 +61,7 @@ class BacktestPart:
         ]
         schema = pl.Schema(self._schema(data))
         if not long.any():
-            return Out(pl.DataFrame(schema=schema), bad)
+            return PartResult(pl.DataFrame(schema=schema), bad)
         made = cross_validation(
             data.take(np.flatnonzero(long)),
             [self.model] if self.model else (),
@@ -75,7 +75,7 @@ class BacktestPart:
         )
         sums = {name: tally.sums() for name, tally in made.tallies.items()}
         far = {key for tally in made.tallies.values() for key in tally.set_aside}
-        return Out(made.frame.cast(schema), bad, sums, len(far))
+        return PartResult(made.frame.cast(schema), bad, sums, len(far))
 
     def _schema(self, data: SequenceSet) -> dict[str, Any]:
         times = time_type(data)

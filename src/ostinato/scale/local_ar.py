@@ -15,7 +15,7 @@ from ostinato.evaluation.baselines import Lags, local_ar
 from ostinato.evaluation.windows import LEAST
 from ostinato.local.series import modelled
 from ostinato.scale.series import SERIES_ERRORS, Failure, message
-from ostinato.scale.work import Out
+from ostinato.scale.work import PartResult
 from ostinato.shapes import Array
 
 _REAL = pl.Float64()
@@ -42,7 +42,7 @@ class FitLocalAR:
 
     season: int
 
-    def __call__(self, data: SequenceSet, number: int) -> Out:
+    def __call__(self, data: SequenceSet, number: int) -> PartResult:
         """Return the result for the series of part ``number``; see ``Verb``."""
         rows, bad = [], []
         for b, key in enumerate(data.ids):
@@ -55,7 +55,7 @@ class FitLocalAR:
             size = (len(data[b]), fit.n, fit.order)
             rows.append((key, *size, fit.intercept, phi, sigma, fit.log_likelihood, float(fit.bic[fit.order])))
         made = pl.DataFrame(rows, _FIT, orient="row")
-        return Out(made.with_columns(restored(made["unique_id"], data.meta)), bad)
+        return PartResult(made.with_columns(restored(made["unique_id"], data.meta)), bad)
 
 
 def _values(data: SequenceSet, b: int) -> Array:

@@ -12,7 +12,7 @@ from ostinato.data.sequences import SequenceSet
 from ostinato.local.forecast import by_method, method_of
 from ostinato.scale.columns import forecast_schema
 from ostinato.scale.series import Failure
-from ostinato.scale.work import Out
+from ostinato.scale.work import PartResult
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class ForecastLocal:
         object.__setattr__(self, "horizon", horizon_count(self.horizon))
         object.__setattr__(self, "level", levels(self.level))
 
-    def __call__(self, data: SequenceSet, number: int) -> Out:
+    def __call__(self, data: SequenceSet, number: int) -> PartResult:
         """Return the result for the series of part ``number``; see ``Verb``."""
         schema = pl.Schema(forecast_schema(data, self.level))
         seen = [bool(np.isfinite(x).any(axis=0).all()) for x in data]
@@ -50,11 +50,11 @@ class ForecastLocal:
         ]
         data = data.take(np.flatnonzero(seen))
         if not len(data):
-            return Out(pl.DataFrame(schema=schema), bad)
+            return PartResult(pl.DataFrame(schema=schema), bad)
         ahead, local = by_method(data, self.horizon, self.level, model=self.model, season=self.season)
         made, far = ahead.frame.cast(schema), local.outliers.reshape(len(data), -1).any(axis=1)
         rows = self.horizon * len(data.channels)
         finite = made.select(pl.all_horizontal(pl.col(pl.Float64).is_finite())).to_series().to_numpy()
         whole = finite.reshape(len(data), rows).all(axis=1)
         bad += [Failure(data.ids[b], "the forecast is not finite") for b in np.flatnonzero(~whole).tolist()]
-        return Out(made.filter(pl.Series(np.repeat(whole, rows))), bad, set_aside=int(far.sum()))
+        return PartResult(made.filter(pl.Series(np.repeat(whole, rows))), bad, set_aside=int(far.sum()))

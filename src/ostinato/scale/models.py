@@ -21,7 +21,7 @@ from ostinato.model import SequenceModel
 from ostinato.model_file import Model
 from ostinato.scale.columns import forecast_schema
 from ostinato.scale.series import Failure, without
-from ostinato.scale.work import Out
+from ostinato.scale.work import PartResult
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class ScorePart:
     name: str
     model: SequenceModel = field(repr=False)
 
-    def __call__(self, data: SequenceSet, number: int) -> Out:
+    def __call__(self, data: SequenceSet, number: int) -> PartResult:
         """Return the result for the series of part ``number``; see ``Verb``."""
         data, bad = possible(self.model, data)
         scores = score(self.model, data)
@@ -46,7 +46,7 @@ class ScorePart:
         steps = np.arange(len(scores.surprisal)) - np.repeat(scores.offsets[:-1], lengths) + 1
         names = id_column(data.ids, lengths, data.meta)
         sums = {"log_prob": float(scores.log_prob.sum()), "scored": int(scores.steps.sum())}
-        return Out(pl.DataFrame({"unique_id": names, "step": steps, "surprisal": scores.surprisal}), bad, sums)
+        return PartResult(pl.DataFrame({"unique_id": names, "step": steps, "surprisal": scores.surprisal}), bad, sums)
 
 
 @dataclass(frozen=True)
@@ -71,15 +71,15 @@ class ForecastPart:
     n_paths: int
     seed: int
 
-    def __call__(self, data: SequenceSet, number: int) -> Out:
+    def __call__(self, data: SequenceSet, number: int) -> PartResult:
         """Return the result for the series of part ``number``; see ``Verb``."""
         data, bad = possible(self.model, data)
         schema = forecast_schema(data, self.level)
         if not len(data):
-            return Out(pl.DataFrame(schema=schema), bad)
+            return PartResult(pl.DataFrame(schema=schema), bad)
         seed = int(np.random.SeedSequence((self.seed, number)).generate_state(1)[0])
         made = forecast(self.model, data, self.horizon, self.level, n_paths=self.n_paths, seed=seed)
-        return Out(made.frame.cast(pl.Schema(schema)), bad)
+        return PartResult(made.frame.cast(pl.Schema(schema)), bad)
 
 
 @dataclass(frozen=True)
@@ -101,13 +101,13 @@ class ForecastDirectPart:
     horizon: int
     level: tuple[float, ...]
 
-    def __call__(self, data: SequenceSet, number: int) -> Out:
+    def __call__(self, data: SequenceSet, number: int) -> PartResult:
         """Return the result for the series of part ``number``; see ``Verb``."""
         data, bad = possible(self.model, data)
         schema = forecast_schema(data, self.level)
         if not len(data):
-            return Out(pl.DataFrame(schema=schema), bad)
-        return Out(forecast(self.model, data, self.horizon, self.level).frame.cast(pl.Schema(schema)), bad)
+            return PartResult(pl.DataFrame(schema=schema), bad)
+        return PartResult(forecast(self.model, data, self.horizon, self.level).frame.cast(pl.Schema(schema)), bad)
 
 
 def possible(model: Model, data: SequenceSet) -> tuple[SequenceSet, list[Failure]]:

@@ -24,7 +24,7 @@ KEY = "ostinato"
 
 
 @dataclass(frozen=True)
-class Out:
+class PartResult:
     """The result of a verb for one part.
 
     Attributes:
@@ -43,7 +43,7 @@ class Out:
 class Verb(Protocol):
     """A computation on every series. It can be sent to another machine, and its repr holds all its options."""
 
-    def __call__(self, data: SequenceSet, number: int) -> Out:
+    def __call__(self, data: SequenceSet, number: int) -> PartResult:
         """Return the result for the series of one part.
 
         Args:

@@ -60,7 +60,7 @@ def ahead(model: SequenceModel, closed_form: SequenceModel, material: Material) 
     return bool(float(gains.mean()) > float(stdtrit(n - 1, share)) * float(gains.std()) / math.sqrt(n))
 
 
-def how_few(material: Material) -> str:
+def note_on_few_held_out(material: Material) -> str:
     """Return a note on a held-out part that is too small for a claim; empty if it is large enough."""
     observed, at = material.encoded.observed, material.encoded.offsets
     count = sum(int(observed[at[b] + a : at[b] + z].any(dim=-1).sum()) for b, a, z in material.spans("held-out"))

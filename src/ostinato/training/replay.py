@@ -17,14 +17,14 @@ from torch import Tensor
 
 from ostinato.data.batching import Batch
 from ostinato.shapes import State
-from ostinato.training.update import Knobs, Update
+from ostinato.training.update import StepSettings, Update
 
 #: The greatest number of shapes that get a graph of their own. Each keeps the state of its rows and its batch.
 MOST = 64
 #: The alignment in bytes of tensors within the block of a batch.
 ALIGNED = 16
 
-Step: TypeAlias = "Callable[[Batch, State | None, Knobs], tuple[Tensor, State | None]]"
+Step: TypeAlias = "Callable[[Batch, State | None, StepSettings], tuple[Tensor, State | None]]"
 
 log = logging.getLogger("ostinato.device")
 
@@ -67,21 +67,21 @@ def record(run: Callable[[], Any], pool: Any, stream: Any) -> tuple[Any, Any]:
 
 
 class _Block:
-    """The tensors of a batch and the knobs in one block of memory, which is copied to the GPU at once."""
+    """The tensors of a batch and the settings in one block of memory, which is copied to the GPU at once."""
 
-    def __init__(self, batch: Batch, knobs: Tensor, device: torch.device) -> None:
-        like, end = [*batch.tensors(), knobs], 0
+    def __init__(self, batch: Batch, settings: Tensor, device: torch.device) -> None:
+        like, end = [*batch.tensors(), settings], 0
         self._places: list[tuple[int, int]] = []
         for t in like:
             self._places.append((end, t.nbytes))
             end += -(-t.nbytes // ALIGNED) * ALIGNED
         self._bytes = torch.empty(end, dtype=torch.uint8, device=device)
-        *parts, self.knobs = self._views(self._bytes, like)
+        *parts, self.settings = self._views(self._bytes, like)
         self.batch = batch.with_tensors(parts)
 
-    def send(self, batch: Batch, knobs: Tensor) -> None:
+    def send(self, batch: Batch, settings: Tensor) -> None:
         """Copy a batch of the host to the block, without waiting for the GPU."""
-        host, given = pinned(len(self._bytes)), [*batch.tensors(), knobs]
+        host, given = pinned(len(self._bytes)), [*batch.tensors(), settings]
         for place, t in zip(self._views(host, given), given, strict=True):
             place.copy_(t)
         self._bytes.copy_(host, non_blocking=True)
@@ -110,9 +110,9 @@ class _Graph:
     outcome: Tensor
     after: State | None
 
-    def run(self, batch: Batch, carried: State | None, knobs: Tensor) -> tuple[Tensor, State | None]:
+    def run(self, batch: Batch, carried: State | None, settings: Tensor) -> tuple[Tensor, State | None]:
         """Make the step on a batch of the host."""
-        self.block.send(batch, knobs)
+        self.block.send(batch, settings)
         if self.before is not None and carried is not None:
             torch._foreach_copy_(list(self.before), list(carried))
         self.graph.replay()
@@ -140,28 +140,30 @@ class Replay:
         #: why no graph holds a step, or empty
         self.refused = ""
 
-    def __call__(self, batch: Batch, carried: State | None, knobs: Knobs) -> tuple[Tensor, State | None]:
+    def __call__(self, batch: Batch, carried: State | None, settings: StepSettings) -> tuple[Tensor, State | None]:
         """Make a step on a batch of the host; see ``Update.on_device``."""
         with torch.cuda.device(self._update.model.device):  # of several GPUs, the one whose streams are asked for
-            return self._step(batch, carried, knobs)
+            return self._step(batch, carried, settings)
 
-    def _step(self, batch: Batch, carried: State | None, knobs: Knobs) -> tuple[Tensor, State | None]:
+    def _step(self, batch: Batch, carried: State | None, settings: StepSettings) -> tuple[Tensor, State | None]:
         key = tuple((t.shape, t.dtype) for t in (*batch.tensors(), *(carried or ())))
         known = self._graphs.get(key)
         if known is None and not self.refused and self._seen[key] and len(self._graphs) < MOST:
             if self._free:
-                known = self._captured(key, batch, carried, self._update.numbers(knobs))
-            elif (found := self._watched(batch, carried, knobs)) is not None:
+                known = self._captured(key, batch, carried, self._update.numbers(settings))
+            elif (found := self._watched(batch, carried, settings)) is not None:
                 return found
         if known is not None:
-            return known.run(batch, carried, self._update.numbers(knobs))
+            return known.run(batch, carried, self._update.numbers(settings))
         self._seen[key] += 1
-        return self._update(batch, carried, knobs)
+        return self._update(batch, carried, settings)
 
-    def _watched(self, batch: Batch, carried: State | None, knobs: Knobs) -> tuple[Tensor, State | None] | None:
+    def _watched(
+        self, batch: Batch, carried: State | None, settings: StepSettings
+    ) -> tuple[Tensor, State | None] | None:
         """Make a step in which the host must not wait; None if it had to, before any weight has changed."""
         device = self._update.model.device
-        there, given = batch.to(device), self._update.numbers(knobs).to(device)
+        there, given = batch.to(device), self._update.numbers(settings).to(device)
         before = torch.cuda.get_sync_debug_mode()
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", "Synchronization debug mode")
@@ -176,14 +178,14 @@ class Replay:
         self._free = True
         return found
 
-    def _captured(self, key: Any, batch: Batch, carried: State | None, knobs: Tensor) -> _Graph | None:
+    def _captured(self, key: Any, batch: Batch, carried: State | None, settings: Tensor) -> _Graph | None:
         """Return the graph of a step, which has not run yet; None if it cannot be captured."""
-        block = _Block(batch, knobs, self._update.model.device)
-        block.send(batch, knobs)
+        block = _Block(batch, settings, self._update.model.device)
+        block.send(batch, settings)
         before = None if carried is None else tuple(s.clone() for s in carried)
         try:
             graph, (outcome, after) = record(
-                lambda: self._update.on_device(block.batch, before, block.knobs), self._pool, self._stream
+                lambda: self._update.on_device(block.batch, before, block.settings), self._pool, self._stream
             )
         except RuntimeError as error:
             self._refuse(error)

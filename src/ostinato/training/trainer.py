@@ -27,7 +27,7 @@ from ostinato.training.replay import Step, fastest
 from ostinato.training.run import Run
 from ostinato.training.setup import Setup
 from ostinato.training.truncation import choose
-from ostinato.training.update import Knobs, Update
+from ostinato.training.update import StepSettings, Update
 
 #: A checkpoint is written so seldom that writing takes at most this share of the time; every 0 writes each step.
 WRITING = 0.01
@@ -112,10 +112,10 @@ class Trainer:
     def first_step(self) -> Callable[[], None]:
         """Return a function that makes a step on the first batch, to time it. It changes the weights."""
         batch, advance = next(self._epoch()), self._advance()
-        knobs = Knobs(self._rate(0.0), 1 / max(int(batch.weight.sum()), 1), 0.0)
+        settings = StepSettings(self._rate(0.0), 1 / max(int(batch.weight.sum()), 1), 0.0)
 
         def run() -> None:
-            advance(batch, None, knobs)
+            advance(batch, None, settings)
 
         return run
 
@@ -230,9 +230,9 @@ class Trainer:
         count = int(batch.weight.sum())
         keep = min(0.998, (1 + run.step) / (10 + run.step))
         # the gradients are averaged over the workers
-        knobs = Knobs(self._rate(share), workers.size / count if count else 0.0, 1 - keep)
+        settings = StepSettings(self._rate(share), workers.size / count if count else 0.0, 1 - keep)
         own = workers.share(batch)
-        outcome, run.carried = advance(own, self._carried(len(own.rows)), knobs)
+        outcome, run.carried = advance(own, self._carried(len(own.rows)), settings)
         if count:
             self._started.append(Started(run.step, batch, count, outcome))
         if len(self._started) >= self._ahead:

@@ -16,7 +16,7 @@ from ostinato.shapes import State
 KERNELS = ("cpu", "cuda")
 
 
-class Knobs(NamedTuple):
+class StepSettings(NamedTuple):
     """What differs from step to step.
 
     Attributes:
@@ -61,27 +61,27 @@ class Update:
         #: 1 from the first step on whose loss or gradient was not finite
         self.broken = torch.zeros((), device=model.device)
 
-    def __call__(self, batch: Batch, carried: State | None, knobs: Knobs) -> tuple[Tensor, State | None]:
+    def __call__(self, batch: Batch, carried: State | None, settings: StepSettings) -> tuple[Tensor, State | None]:
         """Make a step on a batch of the host; see ``on_device``."""
         device = self.model.device
-        return self.on_device(batch.to(device), carried, self.numbers(knobs).to(device, non_blocking=True))
+        return self.on_device(batch.to(device), carried, self.numbers(settings).to(device, non_blocking=True))
 
-    def numbers(self, knobs: Knobs) -> Tensor:
-        """Return the knobs in the type of the weights, (3,), on the host."""
-        return torch.tensor(knobs, dtype=self.model.constant.dtype)
+    def numbers(self, settings: StepSettings) -> Tensor:
+        """Return the settings in the type of the weights, (3,), on the host."""
+        return torch.tensor(settings, dtype=self.model.constant.dtype)
 
-    def on_device(self, batch: Batch, carried: State | None, knobs: Tensor) -> tuple[Tensor, State | None]:
+    def on_device(self, batch: Batch, carried: State | None, settings: Tensor) -> tuple[Tensor, State | None]:
         """Make a step.
 
         Args:
             batch: The batch, on the device of the model.
             carried: The state of the rows, (B, ...) each; None if no row carries one.
-            knobs: The numbers of ``Knobs``, (3,), on the device.
+            settings: The numbers of ``StepSettings``, (3,), on the device.
 
         Returns:
             The loss and the norm of its gradient, (2,); and the state after the batch.
         """
-        rate, scale, move = knobs.unbind()
+        rate, scale, move = settings.unbind()
         loss, after = self.loss(batch, self._state(batch, carried))
         self.optimizer.zero_grad(set_to_none=True)
         (loss * scale).backward()

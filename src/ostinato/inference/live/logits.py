@@ -173,9 +173,7 @@ def prepared_of(model: SequenceModel, draws: int) -> writer.Writer | None:
     rounded = all(cell.rounded is not None for cell in layers)
     if rounded and model in _PREPARED:
         return _PREPARED[model]
-    own = [
-        writer.Layer(c.engine, c.weight_ih_l0, c.weight_hh_l0, c.bias_ih_l0, c.bias_hh_l0, c.rounded) for c in layers
-    ]
+    own = [writer.Layer(c.engine, c.weights, c.rounded) for c in layers]
     embedding, residual = front.embedding.weight, isinstance(model.backbone, Stack) and model.backbone.residual
     draws = max(draws, len(embedding)) if rounded else draws
     made = writer.Writer(own, embedding, model.head.weight, model.constant[0], residual=residual, draws=draws)

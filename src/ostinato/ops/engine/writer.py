@@ -13,6 +13,7 @@ from torch import Tensor
 
 from ostinato.ops.engine.extension import ABSENT
 from ostinato.ops.engine.light import Rounded
+from ostinato.ops.weights import Weights
 from ostinato.shapes import Array
 from ostinato.threads import engine_limit
 
@@ -36,18 +37,12 @@ class Layer:
 
     Attributes:
         cell: The name of the cell in the engine.
-        w_ih: The weights of the input, (GH, D).
-        w_hh: The recurrent weights, (GH, H).
-        b_ih: The bias of the input side, (GH,).
-        b_hh: The bias of the recurrent side, (GH,).
-        rounded: The recurrent weights in 8 bits, which take the place of ``w_hh``; None for float32.
+        weights: The weights of the cell, with both biases.
+        rounded: The recurrent weights in 8 bits, which take the place of those of float32; None if there are none.
     """
 
     cell: str
-    w_ih: Tensor
-    w_hh: Tensor
-    b_ih: Tensor
-    b_hh: Tensor
+    weights: Weights
     rounded: Rounded | None = None
 
 
@@ -113,33 +108,34 @@ class Writer:
         self, layers: Sequence[Layer], embedding: Tensor, head: Tensor, constant: Tensor, *, residual: bool, draws: int
     ) -> None:
         table = _array(embedding)
-        self._kept: list[Any] = []
+        self._arrays: list[Any] = []
         self._layers: list[Any] = []
         for i, layer in enumerate(layers):
-            units, width = layer.w_hh.shape[1], layer.w_ih.shape[1]
-            gates = len(layer.w_hh) // units
+            w_ih, w_hh, (b_ih, b_hh) = layer.weights.w_ih, layer.weights.w_hh, layer.weights.biases
+            units, width = w_hh.shape[1], w_ih.shape[1]
+            gates = len(w_hh) // units
             apart = units * _APART.get(layer.cell, 0)
-            first, second = _array(layer.b_ih), _array(layer.b_hh)
+            first, second = _array(b_ih), _array(b_hh)
             bias = first.copy()
             bias[: len(bias) - apart] += second[: len(bias) - apart]
-            inputs = _panel(gates, layer.w_ih)
+            inputs = _panel(gates, w_ih)
             if looked_up := i == 0 and len(table) <= draws:
                 table = _inputs(gates, inputs, bias, table)
             if layer.rounded is None:
-                weights: list[Any] = [None, None, _panel(gates, layer.w_hh), second]
+                recurrent: list[Any] = [None, None, _panel(gates, w_hh), second]
             else:
                 lanes = _engine.light_lanes(layer.cell)
-                weights = [layer.rounded.panels(lanes), layer.rounded.scale, None, second]
+                recurrent = [layer.rounded.panels(lanes), layer.rounded.scale, None, second]
             below = 0 if looked_up else width
-            own = self._places(*weights), *self._places(*([None, None] if looked_up else [inputs, bias]))
+            own = self._addresses(*recurrent), *self._addresses(*([None, None] if looked_up else [inputs, bias]))
             self._layers.append((layer.cell, units, below, residual and i > 0 and width == units, *own))
         assert all(above[2] == below[1] for below, above in pairwise(self._layers))
-        self._head: Any = len(head), *self._places(_panel(1, head), _array(constant))
-        self._table: Any = table.shape[1], *self._places(table)
+        self._head: Any = len(head), *self._addresses(_panel(1, head), _array(constant))
+        self._table: Any = table.shape[1], *self._addresses(table)
 
-    def _places(self, *arrays: Any) -> tuple[int, ...]:
+    def _addresses(self, *arrays: Any) -> tuple[int, ...]:
         """Return the addresses of arrays, which stay where they are as long as the writer lives; 0 for None."""
-        self._kept += arrays
+        self._arrays += arrays
         return tuple(0 if a is None else a.ctypes.data for a in arrays)
 
     def write(self, texts: Texts, rules: Rules, u: Array, left: int) -> NDArray[np.int64]:
