@@ -11,7 +11,7 @@ from scipy import stats
 
 from ostinato.data.encoded import Encoded
 from ostinato.emissions.choice import Choice
-from ostinato.evaluation.calibration import Calibration, Spans, calibrate, judged
+from ostinato.evaluation.calibration import ENOUGH, Calibration, Spans, calibrate, judged
 from ostinato.inference.rollout import paths
 from zoo import PAIRS, fitted, made, of_every_symbol
 
@@ -78,9 +78,9 @@ def test_missing_values_are_left_out() -> None:
 
 
 def test_of_many_steps_a_part_is_judged() -> None:
-    items = judged([(0, 100, 1_000_100)], enough=50_000)
+    items = judged([(0, 100, 1_000_100)])
     counted = sum(p.stop - p.counted for p in items)
-    assert 45_000 < counted < 60_000
+    assert 0.9 * ENOUGH < counted < 1.2 * ENOUGH
     assert all(p.first == max(0, p.counted - 256) for p in items)
     assert len({p.counted // 100_000 for p in items}) == 10
 

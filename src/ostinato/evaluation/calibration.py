@@ -56,9 +56,7 @@ class Calibration:
 
 
 @torch.inference_mode()
-def calibrate(
-    model: SequenceModel, encoded: Encoded, spans: Spans, *, seed: int = 0, enough: int = ENOUGH
-) -> Calibration:
+def calibrate(model: SequenceModel, encoded: Encoded, spans: Spans, *, seed: int = 0) -> Calibration:
     """Return the PIT of the judged steps, which are unrolled in pieces as in a fit.
 
     Args:
@@ -66,27 +64,27 @@ def calibrate(
         encoded: The data in model space.
         spans: The judged steps.
         seed: The seed of the randomisation v.
-        enough: The number of steps that is used, roughly, if more steps are given.
     """
     steps = sum(z - a for _, a, z in spans)
     generator = torch.Generator().manual_seed(seed)
     out = [
         _pit(model.unroll(batch.x)[0], batch, generator).cpu()
-        for batch in (whole(encoded, group).to(model.device) for group in bucketed(judged(spans, enough), 16_384, None))
+        for batch in (whole(encoded, group).to(model.device) for group in bucketed(judged(spans), 16_384, None))
     ]
     pit = torch.cat(out).double().numpy() if out else np.zeros(0)
     return Calibration(pit, model.emission.symbolic, steps)
 
 
-def judged(spans: Spans, enough: int = ENOUGH) -> list[Piece]:
+def judged(spans: Spans) -> list[Piece]:
     """Return pieces of the spans, each with the steps before it as its past.
+
+    From ``ENOUGH`` steps on pieces are left out, evenly over the spans.
 
     Args:
         spans: The judged steps.
-        enough: The number of steps from which on pieces are left out, evenly over the spans.
     """
     items = pieces(spans, 2048, 256)
-    return items[:: max(1, sum(p.stop - p.counted for p in items) // enough)]
+    return items[:: max(1, sum(p.stop - p.counted for p in items) // ENOUGH)]
 
 
 def _pit(conditional: Conditional, batch: Batch, generator: torch.Generator) -> Tensor:
