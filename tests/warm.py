@@ -29,9 +29,10 @@ from pathlib import Path
 from strict import STRICT
 
 #: What verbs load. None of it starts a thread or computes when it is loaded, so a fork is as good as a start.
-MODULES = ("ostinato.cli.main", "ostinato.dispatch.fit", "ostinato.dispatch.forecast", "ostinato.evaluation.backtest")
-MODULES += ("ostinato.inference.sample", "ostinato.inference.score", "ostinato.inference.stream")
-MODULES += ("ostinato.report.page",)
+MODULES = [
+    *("ostinato.cli.main", "ostinato.dispatch.fit", "ostinato.dispatch.forecast", "ostinato.evaluation.backtest"),
+    *("ostinato.inference.sample", "ostinato.inference.score", "ostinato.inference.stream", "ostinato.report.page"),
+]
 #: Variables that are read by what is loaded: with other values than the server's, a Python of its own is started.
 _READ_EARLY = ("CUDA", "LANG", "LC_", "MKL_", "OMP_", "OPENBLAS_", "OSTINATO_", "POLARS_", "PYTHON", "TORCH", "WORLD_")
 
@@ -115,7 +116,7 @@ def _serve(listening: socket.socket, watched: int) -> list[str] | None:
     """Fork for each request; return its words in the fork, and None in the server when the tests have ended."""
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the system forgets the processes that attend
     while True:
-        ready, _, _ = select.select([listening, watched], [], [])
+        ready, _, _ = select.select([listening.fileno(), watched], [], [])
         if watched in ready:
             return None
         connection = listening.accept()[0]
@@ -141,7 +142,7 @@ def _attend(connection: socket.socket) -> list[str]:
         for stream in streams:
             os.close(stream)
         child = os.pidfd_open(pid)
-        if connection in select.select([connection, child], [], [])[0]:  # the program was killed
+        if connection.fileno() in select.select([connection.fileno(), child], [], [])[0]:  # the program was killed
             with contextlib.suppress(ProcessLookupError):
                 signal.pidfd_send_signal(child, signal.SIGKILL)
         status = os.waitpid(pid, 0)[1]
