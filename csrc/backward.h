@@ -85,32 +85,6 @@ struct GradientStep {
     }
 };
 
-// Writes the rows of a product to rows of a row-major matrix, in the order of place.
-template <class T>
-struct ToRows {
-    using scalar = T;
-    static constexpr int gates = 1;
-
-    T* to;
-    const Index* place;
-    Index columns;
-    Blocked<T> plus;  // is added to the product; may be null
-
-    template <int MR, int NV>
-    OSTINATO_INLINE void start(Vec<T> (&sum)[MR][NV], Index row, Index block) const {
-        start_from(sum, plus, plus.first, row, block);
-    }
-    template <int MR, int NV>
-    OSTINATO_INLINE void finish(const Vec<T> (&sum)[MR][NV], Index row, Index block) const {
-        OSTINATO_UNROLL
-        for (int j = 0; j < NV; ++j) {
-            const Index column = (block + j) * lanes<T>;
-            OSTINATO_UNROLL
-            for (int i = 0; i < MR; ++i) store_part(to + place[row + i] * columns + column, sum[i][j], columns - column);
-        }
-    }
-};
-
 // The share of one part in the gradients of the weights.
 template <class T, class Cell>
 struct Sums {
@@ -265,8 +239,8 @@ void backward(const Shape& s, const Part& p, const Backward<T>& io, const void* 
         if (io.dx && narrow<T>(D))
             narrow_product(io.dx, p.place + base, space.d_x, w.ih, G, H, D, rows);
         else if (io.dx)
-            product(ToRows<T>{io.dx, p.place + base, D, {}}, left_of(space.d_x, H, G), w.ih, G * H, rows.begin, rows.end,
-                    groups.inputs, groups.inputs.all());
+            product_to_rows(ToRows<T>{io.dx, p.place + base, D, {}}, left_of(space.d_x, H, G), w.ih, G * H, rows.begin,
+                            rows.end, groups.inputs, groups.inputs.all());
         if (io.weights) {
             const Range of_x = share(team, units * G, outer_group), of_h = share(team, units * E, outer_group);
             outer(space.sums.ih, space.x, D, space.d_x, of_x, places);
@@ -282,8 +256,8 @@ void backward(const Shape& s, const Part& p, const Backward<T>& io, const void* 
     if (io.dh0) {
         const Index first = p.steps ? p.active[0] : 0;
         const Blocked<T> plus = Cell::direct ? space.carry : Blocked<T>{};
-        product(ToRows<T>{io.dh0, p.order, P, plus}, left_of(space.d_sum, H, E), w.hh, E * H, 0, first, groups.outputs,
-                of_outputs);
+        product_to_rows(ToRows<T>{io.dh0, p.order, P, plus}, left_of(space.d_sum, H, E), w.hh, E * H, 0, first,
+                        groups.outputs, of_outputs);
         for (Index b = first; !team.rank && b < p.rows; ++b)
             unpack_row(io.dh0 + p.order[b] * P, space.carry, b, P);
     }

@@ -14,7 +14,6 @@
 #include "share.h"
 
 namespace ostinato::OSTINATO_SET {
-namespace {
 
 template <class T>
 struct Blocked {
@@ -168,5 +167,4 @@ inline void unpack_gates(T* w, const Blocked<T>& sums, int parts, const Twin& tw
         }
 }
 
-}  // namespace
 }  // namespace ostinato::OSTINATO_SET

@@ -1,41 +1,11 @@
 // The forward time loop: first the input product of a chunk of steps, then its steps one by one.
 #pragma once
 
+#include "products.h"
 #include "second.h"
 
 namespace ostinato::OSTINATO_SET {
 namespace {
-
-// The input product: it starts from the bias and writes its result to the slots.
-template <class T, int G>
-struct InputStep {
-    using scalar = T;
-    static constexpr int gates = G;
-
-    Blocked<T> slots;   // the rows of the product
-    Index slots_block;  // the number of slots of a unit block
-    const T* bias;
-
-    template <int MR, int NV>
-    OSTINATO_INLINE void start(Vec<T> (&sum)[MR][NV], Index row, Index block) const {
-        OSTINATO_UNROLL
-        for (int j = 0; j < NV; ++j) {
-            fetch_vectors_to_write<MR>(slots.at((block + j / gates) * slots_block + j % gates, row));
-            const Vec<T> b = load(bias + (block * gates + j) * lanes<T>);
-            OSTINATO_UNROLL
-            for (int i = 0; i < MR; ++i) sum[i][j] = b;
-        }
-    }
-    template <int MR, int NV>
-    OSTINATO_INLINE void finish(const Vec<T> (&sum)[MR][NV], Index row, Index block) const {
-        OSTINATO_UNROLL
-        for (int j = 0; j < NV; ++j) {
-            T* to = slots.at((block + j / gates) * slots_block + j % gates, row);
-            OSTINATO_UNROLL
-            for (int i = 0; i < MR; ++i) store(to + i * lanes<T>, sum[i][j]);
-        }
-    }
-};
 
 // The recurrent product: it starts from the result of the input product and computes the next state, or m.
 template <class T, class Cell>
@@ -139,6 +109,7 @@ std::size_t forward_bytes(const Shape& s, const Part& p, bool save) {
 
 template <class T, class Cell>
 void forward(const Shape& s, const Part& p, const Forward<T>& io, const void* panels, void* scratch, const Team& team) {
+    static_assert(has_input_product(Cell::gates), "products.h compiles no input product of so many gates: add it there");
     Arena packed{static_cast<char*>(const_cast<void*>(panels))}, arena{static_cast<char*>(scratch)};
     const ForwardPanels<T, Cell> w(packed, s);
     const Chunks chunks(p);
@@ -174,11 +145,11 @@ void forward(const Shape& s, const Part& p, const Forward<T>& io, const void* pa
         const InputStep<T, Cell::gates> input{slots, slots_block, w.bias_x};
         if (team.together) {
             meet(team);
-            product(input, left_of(space.x, s.inputs), w.ih, s.inputs, 0, places, groups.all_gates,
-                    groups.all_gates.share(team));
+            input_product(input, left_of(space.x, s.inputs), w.ih, s.inputs, 0, places, groups.all_gates,
+                          groups.all_gates.share(team));
         } else {
-            product(input, left_of(space.x, s.inputs), w.ih, s.inputs, mine.begin, mine.end, groups.all_gates,
-                    groups.all_gates.all());
+            input_product(input, left_of(space.x, s.inputs), w.ih, s.inputs, mine.begin, mine.end, groups.all_gates,
+                          groups.all_gates.all());
         }
         meet(team);
         for (Index t = t0; steps && t < t1; ++t) {

@@ -7,7 +7,6 @@
 #include "blocked.h"
 
 namespace ostinato::OSTINATO_SET {
-namespace {
 
 // The left side: a blocked matrix that is read along its columns. The first `full` blocks have V columns, the others
 // `tail`.
@@ -127,6 +126,8 @@ OSTINATO_INLINE void put_down(Vec<T> (&held)[NV][MR], const Vec<T> (&sum)[MR][NV
         for (int i = 0; i < MR; ++i) held[j][i] = sum[i][j];
 }
 
+namespace {
+
 template <class Epilogue, int MR, int NV>
 __attribute__((noinline)) void tile(const Epilogue& given, const Left<typename Epilogue::scalar>& a,
                                     const typename Epilogue::scalar* panel, Index row, Index block, Ahead ahead) {
@@ -242,24 +243,7 @@ OSTINATO_INLINE void outer_column(T* sums, Index sums_stride, const T* x, const 
     if constexpr (MR > 1) outer_column<T, NV, MR / 2>(sums, sums_stride, x, d, d_stride, rows, columns);
 }
 
-// Adds x' d over `rows` rows to sums, whose rows are the columns of x: the gradient of a weight, in blocked form.
-inline constexpr int outer_group = 3;
-template <class T>
-void outer(const Blocked<T>& sums, const Blocked<T>& x, Index columns, const Blocked<T>& d, Range blocks, Index rows) {
-    constexpr int most = OSTINATO_ACCUMULATORS >= 24 && lanes<T> >= 8 ? 8 : lanes<T> >= 4 ? 4 : 2;
-    for (Index block = blocks.begin; block < blocks.end; block += outer_group)
-        for (Index c = 0; c < columns; c += lanes<T>) {
-            T* to = sums.at(block, c);
-            const T *left = x.at(c / lanes<T>, 0), *right = d.at(block, 0);
-            const Index count = smaller(lanes<T>, columns - c);
-            if (blocks.end - block >= outer_group)
-                outer_column<T, outer_group, most>(to, sums.stride, left, right, d.stride, rows, count);
-            else if (blocks.end - block == 2)
-                outer_column<T, 2, most>(to, sums.stride, left, right, d.stride, rows, count);
-            else
-                outer_column<T, 1, most>(to, sums.stride, left, right, d.stride, rows, count);
-        }
-}
+inline constexpr int outer_group = 3;  // the most blocks that outer (products.h) takes at once
 
 // Adds the sum of `rows` rows of d to sums, for the given blocks: N at once, because each addition waits for the one before.
 template <class T, int N = 4>

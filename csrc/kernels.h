@@ -1,6 +1,7 @@
 // What one file of an instruction set compiles. The including file defines OSTINATO_SET, OSTINATO_BYTES and
-// OSTINATO_ACCUMULATORS. CMakeLists.txt compiles it once for each cell, with OSTINATO_CELL as the cell's name, and twice
-// without it: with OSTINATO_LIGHT for the steps by weights of 8 bits, and for the table of the cells and the rest.
+// OSTINATO_ACCUMULATORS. CMakeLists.txt compiles it once for each cell, with OSTINATO_CELL as the cell's name, and three times
+// without it: with OSTINATO_PRODUCTS for what the cells share, with OSTINATO_LIGHT for the steps by weights of 8 bits, and for
+// the table of the cells and the rest.
 #pragma once
 
 #include "cells.h"
@@ -55,6 +56,10 @@ const Cell OSTINATO_JOINED(OSTINATO_CELL, _cell) = {OSTINATO_NAME(OSTINATO_CELL)
                                                     kernel<double, Chosen>};
 
 }  // namespace ostinato::OSTINATO_SET
+
+#elif defined(OSTINATO_PRODUCTS)
+
+#include "products.h"
 
 #elif defined(OSTINATO_LIGHT)
 

@@ -5,7 +5,6 @@
 #include "vec.h"
 
 namespace ostinato::OSTINATO_SET {
-namespace {
 
 struct Range {
     Index begin, end;
@@ -25,5 +24,4 @@ inline void meet(const Team& team) {
     if (team.size > 1) ostinato::meet(*team.meeting, team.size);
 }
 
-}  // namespace
 }  // namespace ostinato::OSTINATO_SET

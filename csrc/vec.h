@@ -20,7 +20,6 @@
 #endif
 
 namespace ostinato::OSTINATO_SET {
-namespace {
 
 using Index = std::int64_t;
 
@@ -168,5 +167,4 @@ inline Index blocks_of(Index columns) {
     return (columns + lanes<T> - 1) / lanes<T>;
 }
 
-}  // namespace
 }  // namespace ostinato::OSTINATO_SET

@@ -25,6 +25,8 @@ from sybil.parsers.myst import CodeBlockParser
 matplotlib.use("Agg")
 #: The longest that the commands of a block may take, in seconds: one that waits for ever must not hold up the rest.
 LIMIT = 600
+#: The folder in which the commands of a block find ``ostinato`` and ``python``.
+PROGRAMS = str(Path(sys.executable).parent)
 _run = PythonEvaluator()
 
 
@@ -37,10 +39,9 @@ def _python(example: Example) -> None:
 
 def _bash(example: Example) -> None:
     """Run the commands of a bash block in the working directory, and keep what they print."""
-    programs = Path(sys.executable).parent
     with subprocess.Popen(
         ["bash", "-euo", "pipefail", "-c", example.parsed],
-        env={**os.environ, "PATH": f"{programs}:{os.environ['PATH']}", "COLUMNS": "88"},
+        env={**os.environ, "PATH": f"{PROGRAMS}:{os.environ['PATH']}", "COLUMNS": "88"},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

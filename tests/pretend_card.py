@@ -145,6 +145,8 @@ def pretend_card() -> Iterator[None]:
         patch.dict(os.environ, {GPU_KERNELS: "0"}),
         patch.object(torch.cuda, "get_device_properties", lambda device=None: facts),
         patch.object(torch.cuda, "synchronize", lambda device=None: None),
+        # optimisers ask, and a torch for CUDA asks the driver, which may not be there
+        patch.object(torch.cuda, "is_current_stream_capturing", lambda: False),
         patch.object(torch.cuda, "get_rng_state", lambda device=None: state),
         patch.object(torch.cuda, "set_rng_state", lambda new, device=None: None),
         # its dropout draws from the generator of the CPU

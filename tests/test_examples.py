@@ -12,14 +12,14 @@ import pytest
 import torch
 
 import ostinato
-from strict import STRICT
+from warm import programs
 
 EXAMPLES = Path(__file__).resolve().parents[1] / "examples"
 
 
 def run(name: str, *arguments: str) -> str:
     done = subprocess.run(
-        [*STRICT, str(EXAMPLES / name), *arguments],
+        [programs() / "script", EXAMPLES / name, *arguments],
         capture_output=True,
         text=True,
         check=False,

@@ -25,7 +25,7 @@ from ostinato.inference.sample import sample
 from ostinato.inference.score import score
 from ostinato.model_file import load_model
 from ostinato.ops.selection import IMPLEMENTATIONS
-from strict import STRICT
+from warm import programs
 from zoo import sequential
 
 VERBS = ("fit", "score", "forecast", "backtest", "sample", "stream", "inspect", "diagnose", "report", "doctor")
@@ -280,7 +280,7 @@ def test_inspect_a_model_and_its_data(home: Path, say: Say) -> None:
 
 
 def start(*words: object) -> subprocess.Popen[bytes]:
-    command = [*STRICT, "-m", "ostinato", *map(str, words)]
+    command = [str(programs() / "ostinato"), *map(str, words)]
     # unbuffered here, or select would not see what has been read ahead
     return subprocess.Popen(command, 0, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
 
@@ -344,7 +344,7 @@ def test_lines_before_a_bad_one_are_answered(home: Path) -> None:
 def test_a_closed_output_pipe_is_not_an_error(home: Path, words: tuple[str, ...]) -> None:
     """As in ``ostinato ... | head -1``, when the pipe is closed before anything is written to it."""
     verb, *more = words
-    command = [*STRICT, "-m", "ostinato", verb, str(home / "series.csv.ost"), *more]
+    command = [str(programs() / "ostinato"), verb, str(home / "series.csv.ost"), *more]
     ours, theirs = os.pipe()
     os.close(ours)
     done = subprocess.run(command, input=b"20\n21\n", stdout=theirs, stderr=subprocess.PIPE, check=False)

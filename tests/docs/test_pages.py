@@ -12,6 +12,7 @@ from pages import run
 
 import ostinato
 from ostinato import scale
+from warm import programs
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 KOREAN = DOCS / "ko"
@@ -42,7 +43,8 @@ def parts(page: Path) -> dict[str, object]:
 
 # a Korean page has the blocks of the English one, as the next test says
 @pytest.mark.parametrize("page", [page for page in PAGES if page.parts[0] != "ko"], ids=str)
-def test_every_block_runs(page: Path, tmp_path: Path) -> None:
+def test_every_block_runs(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pages, "PROGRAMS", f"{programs()}:{pages.PROGRAMS}")
     run(DOCS / page, tmp_path)
     figures = {f for f in LINK.findall((DOCS / page).read_text(encoding="utf-8")) if f.startswith("figures/")}
     assert {f"figures/{drawn.name}" for drawn in (tmp_path / "figures").iterdir()} == figures

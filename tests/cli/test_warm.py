@@ -1,0 +1,65 @@
+"""A forked command ends, answers and is stopped as one that a user starts."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from strict import STRICT
+from warm import programs
+
+
+@pytest.mark.parametrize("words", ["--version", "", "fit absent.csv", "inspect s.csv", "inspect s.csv --target z"])
+def test_a_forked_command_says_and_returns_what_a_started_one_does(words: str, tmp_path: Path) -> None:
+    (tmp_path / "s.csv").write_text("y\n" + "".join(f"{i % 7}.5\n" for i in range(30)))
+    forked, started = (
+        subprocess.run([*command, *words.split()], cwd=tmp_path, capture_output=True, check=False)
+        for command in ([programs() / "ostinato"], [*STRICT, "-m", "ostinato"])
+    )
+    assert (forked.returncode, forked.stdout, forked.stderr) == (started.returncode, started.stdout, started.stderr)
+
+
+def script(folder: Path, code: str) -> list[str]:
+    (folder / "script.py").write_text(code)
+    return [str(programs() / "script"), str(folder / "script.py"), "a word"]
+
+
+def test_a_forked_script_has_the_words_the_folder_the_variables_and_the_streams(tmp_path: Path) -> None:
+    code = "import os, sys\nprint(sys.argv[1:], os.getcwd(), os.environ['OF_THE_TEST'], sys.stdin.read(), __name__)"
+    given = {**os.environ, "OF_THE_TEST": "variable"}
+    done = subprocess.run(
+        script(tmp_path, code), cwd=tmp_path, env=given, input=b"text", capture_output=True, check=True
+    )
+    assert done.stdout.decode().strip() == f"['a word'] {tmp_path.resolve()} variable text __main__"
+
+
+def test_variables_that_are_read_at_the_start_start_a_python_of_its_own(tmp_path: Path) -> None:
+    """Of Python's own variables, which a fork could not heed any more."""
+    words, given = script(tmp_path, "import sys; print(sys.flags.optimize)"), {**os.environ, "PYTHONOPTIMIZE": "2"}
+    assert subprocess.run(words, env=given, capture_output=True, check=True).stdout == b"2\n"
+    assert subprocess.run(words, capture_output=True, check=True).stdout == b"0\n"
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+def test_a_fork_ends_with_its_program(tmp_path: Path, number: int) -> None:
+    code = "import os, sys, time\nprint(os.getpid(), flush=True)\ntime.sleep(600)"
+    with subprocess.Popen(script(tmp_path, code), stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        forked = int(process.stdout.readline())
+        assert forked != process.pid or sys.platform != "linux"
+        process.send_signal(number)
+        assert process.wait(60) == -number
+        until = time.monotonic() + 60
+        while Path(f"/proc/{forked}").exists() and time.monotonic() < until:
+            time.sleep(0.01)
+        assert not Path(f"/proc/{forked}").exists()
+
+
+def test_a_forked_script_ends_with_its_code(tmp_path: Path) -> None:
+    assert subprocess.run(script(tmp_path, "raise SystemExit(7)"), check=False).returncode == 7

@@ -1,0 +1,186 @@
+"""The command ``ostinato`` as a process that starts in a tenth of the time: forked from one that has loaded everything.
+
+Loading PyTorch, polars and SciPy takes two seconds of a processor, and tests start dozens of commands. ``programs`` is
+a folder with a small program ``ostinato``. It hands its words, folder, environment and standard streams to a server,
+which forks; it ends as the fork ends, and the fork is killed if the program is. The program ``script`` does so for a
+file of Python. Tests of the start, of what a command loads, of Ctrl-C and of streams that refuse what is written start
+a Python of their own.
+"""
+
+from __future__ import annotations
+
+import array
+import contextlib
+import gc
+import io
+import json
+import os
+import runpy
+import select
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import warnings
+from functools import cache
+from pathlib import Path
+
+from strict import STRICT
+
+#: What verbs load. None of it starts a thread or computes when it is loaded, so a fork is as good as a start.
+MODULES = [
+    *("ostinato.cli.main", "ostinato.dispatch.fit", "ostinato.dispatch.forecast", "ostinato.evaluation.backtest"),
+    *("ostinato.inference.sample", "ostinato.inference.score", "ostinato.inference.stream", "ostinato.report.page"),
+]
+#: Variables that are read by what is loaded: with other values than the server's, a Python of its own is started.
+_READ_EARLY = ("CUDA", "LANG", "LC_", "MKL_", "OMP_", "OPENBLAS_", "OSTINATO_", "POLARS_", "PYTHON", "TORCH", "WORLD_")
+
+_CLIENT = """#!{python} -IS
+import _socket, array, os, signal
+import json
+server = _socket.socket(_socket.AF_UNIX)
+server.connect({path!r})
+words = {before} + __import__("sys").argv[1:]
+request = json.dumps([words, os.getcwd(), dict(os.environ)]).encode()
+head, streams = len(request).to_bytes(8, "big"), array.array("i", [0, 1, 2])
+server.sendmsg([head], [(_socket.SOL_SOCKET, _socket.SCM_RIGHTS, streams)])
+while request:
+    request = request[server.send(request):]
+pid = int.from_bytes(server.recv(8), "big")
+if not pid:
+    os.execv({python!r}, {cold!r} + words[len({before}):])
+for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+    if signal.getsignal(number) != signal.SIG_IGN:
+        signal.signal(number, lambda number, frame: os.kill(pid, number))
+for stream in (0, 1, 2):
+    os.close(stream)
+status = int.from_bytes(server.recv(8), "big")
+if os.WIFSIGNALED(status):
+    signal.signal(os.WTERMSIG(status), signal.SIG_DFL)
+    os.kill(os.getpid(), os.WTERMSIG(status))
+os._exit(os.WEXITSTATUS(status))
+"""
+
+_COLD = """#!{python} -IS
+import os, sys
+os.execv({python!r}, {cold!r} + sys.argv[1:])
+"""
+
+
+@cache
+def programs() -> Path:
+    """Return the folder of the programs. Their server ends with this process, whose end of a pipe it watches."""
+    made = tempfile.TemporaryDirectory(prefix="warm")
+    path, watched, held = str(Path(made.name) / "server"), *os.pipe()
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind(path)
+        listening.listen(16)
+        words = [*STRICT, __file__, str(listening.fileno()), str(watched)]
+        # elsewhere the libraries of the system may not be used after a fork: each program starts a Python of its own
+        if sys.platform == "linux":
+            _kept.append(subprocess.Popen(words, stdin=subprocess.DEVNULL, pass_fds=(listening.fileno(), watched)))
+    os.close(watched)
+    _kept.extend((made, held))
+    for name, before, cold in (("ostinato", ["ostinato"], ["-m", "ostinato"]), ("script", [], [])):
+        program = Path(made.name) / name
+        text = _CLIENT if sys.platform == "linux" else _COLD
+        program.write_text(text.format(python=sys.executable, path=path, before=before, cold=[*STRICT, *cold]))
+        program.chmod(0o755)
+    return Path(made.name)
+
+
+#: What lives as long as this process.
+_kept: list[object] = []
+
+
+def _early(environment: dict[str, str]) -> dict[str, str]:
+    """Return the variables of _READ_EARLY, but for the wish for UTF-8, which is what every fork writes."""
+    return {k: v for k, v in environment.items() if k.startswith(_READ_EARLY) and (k, v) != ("PYTHONUTF8", "1")}
+
+
+def _whole(connection: socket.socket, size: int) -> bytes:
+    parts = bytearray()
+    while len(parts) < size and (part := connection.recv(size - len(parts))):
+        parts += part
+    return bytes(parts)
+
+
+def _fork() -> int:
+    with warnings.catch_warnings():  # of Python 3.12 on, about the threads of BLAS, which ends them before a fork
+        warnings.simplefilter("ignore", DeprecationWarning)
+        return os.fork()
+
+
+def _serve(listening: socket.socket, watched: int) -> list[str] | None:
+    """Fork for each request; return its words in the fork, and None in the server when the tests have ended."""
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the system forgets the processes that attend
+    while True:
+        ready, _, _ = select.select([listening.fileno(), watched], [], [])
+        if watched in ready:
+            return None
+        connection = listening.accept()[0]
+        if not _fork():
+            listening.close()
+            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+            words = _attend(connection)
+            os.close(watched)
+            return words
+        connection.close()
+
+
+def _attend(connection: socket.socket) -> list[str]:
+    """Read a request and fork once more: one process waits and tells the status, the other returns the words."""
+    head, given, _, _ = connection.recvmsg(8, socket.CMSG_SPACE(12))
+    streams = array.array("i", given[0][2])
+    words, here, environment = json.loads(_whole(connection, int.from_bytes(head, "big")))
+    if _early(environment) != _early(dict(os.environ)):
+        connection.sendall(bytes(8))
+        os._exit(0)
+    if pid := _fork():
+        connection.sendall(pid.to_bytes(8, "big"))
+        for stream in streams:
+            os.close(stream)
+        child = os.pidfd_open(pid)
+        if connection.fileno() in select.select([connection.fileno(), child], [], [])[0]:  # the program was killed
+            with contextlib.suppress(ProcessLookupError):
+                signal.pidfd_send_signal(child, signal.SIGKILL)
+        status = os.waitpid(pid, 0)[1]
+        with contextlib.suppress(OSError):
+            connection.sendall(status.to_bytes(8, "big"))
+        os._exit(0)
+    connection.close()
+    for number, stream in enumerate(streams):
+        os.dup2(stream, number)
+        os.close(stream)
+    os.chdir(here)
+    os.environ.clear()
+    os.environ.update(environment)
+    through = bool(os.environ.get("PYTHONUNBUFFERED"))
+    sys.stdin, sys.stdout, sys.stderr = (
+        open(0, encoding="utf-8", closefd=False),  # noqa: SIM115 - they stay open to the end
+        _writer(1, through, "strict"),
+        _writer(2, through, "backslashreplace"),
+    )
+    return list(words)
+
+
+def _writer(number: int, through: bool, errors: str) -> io.TextIOWrapper:
+    raw = io.FileIO(number, "w", closefd=False)
+    lines = number == 2 or raw.isatty()
+    return io.TextIOWrapper(io.BufferedWriter(raw), "utf-8", errors, line_buffering=lines, write_through=through)
+
+
+if __name__ == "__main__":
+    for name in MODULES:
+        __import__(name)
+    gc.collect()
+    gc.freeze()  # a fork that went through all objects would copy the memory that they are in
+    with socket.socket(fileno=int(sys.argv[1])) as given:
+        asked = _serve(given, int(sys.argv[2]))
+    if asked is not None:
+        sys.argv = asked
+        if asked[0] == "ostinato":
+            runpy.run_module("ostinato", run_name="__main__", alter_sys=True)
+        else:
+            runpy.run_path(asked[0], run_name="__main__")
