@@ -34,7 +34,9 @@ def pinball(y: Array, quantiles: Array, probabilities: Array) -> Array:
         Losses in the units of y, (..., Q).
     """
     error = y[..., None] - quantiles
-    return np.asarray(2 * np.maximum(probabilities * error, (probabilities - 1) * error))
+    above = probabilities * error
+    np.multiply(probabilities - 1, error, out=error)
+    return np.asarray(np.multiply(np.maximum(above, error, out=above), 2, out=above))
 
 
 def quantile_loss(y: Array, quantiles: Array) -> Array:
