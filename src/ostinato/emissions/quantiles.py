@@ -34,9 +34,7 @@ def pinball(y: Array, quantiles: Array, probabilities: Array) -> Array:
         Losses in the units of y, (..., Q).
     """
     error = y[..., None] - quantiles
-    above = probabilities * error
-    np.multiply(probabilities - 1, error, out=error)
-    return np.asarray(np.multiply(np.maximum(above, error, out=above), 2, out=above))
+    return np.asarray(2 * np.maximum(probabilities * error, (probabilities - 1) * error))
 
 
 def quantile_loss(y: Array, quantiles: Array) -> Array:
