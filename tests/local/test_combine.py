@@ -201,17 +201,17 @@ def test_a_combination_that_does_not_beat_its_best_member_is_not_used() -> None:
     members = {"far": far, "exact": exact, "farther": far}
     many = hold_out(Panel(series), list(members.values()), 4, 2)
     equal = np.full((len(many), 3), 1 / 3)
-    best, said = compare(many, equal, tuple(members))
+    best, said = compare(many, mix(many.quantiles, equal), tuple(members))
     assert (best, "worse than exact" in said, str(len(many)) in said) == (1, True, True)
     alike = hold_out(Panel(series), [exact, exact, exact], 4, 2)
-    assert compare(alike, equal, tuple(members))[0] is None
+    assert compare(alike, mix(alike.quantiles, equal), tuple(members))[0] is None
 
 
 def test_one_window_does_not_outweigh_the_prior() -> None:
     series = walks(1)
     one = hold_out(Panel(series), list(MEMBERS.values()), 4, 1)
     assert len(one) == 1
-    assert compare(one, np.full((1, 3), 1 / 3), tuple(MEMBERS))[0] is None
+    assert compare(one, mix(one.quantiles, np.full((1, 3), 1 / 3)), tuple(MEMBERS))[0] is None
 
 
 def test_intervals_that_are_too_narrow_are_widened_to_their_level() -> None:

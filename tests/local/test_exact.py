@@ -50,6 +50,17 @@ def test_a_long_line_stays_narrow() -> None:
     assert found.max() < 1e-6
 
 
+@pytest.mark.parametrize("model", ["auto", "drift", "ets", "ar"])
+def test_a_line_that_ends_at_0_may_leave_it(model: str) -> None:
+    """A line that goes on below 0 is held at 0, and the distances of a departure are those from 0."""
+    made, notes = widths(np.linspace(28.7, 0, 31), model)
+    assert (made[1:, 1] > 0).all()
+    assert (made[:, 1] < 10).all()
+    assert any("cut off at 0" in note for note in notes)
+    up, _ = widths(np.linspace(-28.7, 0, 31), model)  # the same line without a bound on its way
+    np.testing.assert_array_less(made[:, 1], up[:, 1] + 1e-9)
+
+
 def test_a_season_without_error_has_intervals() -> None:
     found, notes = widths(SEASON, "ets", season=4)
     assert (found[:, 1] > 0).any() or len(SEASON) > 23

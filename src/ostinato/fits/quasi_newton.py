@@ -101,17 +101,19 @@ def minimise(
             bend = np.where(np.isfinite(value), value, np.inf)[failed] - state.value[failed] - promised[failed]
             share = np.clip(-promised[failed] / (2 * np.maximum(bend, 1e-300)), 0.1, 0.5)
             state.length[failed] *= share
-        state.x[fine], state.value[fine], state.gradient[fine] = new[fine], value[fine], gradient[fine]
-        best[state.rows[fine]], lowest[state.rows[fine]] = new[fine], value[fine]
+        np.copyto(state.x, new, where=fine[:, None])
+        np.copyto(state.value, value, where=fine)
+        np.copyto(state.gradient, gradient, where=fine[:, None])
         still = (gain < tolerance) & (-promised < 2 * tolerance)
         state.small = np.where(still | arrived, state.small + 1, 0)
         _aim(state, fine)
         done = (state.small >= 2) | (state.length < _SHORTEST)
         # copying the matrices costs more than some steps of rows that have arrived
         if done.sum() * 10 >= len(done) or done.all():
-            told[state.rows[done]] = state.inverse[done]
+            ended = state.rows[done]
+            best[ended], lowest[ended], told[ended] = state.x[done], state.value[done], state.inverse[done]
             state.keep(~done)
-    told[state.rows] = state.inverse
+    best[state.rows], lowest[state.rows], told[state.rows] = state.x, state.value, state.inverse
     return Minimum(best, lowest, told)
 
 

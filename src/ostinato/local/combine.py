@@ -181,11 +181,10 @@ def mix(said: Array, weights: Array) -> Array:
     share = np.where(usable, weights, 0.0)
     share = np.where(share.sum(axis=1, keepdims=True) > 0, share, usable)
     share /= share.sum(axis=1, keepdims=True)
-    used = np.where(share.T[..., None, None] > 0, said, 0.0)
+    counts = share.T[..., None, None] > 0
+    used, low, high = (said,) * 3 if counts.all() else (np.where(counts, said, x) for x in (0.0, np.inf, -np.inf))
     mean = np.einsum("sm,mshq->shq", share, used)
-    low = np.where(share.T[..., None, None] > 0, said, np.inf).min(axis=0)
-    high = np.where(share.T[..., None, None] > 0, said, -np.inf).max(axis=0)
-    return np.asarray(np.clip(mean, low, high))
+    return np.asarray(np.clip(mean, low.min(axis=0), high.max(axis=0)))
 
 
 def _judge(panel: Panel, members: Mapping[str, Fit], horizon: int) -> Judged:
@@ -193,13 +192,15 @@ def _judge(panel: Panel, members: Mapping[str, Fit], horizon: int) -> Judged:
     S, windows = len(panel), hold_out(panel, list(members.values()), horizon, _WINDOWS)
     if len(windows):
         weights, held = weigh(windows, S), weigh_without(windows)
-        best, verdict = compare(windows, held, tuple(members))
+        said = mix(windows.quantiles, held)
+        best, verdict = compare(windows, said, tuple(members))
         if best is not None:
             weights, held = (np.broadcast_to(np.eye(len(members))[best], w.shape) for w in (weights, held))
+            said = mix(windows.quantiles, held)
     else:
         weights, held = np.full((S, len(members)), 1 / len(members)), np.empty((0, len(members)))
         verdict = "equal weights, because no series has room for a held-out window"
-    said = mix(windows.quantiles, held)
+        said = mix(windows.quantiles, held)
     said = with_shares(said, said[..., MEDIAN], windows.shares)
     lengths = np.array([len(y) for y in panel.values], dtype=np.int64)
     factors = calibrate(windows, said, S, log_error_ratio(windows, said, held, lengths))
@@ -207,7 +208,7 @@ def _judge(panel: Panel, members: Mapping[str, Fit], horizon: int) -> Judged:
     return Judged(weights, factors, shares(panel.values, panel.seasons), count, verdict)
 
 
-def compare(windows: Windows, held: Array, names: tuple[str, ...]) -> tuple[int | None, str]:
+def compare(windows: Windows, said: Array, names: tuple[str, ...]) -> tuple[int | None, str]:
     """Return the member that is better than the combination beyond doubt, or None, and what the windows say.
 
     Few windows do not outweigh the experience that combinations are better, so a member must be better by two standard
@@ -215,12 +216,12 @@ def compare(windows: Windows, held: Array, names: tuple[str, ...]) -> tuple[int 
 
     Args:
         windows: The N held-out windows.
-        held: The weights of the members in each window, found without it, (N, M).
+        said: The quantiles of the combination for them, with weights found without the window, (N, H, Q).
         names: The names of the M members.
     """
     N, relative = len(windows), relative_losses(windows)
     best = int(relative.mean(axis=1).argmin())
-    combined = in_units(windows.loss(mix(windows.quantiles, held)), finite_losses(windows).mean(axis=0))
+    combined = in_units(windows.loss(said), finite_losses(windows).mean(axis=0))
     gain = relative[best] - combined
     off = float(2 * np.sqrt(gain.var() / N) + _DOUBT / N)
     loss = relative[best].mean()
@@ -228,9 +229,9 @@ def compare(windows: Windows, held: Array, names: tuple[str, ...]) -> tuple[int 
         return None, f"{names[best]} makes no error (windows: {N})"
     share, doubt = gain.mean() / loss, off / loss
     kind = "better" if share >= 0 else "worse"
-    said = f"the combination is {abs(share):.1%} {kind} than {names[best]} (give or take {doubt:.0%}, windows: {N})"
+    words = f"the combination is {abs(share):.1%} {kind} than {names[best]} (give or take {doubt:.0%}, windows: {N})"
     if doubt > 1 and share > -doubt:
-        said = f"held-out windows are too few to tell whether {names[best]} alone is better (windows: {N})"
+        words = f"held-out windows are too few to tell whether {names[best]} alone is better (windows: {N})"
     elif doubt > 1:
-        said = f"the combination is {kind} than {names[best]} (windows: {N})"
-    return (best, said) if gain.mean() < -off else (None, said)
+        words = f"the combination is {kind} than {names[best]} (windows: {N})"
+    return (best, words) if gain.mean() < -off else (None, words)

@@ -67,7 +67,7 @@ def kind(y: Array, seasons: Sequence[int] = ()) -> str:
         return "counts" if are_counts(y) else "demand"
     if changing(y) < QUIET:
         return "quiet"
-    return "small" if are_counts(y) and np.nanmean(y) <= _SMALL else "moving"
+    return "small" if are_counts(y) and y[np.isfinite(y)].mean() <= _SMALL else "moving"
 
 
 def fit_auto(panel: Panel) -> Parts:

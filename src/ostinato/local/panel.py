@@ -31,9 +31,11 @@ class Panel:
 
 def stacked(series: Sequence[Array]) -> Array:
     """Return series as the rows of one array, (S, T). NaN after the end of a series."""
-    out = np.full((len(series), max(map(len, series), default=0)), np.nan)
-    for row, y in zip(out, series, strict=True):
-        row[: len(y)] = y
+    if not len(series):
+        return np.full((0, 0), np.nan)
+    lengths = np.fromiter(map(len, series), dtype=np.int64, count=len(series))
+    out = np.full((len(series), int(lengths.max())), np.nan)
+    out[np.arange(out.shape[1]) < lengths[:, None]] = np.concatenate(series)
     return out
 
 

@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ostinato.local.growth import growth
 from ostinato.local.panel import stacked
@@ -50,46 +51,66 @@ def shares(series: Sequence[Array], seasons: Sequence[int]) -> Array:
     errors, before = (stacked(each) for each in zip(*((y[lag:] - y[:-lag], y[:-lag]) for y in values), strict=True))
     grown = growth(errors, before, stacked(values))
     sizes = np.abs(errors) / grown.at(np.where(np.isfinite(before), before, 1.0))
-    found = [_shape(x[: len(y) - lag], m) for x, y in zip(sizes, values, strict=True)]
-    mean, chance = (np.stack(each) for each in zip(*found, strict=True))
+    mean, chance = _shapes(sizes, np.array([len(y) - lag for y in values], dtype=np.int64), m)
     between = float(((mean - 1) ** 2).sum())
     kept = max(1 - _COMMON * float(chance.sum()) / between, 0.0) if between > 0 else 0.0
     out[rows] = 1 + kept * (mean - 1)
     return out
 
 
-def _shape(sizes: Array, m: int) -> tuple[Array, Array]:
-    """Return the mean size of errors at each position over that of all, and the variance of this mean, (m,) each.
+def _shapes(sizes: Array, lengths: NDArray[np.int64], m: int) -> tuple[Array, Array]:
+    """Return the mean size of errors at each position over that of all, and the variance of this mean, (S, m) each.
 
     The size of an error is taken for a product of the size of its cycle, that of its position, and chance. The two are
     estimated by turns. A cycle that is divided by its plain mean would make the positions too much alike, because an
     error is itself a part of this mean, most of all at the positions of large errors.
 
     Args:
-        sizes: The sizes of errors up to the end of a series, (n,). NaN where one is missing.
+        sizes: The sizes of errors of each series, (S, T). NaN where one is missing.
+        lengths: How many of them each series has, (S,).
         m: The number of steps of a cycle.
     """
-    cycles = sizes[len(sizes) % m :].reshape(-1, m)
+    mean, variance = np.ones((len(sizes), m)), np.zeros((len(sizes), m))
+    at = (lengths % m)[:, None] + np.arange(int(lengths.max()) // m * m)  # the last cycle ends with the series
+    within = at < lengths[:, None]
+    cycles = np.where(within, np.take_along_axis(sizes, np.where(within, at, 0), axis=1), np.nan)
+    cycles = cycles.reshape(len(sizes), -1, m)
     known = np.isfinite(cycles)
     cycles = np.where(known, cycles, 0.0)
-    use = (cycles.sum(axis=1) > 0) & (2 * known.sum(axis=1) > m)
-    if use.sum() < _CYCLES:
-        return np.ones(m), np.zeros(m)
-    cycles, known = cycles[use], known[use]
-    count, mean = np.maximum(known.sum(axis=0), 1), np.ones(m)
+    use = (cycles.sum(axis=2) > 0) & (2 * known.sum(axis=2) > m)
+    enough = use.sum(axis=1) >= _CYCLES
+    if enough.any():
+        mean[enough], variance[enough] = _by_turns(*(part[enough] for part in (cycles, known, use)))
+    return mean, variance
+
+
+def _by_turns(cycles: Array, known: NDArray[np.bool_], use: NDArray[np.bool_]) -> tuple[Array, Array]:
+    """Return what ``_shapes`` does.
+
+    Args:
+        cycles: The sizes of errors in each cycle, (S, N, m); 0 where one is missing.
+        known: Whether there is one, (S, N, m).
+        use: Whether a cycle is used, (S, N).
+    """
+    known, cycles = known & use[..., None], np.where(use[..., None], cycles, 0.0)
+    count, mean = np.maximum(known.sum(axis=1), 1), np.ones((len(cycles), cycles.shape[2]))
+    share = cycles
     for _ in range(_TURNS):
         # a position without any error says nothing about the size of a cycle
-        seen = known & (mean > 0)
-        of_cycle = (cycles / np.where(mean > 0, mean, 1.0)).sum(axis=1) / np.maximum(seen.sum(axis=1), 1)
-        share = cycles / of_cycle[:, None]
-        mean = share.sum(axis=0) / count
-        mean, share = mean / mean.mean(), share / mean.mean()
-    variance = (np.where(known, share - mean, 0.0) ** 2).sum(axis=0) / np.maximum(count - 1, 1) / count
+        seen = known & (mean > 0)[:, None]
+        of_cycle = (cycles / np.where(mean > 0, mean, 1.0)[:, None]).sum(axis=2) / np.maximum(seen.sum(axis=2), 1)
+        share = cycles / np.where(use, of_cycle, 1.0)[..., None]
+        mean = share.sum(axis=1) / count
+        whole = mean.mean(axis=1, keepdims=True)
+        mean, share = mean / whole, share / whole[:, None]
+    variance = (np.where(known, share - mean[:, None], 0.0) ** 2).sum(axis=1) / np.maximum(count - 1, 1) / count
     return np.where(count > 1, mean, 1.0), variance
 
 
 def with_shares(quantiles: Array, median: Array, share: Array) -> Array:
     """Return quantiles (N, H, Q) whose distances from the medians (N, H) follow the shares (N, m) of the season."""
+    if (share == 1).all():
+        return quantiles
     H = quantiles.shape[1]
     each = share[:, np.arange(H) % share.shape[1]][..., None]
     return np.asarray(median[..., None] + each * (quantiles - median[..., None]))

@@ -104,6 +104,8 @@ class Adjustment:
 
     def removed(self, y: Array) -> Array:
         """Return the series without its season, (T,)."""
+        if not self.seasons:
+            return y
         index = self.at(0, len(y))
         return np.asarray(y / index if self.multiplicative else y - index)
 

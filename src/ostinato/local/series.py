@@ -148,15 +148,18 @@ def local_forecast(
     for group in groups(data, season):
         fitted = fit(group.panel)
         made = _after_gaps(fitted, group.gaps, horizon, probabilities)
+        # the logarithm of a price may fall below 0
         logs = data.traits.log_returns
+        support = Support.real(len(group.panel)) if logs else Support.of(group.panel.values)
+        floored[group.rows], capped[group.rows] = support.below(made.point), support.above(made.point)
+        # a line that has come to the end of its support stays there, and a departure begins there
+        made = Ahead(support.inside(made.point), made.quantiles)
         made = with_special(made, group.panel, group.gaps, probabilities, SPECIAL, logs=logs)
         made = with_exact(made, group.panel, group.gaps, probabilities)
         single[group.rows], equal[group.rows] = have_single_value(group.panel), are_equal(group.panel)
         exact[group.rows] = exact_changes(group.panel) > 0
-        # the logarithm of a price may fall below 0
-        support = Support.real(len(group.panel)) if data.traits.log_returns else Support.of(group.panel.values)
-        floored[group.rows] = support.below(made.point) | support.below(made.quantiles)
-        capped[group.rows] = support.above(made.point) | support.above(made.quantiles)
+        floored[group.rows] |= support.below(made.quantiles)
+        capped[group.rows] |= support.above(made.quantiles)
         point[group.rows], quantiles[group.rows] = support.inside(made.point), support.inside(made.quantiles)
         far[group.rows], found = group.outliers, (*found, *group.found)
         for s, row in enumerate(group.rows.tolist()):

@@ -56,6 +56,15 @@ class Coordinates:
             rows: The rows of the points, (b,).
             x: The points, (b, p).
         """
+        return self.theta_and_shares(rows, x)[0]
+
+    def theta_and_shares(self, rows: NDArray[np.int64], x: Array) -> tuple[Array, Array]:
+        """Return the parameters of points, (b, 6 + m), and where the first four lie between their bounds, (b, 4).
+
+        Args:
+            rows: The rows of the points, (b,).
+            x: The points, (b, p).
+        """
         full = np.zeros((len(x), self.width))
         full[:, self.free] = x
         part = expit(full[:, :4])
@@ -68,19 +77,16 @@ class Coordinates:
             theta[:, 2] = LEAST + (1 - alpha - LEAST) * part[:, 2]
         if self.form.trend == "Ad":
             theta[:, 3] = PHI[0] + (PHI[1] - PHI[0]) * part[:, 3]
-        return theta
+        return theta, part
 
-    def pull_back(self, rows: NDArray[np.int64], x: Array, gradient: Array) -> Array:
+    def pull_back(self, rows: NDArray[np.int64], part: Array, gradient: Array) -> Array:
         """Return the gradient with respect to the coordinates, (b, p).
 
         Args:
             rows: The rows of the points, (b,).
-            x: The points, (b, p).
+            part: Where the first four parameters lie between their bounds, (b, 4); see ``theta_and_shares``.
             gradient: The gradient with respect to the parameters, (b, 6 + m).
         """
-        full = np.zeros((len(x), self.width))
-        full[:, self.free] = x
-        part = expit(full[:, :4])
         slope = part * (1 - part)
         alpha = LEAST + (GREATEST - LEAST) * part[:, 0]
         result = np.empty_like(gradient)

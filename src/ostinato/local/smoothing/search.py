@@ -84,9 +84,10 @@ class Search:
 
     def objective(self, some: Indices, x: Array) -> tuple[Array, Array]:
         """Return the negative log-likelihoods of some series at points (b, p), (b,), and their gradients, (b, p)."""
-        found = self._unrolled(some, self._coordinates.theta(some, x), gradient=True)
+        theta, shares = self._coordinates.theta_and_shares(some, x)
+        found = self._unrolled(some, theta, gradient=True)
         assert found.gradient is not None
-        return -found.log_likelihood, -self._coordinates.pull_back(some, x, found.gradient)
+        return -found.log_likelihood, -self._coordinates.pull_back(some, shares, found.gradient)
 
     def _unrolled(self, some: Indices, theta: Array, *, gradient: bool = False) -> Unrolled:
         batch = Batch(self._y, some, self._lengths[some], self._floor[some])
