@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 import torch
 from torch._subclasses.fake_tensor import FakeTensorMode
-from torch.utils._python_dispatch import TorchDispatchMode
 
 from ostinato.ops.engine import extension
 from ostinato.ops.engine.gate import inference_keys
@@ -24,13 +23,6 @@ if inference_keys() is None:
     pytest.skip("this torch does not keep the keys of a thread where the engine reads them", allow_module_level=True)
 
 
-class Watching(TorchDispatchMode):
-    """A mode that passes every operator on."""
-
-    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        return func(*args, **(kwargs or {}))
-
-
 Mode = Callable[[], AbstractContextManager[Any]]
 #: The states of a thread, and whether kernels may take the addresses of plain tensors in it.
 STATES: dict[str, tuple[Mode, bool]] = {
@@ -39,8 +31,7 @@ STATES: dict[str, tuple[Mode, bool]] = {
     "inference": (torch.inference_mode, True),
     "autocast": (lambda: torch.autocast("cpu"), False),
     "autocast that is off": (lambda: torch.autocast("cpu", enabled=False), True),
-    "dispatch mode": (Watching, False),
-    "fake tensors": (FakeTensorMode, False),
+    "fake tensors, a dispatch mode": (FakeTensorMode, False),
     "forward mode": (torch.autograd.forward_ad.dual_level, False),
     "function mode": (lambda: torch.device("cpu"), False),
     "autograd below": (torch._C._AutoDispatchBelowAutograd, False),
