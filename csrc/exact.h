@@ -84,30 +84,39 @@ inline void exact_product(Index rows, const ExactRows& left, const float* panel,
         }
 }
 
+// Steps a cell for the block u of units of one row, and replaces its h and c. plus(g, x) returns the recurrent sum of a gate
+// plus x, in one expression, which the compiler contracts in one way.
+template <class Cell, class Plus>
+OSTINATO_INLINE void replace_state(const Plus& plus, const float* input, const float* bias, Index hidden, Index u,
+                                   float* h, float* c) {
+    constexpr int G = Cell::gates;
+    const Index first = u * lanes<float>, valid = hidden - first;
+    Given<float, G> in;
+    OSTINATO_UNROLL
+    for (int g = 0; g < G; ++g) {
+        const Index column = g * hidden + first;
+        in.x[g] = load_part(input + column, valid);
+        in.sum[g] = plus(g, g >= G - Cell::apart ? load_part(bias + column, valid) : in.x[g]);
+    }
+    in.h = load_part(h + first, valid);
+    if constexpr (Cell::states == 2) in.c = load_part(c + first, valid);
+    After<float, Cell::slots> out;
+    Cell::template forward<float>(in, out);
+    store_part(h + first, out.h, valid);
+    if constexpr (Cell::states == 2) store_part(c + first, out.c, valid);
+}
+
 template <class Cell>
 void exact_step(Index rows, Index hidden, const LightWeights& w, const float* const* input, float* h, float* c, float* held) {
-    constexpr int G = Cell::gates;
     const Index stride = light_words(hidden);
     for (Index b = 0; b < rows; ++b) std::memcpy(held + b * stride, h + b * hidden, hidden * sizeof(float));
     // one function for all tiles, so that the compiler contracts its products in one way
     const auto finish = [&](Index row, Index u, const Vec<float>* sums) __attribute__((noinline)) {
-        const Index first = u * lanes<float>, valid = hidden - first;
-        Given<float, G> in;
-        OSTINATO_UNROLL
-        for (int g = 0; g < G; ++g) {
-            const Index column = g * hidden + first;
-            in.x[g] = load_part(input[row] + column, valid);
-            in.sum[g] = sums[g] + (g >= G - Cell::apart ? load_part(w.bias + column, valid) : in.x[g]);
-        }
-        float *own = h + row * hidden + first, *memory = Cell::states == 2 ? c + row * hidden + first : nullptr;
-        in.h = load_part(own, valid);
-        if constexpr (Cell::states == 2) in.c = load_part(memory, valid);
-        After<float, Cell::slots> out;
-        Cell::template forward<float>(in, out);
-        store_part(own, out.h, valid);
-        if constexpr (Cell::states == 2) store_part(memory, out.c, valid);
+        const Index of_row = row * hidden;
+        const auto plus = [&](int g, Vec<float> x) { return sums[g] + x; };
+        replace_state<Cell>(plus, input[row], w.bias, hidden, u, h + of_row, Cell::states == 2 ? c + of_row : nullptr);
     };
-    exact_product<G>(rows, {held, stride, hidden}, w.panel, blocks_of<float>(hidden), finish);
+    exact_product<Cell::gates>(rows, {held, stride, hidden}, w.panel, blocks_of<float>(hidden), finish);
 }
 
 template <int G>

@@ -289,6 +289,22 @@ int gate(nb::tuple tensors, nb::tuple layout) {
     return 1 + saves;
 }
 
+// Returns whether the parameters of a network are those that torch.nn has listed: the same names in the same order, and each
+// of them the tensor that its weak reference holds. A parameter that was replaced, removed or parametrized is not.
+bool listed(nb::object parameters, nb::object names, nb::object references) {
+    if (!nb::isinstance<nb::dict>(parameters) || !nb::isinstance<nb::list>(names) || !nb::isinstance<nb::list>(references)) return false;
+    const std::size_t count = nb::len(names);
+    if (nb::len(references) != count) return false;
+    std::size_t i = 0;
+    PyObject *name, *parameter;
+    for (Py_ssize_t place = 0; PyDict_Next(parameters.ptr(), &place, &name, &parameter); ++i) {
+        if (i == count || parameter == Py_None || !(names[i].ptr() == name || names[i].equal(nb::handle(name)))) return false;
+        const nb::handle reference = references[i];  // None for a weight that was never there
+        if (reference.is_none() || reference().ptr() != parameter) return false;
+    }
+    return i == count;
+}
+
 void use_torch(nb::object table, nb::object module, nb::object pooled, Index large, nb::tuple threads) {
     Torch& t = torch();
     const dlpack::Table* found =
@@ -321,12 +337,22 @@ void use_torch(nb::object table, nb::object module, nb::object pooled, Index lar
     t.large = large;
 }
 
+nb::object keys_of_thread() {
+    const ThreadKeys* keys = thread_keys();
+    return keys ? nb::object(nb::make_tuple(keys->included, keys->excluded)) : nb::none();
+}
+
+void read_keys(std::uint64_t included, std::uint64_t excluded) { torch().inference = {included, excluded}, torch().reads_keys = true; }
+
 }  // namespace
 
 void bind_layer(nb::module_& m) {
     m.def("use_torch", use_torch, nb::arg("table").none(), nb::arg("module"), nb::arg("pooled"), nb::arg("large"),
           nb::arg("threads"));
+    m.def("keys_of_thread", keys_of_thread);
+    m.def("read_keys", read_keys, nb::arg("included"), nb::arg("excluded"));
     m.def("gate", gate);
+    m.def("listed", listed);
     m.def("layer_forward", forward);
     nb::class_<Pass>(m, "Pass")
         .def_prop_ro("form", [](const Pass& p) { return p.form; })

@@ -81,25 +81,16 @@ __attribute__((noinline)) void light_tile(const LightRows& r, const LightWeights
     const Index first = u * V, valid = r.hidden - first;
     OSTINATO_UNROLL
     for (int i = 0; i < MR; ++i) {
-        Given<float, G> in;
-        OSTINATO_UNROLL
-        for (int g = 0; g < G; ++g) {
+        const auto plus = [&](int g, Vec<float> x) {
             Whole total = sum[0][i][g];
             OSTINATO_UNROLL
             for (int s = 1; s < U; ++s) total += sum[s][i][g];
-            const Index column = g * r.hidden + first;
-            const Vec<float> x = load_part(r.input[row + i] + column, valid);
-            in.x[g] = x;
-            in.sum[g] = __builtin_convertvector(total, Vec<float>) * (r.size[row + i] * load_part(w.scale + column, valid)) +
-                        (g >= G - Cell::apart ? load_part(w.bias + column, valid) : x);
-        }
-        float *h = r.h + (row + i) * r.hidden + first, *c = r.c + (row + i) * r.hidden + first;
-        in.h = load_part(h, valid);
-        if constexpr (Cell::states == 2) in.c = load_part(c, valid);
-        After<float, Cell::slots> out;
-        Cell::template forward<float>(in, out);
-        store_part(h, out.h, valid);
-        if constexpr (Cell::states == 2) store_part(c, out.c, valid);
+            const Vec<float> scale = load_part(w.scale + g * r.hidden + first, valid);
+            return __builtin_convertvector(total, Vec<float>) * (r.size[row + i] * scale) + x;
+        };
+        const Index of_row = (row + i) * r.hidden;
+        replace_state<Cell>(plus, r.input[row + i], w.bias, r.hidden, u, r.h + of_row,
+                            Cell::states == 2 ? r.c + of_row : nullptr);
     }
 }
 

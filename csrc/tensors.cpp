@@ -1,5 +1,9 @@
 #include "tensors.h"
 
+#if defined(__linux__)
+#include <dlfcn.h>
+#endif
+
 namespace ostinato {
 
 Torch& torch() {
@@ -48,14 +52,32 @@ Seen by_attributes(nb::handle tensor) {
     return s;
 }
 
+bool plain_keys() {
+    const Torch& t = torch();
+    if (t.reads_keys)
+        if (const ThreadKeys* now = thread_keys()) return *now == ThreadKeys{} || *now == t.inference;
+    const nb::object now = (*t.included)();
+    if (!now.equal(*t.plain[0]) && !now.equal(*t.plain[1])) return false;
+    return (*t.excluded)(*t.autocast).ptr() == Py_True;
+}
+
 }  // namespace
+
+const ThreadKeys* thread_keys() {
+#if defined(__linux__)
+    // for a variable of each thread, dlsym returns the address of this thread's, which stays as long as the thread
+    static void* const library = dlopen("libc10.so", RTLD_LAZY | RTLD_NOLOAD);
+    thread_local const ThreadKeys* const own =
+        library ? static_cast<const ThreadKeys*>(dlsym(library, "_ZN3c104impl26raw_local_dispatch_key_setE")) : nullptr;
+    return own;
+#else
+    return nullptr;
+#endif
+}
 
 bool plain_thread(bool saves) {
     const Torch& t = torch();
-    if (!t.table) return false;
-    const nb::object now = (*t.included)();
-    if (!now.equal(*t.plain[0]) && !now.equal(*t.plain[1])) return false;
-    return (*t.excluded)(*t.autocast).ptr() == Py_True && nb::cast<int>((*t.functions)()) == 0 &&
+    return t.table && plain_keys() && nb::cast<int>((*t.functions)()) == 0 &&
            nb::cast<int>(t.forward_ad->attr(*t.level)) < 0 && !(saves && !(*t.hooks)(true).is_none());
 }
 

@@ -69,6 +69,16 @@ struct Seen {
     }
 };
 
+// The dispatch keys that torch includes and excludes in a thread, as differences from those of a thread without modes.
+struct ThreadKeys {
+    std::uint64_t included, excluded;
+    bool operator==(const ThreadKeys& o) const { return included == o.included && excluded == o.excluded; }
+};
+
+// Returns the keys of this thread where torch's library keeps them, or null if they are not found there. To ask torch for
+// them takes four calls of Python and a microsecond, in caches that the kernels have filled two.
+const ThreadKeys* thread_keys();
+
 // Names of torch that are looked up once. They are never freed, because the interpreter may end before this module.
 struct Torch {
     const dlpack::Table* table = nullptr;
@@ -77,6 +87,8 @@ struct Torch {
     nb::object *included = nullptr, *plain[2] = {};      // the dispatch keys of the thread, and those of a plain thread
     nb::object *excluded = nullptr, *autocast = nullptr, *functions = nullptr, *hooks = nullptr, *grad = nullptr;
     nb::object* forward_ad = nullptr;
+    bool reads_keys = false;       // whether the keys of the thread are read (thread_keys) rather than asked for
+    ThreadKeys inference = {};     // what is read in inference mode
     nb::object *is_neg = nullptr, *requires_grad = nullptr, *level = nullptr;
     nb::object *detach = nullptr, *version = nullptr;  // the last five: names of attributes
     Index large = 0;  // the count of numbers from which a buffer comes from the pool

@@ -121,9 +121,10 @@ def engine_limit() -> int:
 
     Where torch was not loaded, they are those of the first decision: to load it takes longer than many calls.
     """
-    decisions = _thread.decisions
-    if decisions:
-        return decisions[-1].engine
+    if _running:  # else no thread is in a verb, and what a thread has of its own takes longer to ask
+        decisions = _thread.decisions
+        if decisions:
+            return decisions[-1].engine
     torch = sys.modules.get("torch")
     return _without_torch() if torch is None else int(torch.get_num_threads())
 

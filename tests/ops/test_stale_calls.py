@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import weakref
 from collections.abc import Callable
 from typing import Any
 
@@ -16,6 +17,8 @@ from ostinato.ops.engine import extension
 
 if extension.ABSENT:
     pytest.skip(extension.ABSENT, allow_module_level=True)
+
+from ostinato.ops.engine import _engine
 
 Change = Callable[[Any], Any]
 
@@ -143,3 +146,30 @@ def test_functional_call_sees_its_weights_and_leaves_the_module() -> None:
         torch.func.functional_call(ours, doubled, (x,))[0], torch.func.functional_call(theirs, doubled, (x,))[0]
     )
     torch.testing.assert_close(ours(x)[0], before)
+
+
+#: What the engine is told of a network, and whether its weights are those that torch.nn has listed.
+LISTED: dict[str, tuple[Callable[[dict[str, Any], list[str], list[Any]], tuple[Any, Any, Any]], bool]] = {
+    "as made": (lambda p, names, refs: (p, names, refs), True),
+    "an equal name": (lambda p, names, refs: (p, ["".join(list(n)) for n in names], refs), True),
+    "another tensor": (lambda p, names, refs: ({**p, "b": Parameter(p["b"].detach())}, names, refs), False),
+    "None": (lambda p, names, refs: ({**p, "b": None}, names, refs), False),
+    "one removed": (lambda p, names, refs: ({"a": p["a"]}, names, refs), False),
+    "one added": (lambda p, names, refs: ({**p, "c": p["b"]}, names, refs), False),
+    "another order": (lambda p, names, refs: ({"b": p["b"], "a": p["a"]}, names, refs), False),
+    "another name": (lambda p, names, refs: ({"a": p["a"], "c": p["b"]}, names, refs), False),
+    "never there": (lambda p, names, refs: (p, names, [refs[0], None]), False),
+    "gone": (lambda p, names, refs: (p, names, [refs[0], weakref.ref(Parameter(torch.zeros(1)))]), False),
+    "fewer references": (lambda p, names, refs: (p, names, refs[:1]), False),
+    "no dict": (lambda p, names, refs: (list(p), names, refs), False),
+    "no lists": (lambda p, names, refs: (p, tuple(names), tuple(refs)), False),
+    "nothing": (lambda p, names, refs: ({}, [], []), True),
+}
+
+
+@pytest.mark.parametrize("case", LISTED)
+def test_the_engine_knows_the_weights_that_torch_has_listed(case: str) -> None:
+    parameters = {name: Parameter(torch.zeros(2)) for name in "ab"}
+    given, expected = LISTED[case]
+    told = given(parameters, list(parameters), [weakref.ref(p) for p in parameters.values()])
+    assert _engine.listed(*told) is expected

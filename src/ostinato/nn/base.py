@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from itertools import repeat
-from operator import call, is_, is_not
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -17,14 +15,18 @@ from ostinato.errors import ConfigError
 from ostinato.nn.drop_in import DropIn, by_torch
 from ostinato.nn.on_cuda import DeclinedError, by_kernels, kernels_run
 from ostinato.ops.engine.buffers import kept_zeros, zeros
+from ostinato.ops.engine.call import LARGE
 from ostinato.ops.engine.extension import ABSENT
-from ostinato.ops.engine.gate import ApartError
+from ostinato.ops.engine.gate import ApartError, is_plain
 from ostinato.ops.engine.layer import LayerForm
 from ostinato.ops.engine.places import Places
 from ostinato.ops.engine.unroll import run_plain, specified, unroll, unroll_both
 from ostinato.ops.selection import is_named
 from ostinato.ops.weights import Weights
 from ostinato.shapes import State
+
+if not ABSENT:
+    from ostinato.ops.engine import _engine
 
 _PADDED = Places(), Places(reverse=True)
 
@@ -36,16 +38,36 @@ def _cell(mode: str, reset_after: bool, projects: bool) -> str:
     return "lstm_projected" if projects else mode.lower()
 
 
-#: The form of a layer on a padded batch, by mode, and by whether it resets after the product, projects, runs both ways.
-_FORMS = {
-    (mode, after, projects, both): LayerForm(
-        _cell(mode, after, projects), (None, None, None), (False, True)[: 1 + both]
-    )
-    for mode in ("RNN_TANH", "RNN_RELU", "GRU", "LSTM")
-    for after in (True, False)
-    for projects in (False, True)
-    for both in (False, True)
-}
+class Start(NamedTuple):
+    """What the calls of a layer on padded batches of equally many rows share.
+
+    Attributes:
+        form: The form of the layer.
+        h0: The first hidden state, zeros (directions, B, P), which nobody may change.
+        c0: The first cell state, zeros (directions, B, H); None for a cell of one state.
+    """
+
+    form: LayerForm
+    h0: Tensor
+    c0: Tensor | None
+
+
+#: The starts by what they depend on, see ``_start_of``. Those whose states are small and plain are kept.
+_STARTS: dict[tuple[Any, ...], Start] = {}
+
+
+def _start_of(key: tuple[Any, ...]) -> Start:
+    """Return the start for a mode, reset_after, P or 0, H, whether there are two directions, a type, and B."""
+    mode, after, P, H, both, dtype, rows = key
+    form = LayerForm(_cell(mode, after, P > 0), (None, None, None), (False, True)[: 1 + both])
+    h0 = kept_zeros(dtype, (1 + both, rows, P or H))
+    c0 = kept_zeros(dtype, (1 + both, rows, H)) if mode == "LSTM" else None
+    start = Start(form, h0, c0)
+    if all(s is None or (s.numel() < LARGE and is_plain(s)) for s in start[1:]):
+        if len(_STARTS) >= 64:
+            _STARTS.clear()
+        _STARTS[key] = start
+    return start
 
 
 class RecurrentNetwork(DropIn, nn.RNNBase):
@@ -102,16 +124,8 @@ class RecurrentNetwork(DropIn, nn.RNNBase):
 
         Most calls have this form, and what the others must be asked takes longer than a small recurrence.
         """
-        try:
-            # what ``_weights`` asks, in loops of C; a weight that was never there raises TypeError
-            refs: Any = self._flat_weight_refs
-            given = self._parameters.values()
-            # a parametrization takes a weight out of the parameters, and ``map`` ends with the shorter of its rows
-            known = list(self._parameters) == self._flat_weights_names
-            # of a weight that was removed, both sides of the second question are None
-            known = known and all(map(is_not, given, repeat(None))) and all(map(is_, given, map(call, refs)))
-        except TypeError:
-            known = False
+        # what ``_weights`` asks, in a loop of C++
+        known = _engine.listed(self._parameters, self._flat_weights_names, self._flat_weight_refs)
         if not known or x.dim() != 3:
             return None
         weights = self._flat_weights
@@ -121,15 +135,17 @@ class RecurrentNetwork(DropIn, nn.RNNBase):
         if width != self.input_size or not steps:
             return None
         both, P = self.bidirectional, self.proj_size
-        h0 = kept_zeros(x.dtype, (1 + both, rows, P or self.hidden_size))
-        c0 = None if self.mode != "LSTM" else kept_zeros(x.dtype, (1 + both, rows, self.hidden_size))
+        key = self.mode, self.reset_after, P, self.hidden_size, both, x.dtype, rows
+        form, h0, c0 = _STARTS.get(key) or _start_of(key)
+        if h0._version or (c0 is not None and c0._version):  # a hook or a mode may have got hold of them
+            form, h0, c0 = _start_of(key)
         if self.bias and not P and not both:
             tensors = (x, h0, c0, *weights, None)
         else:
             size = len(weights) // (1 + both)
             halves = [_of_cell(weights[i : i + size], self.bias) for i in range(0, len(weights), size)]
             tensors = (x, h0, c0, *[w for half in halves for w in half])
-        results = run_plain(tensors, _FORMS[self.mode, self.reset_after, P > 0, both])
+        results = run_plain(tensors, form)
         if results is None:
             return None
         y = results[0].transpose(0, 1) if self.batch_first else results[0]

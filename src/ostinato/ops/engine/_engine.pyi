@@ -55,8 +55,35 @@ def use_torch(table: Any, module: Any, pooled: Any, large: int, threads: tuple[A
         threads: The dispatch keys of a plain thread, outside and inside of inference mode.
     """
 
+def keys_of_thread() -> tuple[int, int] | None:
+    """Return the dispatch keys that torch includes and excludes in this thread: bits unlike the usual ones.
+
+    Returns:
+        None if torch's library does not have them where it is known to keep them.
+    """
+
+def read_keys(included: int, excluded: int) -> None:
+    """Let ``gate`` read the keys of the thread rather than ask torch for them, which takes longer.
+
+    Args:
+        included: The first of ``keys_of_thread`` in inference mode.
+        excluded: The second.
+    """
+
 def gate(tensors: tuple[Tensor | None, ...], layout: tuple[Tensor | None, ...]) -> int:
     """Return 0 unless kernels may take the addresses of these tensors, 2 if autograd must see the call, else 1."""
+
+def listed(parameters: object, names: object, references: object) -> bool:
+    """Return whether the parameters of a network are those that torch.nn has listed: the same names, the same tensors.
+
+    Args:
+        parameters: The parameters of the network by their names.
+        names: The names that torch.nn has listed.
+        references: The weak reference that torch.nn keeps of each of them, or None for a weight that was never there.
+
+    Returns:
+        False too if one of them is not a dict and two lists: then the network is not as torch.nn makes it.
+    """
 
 class Pass:
     """What backward needs of a forward pass of a layer: its form, y and the numbers that it saved, for one use."""

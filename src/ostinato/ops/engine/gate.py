@@ -22,6 +22,10 @@ from torch.autograd import forward_ad
 
 from ostinato.ops.dispatch_keys import included as _included
 from ostinato.ops.dispatch_keys import keys_of as _keys
+from ostinato.ops.engine.extension import ABSENT
+
+if not ABSENT:
+    from ostinato.ops.engine import _engine
 
 
 class Way(Enum):
@@ -58,6 +62,22 @@ def _plain_states() -> tuple[list[Any], list[Any]]:
 
 
 _PLAIN_KEYS, PLAIN_THREAD = _plain_states()
+
+
+def inference_keys() -> tuple[int, int] | None:
+    """Return what the engine reads as the keys of a thread in inference mode.
+
+    It reads them from a variable of torch's library, which is no part of an interface. So they must be as expected in a
+    plain thread, in inference mode and under autocast; if not, as in another torch, the answer is None.
+    """
+    found = []
+    for mode in (torch.inference_mode(False), torch.inference_mode(), torch.autocast("cpu", enabled=True)):
+        with mode:
+            found.append(_engine.keys_of_thread())
+    plain, inference, cast = found
+    expected = plain == (0, 0) and cast is not None and inference is not None
+    return inference if expected and plain != inference != cast != plain else None
+
 
 #: The classes of tensors that no subclass of torch intercepts; for any other class the operators must be visible.
 _PLAIN_TYPES = {Tensor, torch.nn.Parameter, type(None)}

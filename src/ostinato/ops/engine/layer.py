@@ -13,7 +13,7 @@ from ostinato.ops.engine import openmp
 from ostinato.ops.engine.buffers import pooled
 from ostinato.ops.engine.call import LARGE, Call, check
 from ostinato.ops.engine.extension import ABSENT
-from ostinato.ops.engine.gate import PLAIN_THREAD, addresses
+from ostinato.ops.engine.gate import PLAIN_THREAD, addresses, inference_keys
 from ostinato.threads import engine_limit
 
 if not ABSENT:
@@ -21,6 +21,8 @@ if not ABSENT:
 
     _engine.use_torch(getattr(Tensor, "__dlpack_c_exchange_api__", None), torch, pooled, LARGE, tuple(PLAIN_THREAD))
     openmp.adopt()
+    if keys := inference_keys():
+        _engine.read_keys(*keys)
 
 #: The tensors of a layer are x, h0 and c0, which its directions share, and the weights of each direction.
 SHARED, WEIGHTS = 3, 5
