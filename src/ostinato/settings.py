@@ -42,6 +42,8 @@ def undisturbed(verb: Callable[P, R]) -> Callable[P, R]:
 
 def are_usual() -> bool:
     """Return whether the settings are the usual ones, which most calls find; it takes about a microsecond."""
+    if _types["running"]:  # the usual type holds only as long as a verb in another thread
+        return False
     context = decimal.getcontext()
     if context.prec < 28 or context.traps[decimal.Inexact] or np.geterr() != _ERRORS:
         return False

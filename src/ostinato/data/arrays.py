@@ -98,10 +98,11 @@ def as_texts(source: Any) -> list[tuple[str, str]] | None:
     other = next(((k, v) for k, v in pairs if not isinstance(v, str)), None)
     if other is None:
         return pairs or None
-    if not any(isinstance(v, str) for _, v in pairs):
+    if not any(isinstance(v, str | bytes) for _, v in pairs):
         return None
     what = f"{str(other[1])[:40]!r} has the type {type(other[1]).__name__}, expected a string"
     fix = "give strings alone: remove it, or give '' for no text"
+    fix = "decode the bytes: value.decode('utf-8')" if isinstance(other[1], bytes) else fix
     raise DataError(what, where=f"the strings, {other[0]!r}", fix=fix)
 
 
