@@ -40,7 +40,7 @@ def own_draws(verb: Callable[P, R]) -> Callable[P, R]:
             return verb(*args, **kwargs)
         import torch
 
-        cards = [*range(torch.cuda.device_count())] if torch.cuda.is_initialized() else []
+        cards = [*range(torch.cuda.device_count())] if torch.cuda.is_initialized() else []  # type: ignore[no-untyped-call]
         states = [torch.cuda.get_rng_state(card) for card in cards]
         _thread.generator = torch.Generator()
         try:
