@@ -112,7 +112,7 @@ def settings() -> tuple[Any, ...]:
     """What a program has set, and the states of its random numbers."""
     numbers = np.random.get_state(legacy=False)  # noqa: NPY002 - a caller may use it
     assert isinstance(numbers, dict)
-    drawn = bytes(torch.random.default_generator.get_state().untyped_storage()), str(numbers), random.getstate()
+    drawn = torch.get_rng_state().numpy().tobytes(), str(numbers), random.getstate()
     modes = torch.is_grad_enabled(), torch.is_inference_mode_enabled(), torch.is_autocast_enabled("cpu")
     context = decimal.getcontext()
     return (
