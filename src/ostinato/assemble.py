@@ -22,6 +22,7 @@ from ostinato.layers.recurrence import Recurrence
 from ostinato.layers.smoothing import Smoothing
 from ostinato.model import SequenceModel
 from ostinato.ops.filter.form import FilterForm
+from ostinato.randomness import drawing
 
 
 @dataclass(frozen=True)
@@ -59,6 +60,7 @@ class Architecture:
         return asdict(self)
 
 
+@drawing()
 def assemble(
     parts: Architecture,
     encoding: Encoding,

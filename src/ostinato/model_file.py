@@ -21,6 +21,8 @@ from ostinato.errors import ConfigError, ModelFileError
 from ostinato.layers.build import BARE
 from ostinato.model import BEFORE, SequenceModel
 from ostinato.numbers import counted
+from ostinato.randomness import own_draws
+from ostinato.settings import undisturbed
 from ostinato.storage import load_bundle
 
 #: A model that a file can hold.
@@ -39,6 +41,7 @@ _COUPLING = "coupling."
 _BACKBONE = re.compile(r"^(network\.\d+\.)?memory\.")
 
 
+@undisturbed
 def save_model(model: Model, path: str | Path) -> None:
     """Write model to path: weights as safetensors, everything else as JSON. An earlier file is replaced whole or kept.
 
@@ -52,6 +55,8 @@ def save_model(model: Model, path: str | Path) -> None:
     model.save(path)
 
 
+@own_draws
+@undisturbed
 def load_model(path: str | Path) -> Model:
     """Read a model from path: a SequenceModel, or a DirectModel if the file holds one.
 
@@ -82,6 +87,7 @@ def model_parts(model: Model) -> tuple[dict[str, Tensor], dict[str, Any]]:
     return tensors, {"description": asdict(model.description), **document}
 
 
+@own_draws
 def model_from_parts(tensors: dict[str, Tensor], document: dict[str, Any]) -> Model:
     """Return the model that ``model_parts`` took apart, in this or an earlier format.
 

@@ -132,6 +132,17 @@ def indexed() -> str:
     return "right: 2 rows merge"
 
 
+def indexed_without_names() -> str:
+    """Without names, the index of a frame of several series still holds its ids and times."""
+    index = pd.MultiIndex.from_product([["a", "b"], pd.to_datetime(DAYS)])
+    data, named = (read(pd.DataFrame({"y": Y}, index=i)) for i in (index, index.set_names(["unique_id", "ds"])))
+    assert data.ids == named.ids == ("a", "b")
+    np.testing.assert_array_equal(data.values, named.values)
+    np.testing.assert_array_equal(data.times, named.times)
+    assert data.frequency == "1d"
+    return "right: 2 series"
+
+
 def mapping() -> str:
     data = read({3: Y[:N], 4: Y[N:]})
     assert forecast(fit(data, model="ar").model, data, horizon=1).frame["unique_id"].to_list() == [3, 4]
@@ -253,6 +264,17 @@ READ: dict[str, tuple[str, Callable[[], str]]] = {
     "a column of intervals that is not used": (
         "pandas", equal(column([1.0, 2.0], bins=pd.interval_range(0, 2)), [1, 2], "set aside"),
     ),
+    "small values": ("Python", equal([0.0, 1e-149, None], [0.0, 1e-149, np.nan])),
+    "list of arrays without axes": ("numpy", equal([np.array(1.5), np.array(2)], [1.5, 2])),
+    "list of tensors without axes": ("torch", equal([torch.tensor(1.5, requires_grad=True), torch.tensor(2)], [1.5, 2])),
+    "pl.Object of times": ("polars", equal(pl.DataFrame({"ds": pl.Series(DAYS[:2], dtype=pl.Object), "y": [1.5, 2.5]}), [1.5, 2.5])),
+    "LazyFrame with pl.Object of floats": (
+        "polars", equal(pl.DataFrame({"y": pl.Series([1.5, 2.5], dtype=pl.Object)}).lazy(), [1.5, 2.5]),
+    ),
+    "array of strings as text": ("Python", equal(np.array(["ab", "c"]), [97, 98, 99], kind="text")),
+    "array of objects as text": ("Python", equal(np.array(["ab", "c"], dtype=object), [97, 98, 99], kind="text")),
+    "pandas Series as text": ("Python", equal(pd.Series(["ab", "c"]), [97, 98, 99], kind="text")),
+    "pl.Series as text": ("Python", equal(pl.Series(["ab", "c"]), [97, 98, 99], kind="text")),
     "small changes of large values": (
         "numpy float32", equal(1e9 * np.ones(9) + np.tile([0, 1e-3, 9e8], 3), 1e9 + np.tile([0, 1e-3, 9e8], 3)),
     ),
@@ -293,7 +315,17 @@ REFUSED: dict[str, Callable[[], str]] = {
     "lists as ids": refused(pl.DataFrame({"unique_id": [[1], [2]], "y": [1, 2]}), "'unique_id'", "List"),
     "lists as times": refused(pl.DataFrame({"ds": [[1], [2]], "y": [1, 2]}), "'ds'", "List"),
     "objects as times": refused(column([1, 2], ds=[object(), object()]), "'ds'", "object"),
+    "half a character in an id": refused(column([1.0], unique_id=pd.Series(["a\ud800"], dtype=object)), "lone surrogate", "row 0"),
+    "half a character in a key": refused({"\ud800": [1.0]}, "lone surrogate"),
+    "half a character in the name of a column": refused(pd.DataFrame([[1.0]], columns=pd.Index(["\ud800"], dtype=object)), "lone surrogate"),
+    "half a character in a path": refused("\ud800.csv", "half a character"),
+    "None among strings": refused(["a", None], "'None'", "expected a string", kind="text"),
+    "NaN among strings": refused(pd.Series(["a", None]), "expected a string", kind="text"),
+    "bytes as text": refused([b"a"], "bytes", "expected a string", kind="text"),
+    "values of a dict": refused({"a": 1.0}.values(), "dict_values", "list(...)"),
     "infinity in a tensor": refused(torch.tensor([1.0, float("inf")]), "infinite"),
+    "values too small for their squares": refused([0.0, 1e-160, -2e-160], "at most 2e-160", "too small"),
+    "denormal values": refused([5e-324, 1e-323], "too small"),
     "a whole number over 1e308": refused([10**400, 1], "infinite"),
 }  # fmt: skip
 
@@ -311,6 +343,7 @@ ROWS = [
     Row("types", "id 007 in CSV", "the file", lambda: written(["007", "8"], pl.String)),
     Row("types", "id 7 in CSV", "polars read_csv", lambda: written(["7", "8"], pl.Int64)),
     Row("types", "MultiIndex of ids and times", "pandas merge", indexed),
+    Row("types", "MultiIndex without names", "the named index", indexed_without_names),
     Row("types", "mapping of whole numbers", "Python", mapping),
     Row("types", "UUIDs", "uuid", uuids),
     *(Row("types", name, source, check) for name, (source, check) in READ.items()),

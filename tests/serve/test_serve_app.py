@@ -429,6 +429,14 @@ BODIES: list[tuple[Any, str]] = [
     (b"[" * 100_000, "cannot be read"),
     (b'{"y": NaN}', "cannot be read"),
     (b"\xff\xfe", "cannot be read"),
+    (b'{"y": -Infinity}', "JSON has no NaN and no Infinity"),
+    (b'{"y": [1, nan]}', "send null where a value is missing"),
+    (b'{"y": "a\\ud800"}', "half of a surrogate pair"),
+    (b'{"y": 1} {"y": 2}', "trailing characters"),
+    (b"{'y': 1}", "keys must be strings"),
+    (b'{"y": 1e400}', "out of range"),
+    ('{"y": 1}'.encode("utf-16"), "cannot be read"),
+    ({"y": "1,5"}, "got text"),
     ({"y": True}, "cannot be read"),
     ({"y": 1.0, "x": 2}, "unknown field"),
     ({}, "either y or events"),
@@ -452,8 +460,21 @@ def test_a_body_that_cannot_be_used_changes_nothing(body: Any, what: str) -> Non
             raw = body if isinstance(body, bytes) else json.dumps(body).encode()
             answer = await http.post("/v1/streams/a/events", content=raw, headers={"content-type": "application/json"})
             assert answer.status_code == 422
-            assert what in problem(answer)
+            assert what in f"{problem(answer)}: {answer.json()['error']['fix']}"
             assert batcher.streams.resident["a"].order.seq == 1
+
+    run(main)
+
+
+@pytest.mark.parametrize(
+    ("body", "got"), [({"y": 5}, "the value 5"), ({"y": ""}, "no characters"), ({"y": None}, "none")]
+)
+def test_a_stream_of_text_says_what_it_got(body: Any, got: str) -> None:
+    async def main() -> None:
+        async with core(zoo.fitted("text", "gru")) as batcher, client(batcher) as http:
+            answer = await http.post("/v1/streams/a/events", json=body)
+            assert answer.status_code == 422
+            assert f"text, got {got}" in problem(answer)
 
     run(main)
 

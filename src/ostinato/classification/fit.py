@@ -25,6 +25,8 @@ from ostinato.fits.budget import Budget
 from ostinato.fits.fields import LadderFields, with_fields
 from ostinato.layers.build import BACKBONES
 from ostinato.numbers import counted
+from ostinato.randomness import own_draws
+from ostinato.settings import undisturbed
 from ostinato.shapes import Array
 from ostinato.threads import Threads, in_threads
 from ostinato.training.config import LadderOptions, defaults
@@ -55,6 +57,8 @@ class ClassifierFit:
     notes: tuple[str, ...]
 
 
+@own_draws
+@undisturbed
 @in_threads
 @on_device
 def fit_classifier(  # noqa: PLR0913, PLR0914 - each argument is a choice of its own, given by name

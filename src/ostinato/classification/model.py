@@ -19,6 +19,8 @@ from ostinato.data.sequences import SequenceSet
 from ostinato.errors import ConfigError, ModelFileError
 from ostinato.model import SequenceModel
 from ostinato.model_file import model_from_parts, model_parts
+from ostinato.randomness import own_draws
+from ostinato.settings import undisturbed
 from ostinato.shapes import Array
 from ostinato.storage import load_bundle, save_bundle
 from ostinato.threads import Threads
@@ -174,6 +176,8 @@ def _read_prior(text: str) -> dict[str, float]:
     return weights
 
 
+@own_draws
+@undisturbed
 def load_classifier(path: str | Path) -> Classifier:
     """Read a classifier from a file that ``Classifier.save`` or ``ostinato fit --label`` wrote.
 

@@ -18,6 +18,7 @@ from ostinato.device import Device, on_device
 from ostinato.forecasting.inputs import as_sequences
 from ostinato.look import Shown
 from ostinato.numbers import counted
+from ostinato.settings import undisturbed
 from ostinato.shapes import Array
 from ostinato.threads import Threads, in_threads
 
@@ -90,6 +91,7 @@ def words_of(found: Judgement) -> list[str]:
     ]
 
 
+@undisturbed
 @in_threads
 @on_device
 def classify(

@@ -20,9 +20,11 @@ from ostinato.data.corpus import forget
 from ostinato.errors import DataError
 from ostinato.model import SequenceModel
 from ostinato.model_file import Model
+from ostinato.settings import undisturbed
 from ostinato.threads import Threads, in_threads
 
 
+@undisturbed
 @in_threads
 def compress(model: Model, files: Mapping[str, bytes], *, threads: Threads = 1) -> bytes:
     """Compress files without loss by an arithmetic coder that a model drives.
@@ -88,6 +90,7 @@ def compressed(model: Model, files: Mapping[str, Raw]) -> Container:
     return Container(digest_of_model(sequence_model), coder.coded(digest.digest()), facts_bytes=facts_bytes)
 
 
+@undisturbed
 @in_threads
 def decompress(model: Model, container: bytes, *, where: str = "the file", threads: Threads = 1) -> dict[str, bytes]:
     """Return the files of a container, by name.

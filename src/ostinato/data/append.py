@@ -13,8 +13,10 @@ from ostinato.data.read import read_like
 from ostinato.data.sequences import SequenceSet
 from ostinato.data.series_rows import SeriesRows
 from ostinato.errors import DataError
+from ostinato.settings import undisturbed
 
 
+@undisturbed
 def update(data: SequenceSet, rows: SequenceSet | Any) -> SequenceSet:
     """Return ``data.append(rows)``: the same series with new rows at their ends.
 
@@ -31,6 +33,7 @@ def update(data: SequenceSet, rows: SequenceSet | Any) -> SequenceSet:
     return data.append(rows)
 
 
+@undisturbed
 def append_rows(history: SequenceSet, rows: SequenceSet | Any) -> SequenceSet:
     """Return the history with new rows after the end of each series, as ``SequenceSet.append`` does."""
     if not history.traits.tabular:

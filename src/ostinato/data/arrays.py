@@ -34,9 +34,9 @@ def as_frame(source: Any) -> tuple[pl.DataFrame, tuple[str, ...]] | None:  # noq
         DataError: The columns of a frame cannot be read.
     """
     if isinstance(source, pl.DataFrame):
-        return source, ()
+        return _without_objects(source), ()
     if isinstance(source, pl.LazyFrame):
-        return source.collect(), ()
+        return _without_objects(source.collect()), ()
     pandas = sys.modules.get("pandas")  # a caller with a pandas frame has already imported pandas
     if pandas is not None and isinstance(source, pandas.Series) and _is_numbered(source.index, pandas):
         return None
@@ -50,6 +50,12 @@ def as_frame(source: Any) -> tuple[pl.DataFrame, tuple[str, ...]] | None:  # noq
     if hasattr(source, "__arrow_c_stream__") and hasattr(source, "column_names"):
         return _from_arrow(source), ()
     return None
+
+
+def _without_objects(frame: pl.DataFrame) -> pl.DataFrame:
+    """Return a frame of polars whose columns of Python objects have the type of the objects, if that is one type."""
+    names = [c.name for c in frame.iter_columns() if c.dtype == pl.Object]
+    return frame.with_columns(_column(np.array([*frame[n], None], dtype=object)[:-1], n) for n in names)
 
 
 def _is_numbered(index: Any, pandas: Any) -> bool:
@@ -78,14 +84,26 @@ def _from_arrow(table: Any) -> pl.DataFrame:
 
 
 def as_texts(source: Any) -> list[tuple[str, str]] | None:
-    """Return a list or a mapping of strings as pairs (id, text); None for anything else."""
+    """Return a list, an array, a column or a mapping of strings as pairs (id, text); None for anything else.
+
+    Raises:
+        DataError: Some of the values are strings, and others are not.
+    """
     if isinstance(source, Mapping):
         pairs = [(str(k), v) for k, v in source.items()]
-    elif isinstance(source, list | tuple):
-        pairs = [(str(i + 1), v) for i, v in enumerate(source)]
+    elif isinstance(source, list | tuple) or (hasattr(source, "__array__") and as_frame(source) is None):
+        pairs = [(str(i + 1), v) for i, v in enumerate(source if np.ndim(source) else ())]
     else:
         return None
-    return pairs if pairs and all(isinstance(v, str) for _, v in pairs) else None
+    other = next(((k, v) for k, v in pairs if not isinstance(v, str)), None)
+    if other is None:
+        return pairs or None
+    if not any(isinstance(v, str | bytes) for _, v in pairs):
+        return None
+    what = f"{str(other[1])[:40]!r} has the type {type(other[1]).__name__}, expected a string"
+    fix = "give strings alone: remove it, or give '' for no text"
+    fix = "decode the bytes: value.decode('utf-8')" if isinstance(other[1], bytes) else fix
+    raise DataError(what, where=f"the strings, {other[0]!r}", fix=fix)
 
 
 def from_arrays(data: Any, kind: str | None) -> SequenceSet:
@@ -142,17 +160,27 @@ def _named(data: Any) -> tuple[dict[str, Any], dict[str, Any]]:
         return {"y": data}, {}
     if isinstance(data, Sequence) and not isinstance(data, str | bytes | bytearray | memoryview):
         scalars = bool(data) and all(_is_scalar(x) for x in data)
-        return ({"y": data} if scalars else {str(i): x for i, x in enumerate(data)}), {}
+        return ({"y": [*map(_item, data)]} if scalars else {str(i): x for i, x in enumerate(data)}), {}
     once = hasattr(data, "__next__")
+    listed = hasattr(data, "__iter__") and not isinstance(data, str | bytes | bytearray | set | frozenset)
     raise DataError(
         f"cannot read sequences from a {type(data).__name__}" + (", which can be read only once" if once else ""),
         fix="make a list of it with list(...)"
-        if once
+        if listed
         else "give a path, a frame, an array, or a list or a dict of arrays",
     )
 
 
+def _item(x: Any) -> Any:
+    """Return the number in an array or a tensor without axes, and anything else as it is."""
+    if _is_tensor(x) or isinstance(x, np.ndarray):
+        return _plain(x, "the list").item()
+    return x
+
+
 def _is_scalar(x: Any) -> bool:
+    if getattr(x, "ndim", None) == 0:
+        return True
     return (
         x is None or (not isinstance(x, Sequence | Mapping) and not hasattr(x, "__len__")) or isinstance(x, str | bytes)
     )
@@ -182,7 +210,7 @@ def _array(data: Any, name: str, notes: dict[str, None]) -> Array:
             try:
                 cells = read_cells(_column(column, "y"), origin)
             except DataError as error:
-                fix = "correct the value, or give None if it is missing; for text, use kind='text'"
+                fix = "correct the value, or give None if it is missing; for text, use read(..., kind='text')"
                 raise DataError(error.what, where=error.where, fix=fix) from error
             notes.update(dict.fromkeys(f"{where}: {note}" for note in cells.notes))
             channels.append(cells.values)
@@ -212,7 +240,7 @@ def _plain(data: Any, where: str) -> NDArray[Any]:
         x = np.asarray(data)
     except Exception as error:  # whatever the object raises when it is made an array
         raise DataError(
-            "the values of the array are not numbers", where=where, fix="for text, use kind='text'"
+            "the values of the array are not numbers", where=where, fix="for text, use read(..., kind='text')"
         ) from error
     if x.dtype.names or x.dtype.kind == "V":
         raise DataError(

@@ -13,7 +13,7 @@ from ostinato.data.calendar import Calendar, Days, Every, Steps, Week, duration
 from ostinato.data.cells import read_cells, type_in_words
 from ostinato.data.eras import calendar_of
 from ostinato.data.month_names import uncertain
-from ostinato.data.number import LARGEST
+from ostinato.data.number import LARGEST, SMALLEST
 from ostinato.data.origin import Origin
 from ostinato.data.short_dates import meanings
 from ostinato.data.stamps import odd_zone, read_times, unreadable
@@ -114,7 +114,7 @@ def _of_objects(column: pl.Series) -> pl.Series:
 
 
 def check_values(x: Array, rows: NDArray[np.int64], names: tuple[str, ...], name: str, o: Origin) -> None:
-    """Raise DataError if x (T, D) has an infinite or too large value, or a channel without any observed value."""
+    """Raise DataError if x (T, D) has an infinite or too large value, or a channel of missing or too small values."""
     for d, column in enumerate(names):
         large = np.flatnonzero(np.abs(x[:, d]) > LARGEST)
         if len(large):
@@ -129,6 +129,14 @@ def check_values(x: Array, rows: NDArray[np.int64], names: tuple[str, ...], name
                 f"column {column!r} has {what}, expected {expected}",
                 where=o.at(int(rows[large[0]]), name),
                 fix="correct the value, or leave the cell empty if it is missing" if infinite else "use a larger unit",
+            )
+        size = np.nanmax(np.abs(x[:, d]), initial=0.0)
+        if 0 < size < SMALLEST:
+            raise DataError(
+                f"the values of column {column!r} are at most {size:g} in absolute value, which is too small to compute"
+                f" with, expected one of at least {SMALLEST:g}",
+                where=f"{o.name}, series {name!r}",
+                fix="use a smaller unit",
             )
         if len(x) and np.isnan(x[:, d]).all():
             raise DataError(

@@ -113,6 +113,11 @@ def find(source: str | Path) -> list[Path]:
         raise DataError("the path is empty", fix="give a file, a folder or a pattern")
     if "\0" in str(source):
         raise DataError("the path has a zero byte", where=repr(str(source)), fix="check the path")
+    try:
+        os.fsencode(path)
+    except UnicodeEncodeError as error:
+        what = "the path has half a character, which no name of a file can have"
+        raise DataError(what, where=ascii(str(source))[:200], fix="check the path") from error
     _check_reachable(path)
     if path.is_dir():
         return _inside(path)

@@ -41,6 +41,7 @@ def frame_of(source: pandas.DataFrame | pandas.Series[Any]) -> tuple[pl.DataFram
         source.to_frame(source.name if source.name is not None else "y") if isinstance(source, pd.Series) else source
     )
     names = _names(frame, notes)
+    _check_halves(names, "the names of the columns")
     columns = {name: frame.iloc[:, i] for i, name in enumerate(names)}
     index = _index(frame, notes)
     double = sorted(set(index) & set(columns))
@@ -84,9 +85,22 @@ def _index(frame: pandas.DataFrame, notes: list[str]) -> dict[str, Any]:
             notes.append("the index of the frame has no name and holds no times, so it is set aside")
         return {}
     named = {str(n): level for n, level in zip(frame.index.names, levels, strict=True) if n is not None}
-    if len(named) < len(levels):
-        notes.append(f"{len(levels) - len(named)} levels of the index have no name and are set aside")
+    unnamed = [level for n, level in zip(frame.index.names, levels, strict=True) if n is None]
+    if 0 < len(unnamed) <= 2:
+        # an id and a time, as the index of a frame of several series has them
+        times = [level for level in unnamed if parse_times(column_of(level, "ds")) is not None and not _counts(level)]
+        ids = [level for level in unnamed if not any(level is time for time in times)]
+        taken = {*map(str, frame.columns), *named}
+        if len(times) == 1 and len(ids) <= 1 and not taken & {"ds", *(["unique_id"] * len(ids))}:
+            return {**named, **({"unique_id": ids[0]} if ids else {}), "ds": times[0]}
+    if unnamed:
+        notes.append(f"{len(unnamed)} levels of the index have no name and are set aside")
     return named
+
+
+def _counts(level: pandas.Series[Any]) -> bool:
+    """Return whether a level of an index holds numbers, which may count the rows."""
+    return level.dtype.kind in "iuf"
 
 
 def column_of(column: pandas.Series[Any], name: str) -> pl.Series:
@@ -125,6 +139,7 @@ def _of_objects(column: pandas.Series[Any], name: str) -> pl.Series:
     cells = [None if gone else cell for cell, gone in zip(column.tolist(), missing, strict=True)]
     types = {type(cell) for cell in cells} - {type(None)}
     if types <= {str} or types <= {bytes} or types <= {bool} or types <= {int} or types <= {float, int}:
+        _check_halves(cells, name)
         try:
             return pl.Series(name, cells, dtype=pl.Float64 if float in types and int not in types else None)
         except (pl.exceptions.PolarsError, TypeError, OverflowError):
@@ -138,6 +153,15 @@ def _of_objects(column: pandas.Series[Any], name: str) -> pl.Series:
         except (pl.exceptions.PolarsError, TypeError, OverflowError):
             return _objects(column, name)
     return pl.Series(name, cells, dtype=pl.Object)
+
+
+def _check_halves(cells: list[Any], name: str) -> None:
+    """Raise DataError if a word has a lone surrogate, which no text in UTF-8 can have."""
+    for row, cell in enumerate(cells):
+        if isinstance(cell, str) and not cell.isascii() and any("\ud800" <= sign <= "\udfff" for sign in cell):
+            what = f"{cell[:40]!r} in column {name!r} has a lone surrogate, which is half a character"
+            fix = "remove the character, or decode the text as UTF-8 again"
+            raise DataError(what, where=f"row {row} (from 0)", fix=fix)
 
 
 def _objects(column: pandas.Series[Any], name: str) -> pl.Series:

@@ -7,6 +7,8 @@ import re
 
 #: The largest size of a value: the square of a larger one may overflow.
 LARGEST = 1e150
+#: A series whose largest value is smaller in size loses digits: its squares are below the smallest normal float.
+SMALLEST = 1e-150
 #: The words that stand for a missing value in a column of numbers: those of pandas in every case, and the point of SAS
 #: and SPSS. A dash is not one of them, because in accounts it stands for 0.
 MISSING = frozenset(

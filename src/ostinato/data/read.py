@@ -14,12 +14,14 @@ from ostinato.data.source_rows import are_spreadsheets, form_of, is_tabular
 from ostinato.errors import DataError
 from ostinato.kinds import TABULAR
 from ostinato.renamed import renamed
+from ostinato.settings import undisturbed
 
 #: The column of ids that several files without ids are given: the names of the files.
 FILE_IDS = "unique_id"
 
 
 @renamed(known="future_covariates", past="past_covariates", static="static_covariates")
+@undisturbed
 def read(  # noqa: PLR0913 - the options of the public reader, all by name
     source: Any,
     *,

@@ -199,7 +199,8 @@ class Scaling(Encoding):
         if not self.returns:
             return y
         none = np.full((len(z) + 1 - len(data.values), z.shape[1]), np.nan)
-        return np.asarray(np.concatenate([none, data.values])[: len(z)] * np.exp(y))
+        with np.errstate(over="ignore"):  # a price beyond all floats is infinite
+            return np.asarray(np.concatenate([none, data.values])[: len(z)] * np.exp(y))
 
     def expected_each(self, z: Array, data: SequenceSet, lengths: NDArray[np.int64]) -> Array:
         """Return the expected values z (N, D) of the last ``lengths`` (B,) steps of each sequence, in raw units."""

@@ -27,9 +27,11 @@ from ostinato.errors import DataError
 from ostinato.forecasting.inputs import as_sequences
 from ostinato.layers.lag_search import FARTHEST
 from ostinato.model_file import Model
+from ostinato.settings import undisturbed
 from ostinato.threads import Threads, in_threads
 
 
+@undisturbed
 @in_threads
 @on_device
 def diagnose(

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ostinato.layers.build import build_backbone
+from ostinato.randomness import drawing
 
 #: The width of the embeddings of a series and of a position ahead.
 EMBEDDING = 16
@@ -56,6 +57,7 @@ class SegmentNetwork(nn.Module):
         form: What the network is built with.
     """
 
+    @drawing()
     def __init__(self, form: NetworkForm) -> None:
         super().__init__()
         self.form = form
@@ -89,5 +91,10 @@ class SegmentNetwork(nn.Module):
         context = torch.cat([h[-1], self.series(series), scale.log()[:, None], x.abs().mean(1, keepdim=True)], dim=1)
         each = context[:, None].expand(-1, self.ahead, -1), self.place.expand(B, -1, -1)
         hidden = F.relu(self.mix(torch.cat([*each, padded.view(B, self.ahead, self.segment)], dim=2)))
-        moves: Tensor = self.head(self.dropout(hidden)) / 2
+        if self.training and not hidden.is_cuda:
+            with drawing():
+                hidden = self.dropout(hidden)
+        else:
+            hidden = self.dropout(hidden)
+        moves: Tensor = self.head(hidden) / 2
         return moves.view(B, self.ahead * self.segment, self.levels)[:, : self.horizon]

@@ -28,13 +28,17 @@ from ostinato.fits.progress import TrainingProgress
 from ostinato.fits.record import refit_notes, run_facts
 from ostinato.fits.result import Fit
 from ostinato.numbers import counted
+from ostinato.randomness import own_draws
 from ostinato.record import DirectRecord, DirectRung
+from ostinato.settings import undisturbed
 from ostinato.threads import Threads, engine_limit, in_threads
 
 #: The share of a series that is held out, to choose the forecaster and to calibrate its intervals.
 SHARE = 0.1
 
 
+@own_draws
+@undisturbed
 @in_threads
 @on_device
 def fit_direct(

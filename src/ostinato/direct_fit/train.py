@@ -19,6 +19,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ostinato import randomness
 from ostinato.device import Decision, decide
 from ostinato.direct.closed_form import ClosedForm
 from ostinato.direct.network import NetworkForm, SegmentNetwork
@@ -183,7 +184,7 @@ class NetworkTraining:
             ConfigError: The backbone is unknown.
             NonFiniteLossError: The training diverges.
         """
-        torch.manual_seed(seed)
+        randomness.seed(seed)
         config = self.config
         rng, begun = np.random.default_rng(seed), time.monotonic()
         net = self._untrained().train()
@@ -234,7 +235,7 @@ class NetworkTraining:
             return lambda: torch.autograd.backward(first.loss(trial))
 
         # the dropout of a step that is timed must not move the random numbers of the training
-        with torch.random.fork_rng([]):
+        with randomness.fork():
             return decide(net.place.device, first_step, steps)
 
     def _batches(self, device: torch.device, rng: np.random.Generator) -> _Batches:

@@ -23,7 +23,9 @@ from ostinato.gradients.methods import Method
 from ostinato.kinds import TRAITS, Kind
 from ostinato.layers.build import BACKBONES, BARE
 from ostinato.local.forecast import names_of_methods
+from ostinato.randomness import own_draws
 from ostinato.record import DirectRung, Rung
+from ostinato.settings import undisturbed
 from ostinato.threads import Threads, in_threads
 from ostinato.training.config import LadderOptions
 from ostinato.training.ladder import fit_ladder
@@ -40,6 +42,8 @@ class FitFields(SharedFields, LadderOnlyFields, DirectOnlyFields, total=False):
     config: LadderOptions | None
 
 
+@own_draws
+@undisturbed
 @in_threads
 @on_device
 def fit(  # noqa: PLR0913 - each argument is a choice of its own, given by name

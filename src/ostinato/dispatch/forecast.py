@@ -10,6 +10,7 @@ from ostinato.device import Device, checked, computing_on
 from ostinato.errors import ConfigError
 from ostinato.forecasting.protocol import ForecastModel
 from ostinato.forecasting.table import Forecast
+from ostinato.settings import undisturbed
 from ostinato.threads import Threads, computing
 
 if TYPE_CHECKING:
@@ -66,6 +67,7 @@ def forecast(
 ) -> Forecast: ...
 
 
+@undisturbed
 def forecast(  # noqa: PLR0913 - each argument is a choice of its own, given by name
     first: Any = None,
     data: Any = None,

@@ -29,6 +29,7 @@ from ostinato.forecasting.table import ds_column, some_of
 from ostinato.look import Shown
 from ostinato.numbers import counted, plain
 from ostinato.renamed import renamed
+from ostinato.settings import undisturbed
 from ostinato.shapes import Array
 from ostinato.threads import Threads, in_threads
 
@@ -76,6 +77,7 @@ class Backtest(Shown):
 
 
 @renamed(season_length="season", target_col="target")
+@undisturbed
 @in_threads
 @on_device
 def cross_validation(  # noqa: PLR0913 - the public function has one keyword for each setting

@@ -14,6 +14,7 @@ from ostinato.data.extras import missing
 from ostinato.errors import ConfigError
 from ostinato.export.step_graph import StepGraph
 from ostinato.model_file import Model, model_digest
+from ostinato.settings import undisturbed
 from ostinato.shapes import Array
 from ostinato.storage import atomic_write
 
@@ -39,6 +40,7 @@ class Exported:
     notes: tuple[str, ...]
 
 
+@undisturbed
 def export_onnx(
     model: Model,
     path: str | Path,

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from ostinato import randomness
 from ostinato.errors import ConfigError
 from ostinato.gradients.methods import CheckpointedBPTT
 from ostinato.numbers import counted
@@ -42,7 +43,7 @@ def borders_of(segment: Segment[M], module: M, x: Tensor, state: State, method: 
     else:
         assert method.bytes is not None
         # with dropout, a segment also keeps the state of the generator
-        border = sum(s.nbytes for s in state) + (torch.get_rng_state().nbytes if module.training else 0)
+        border = sum(s.nbytes for s in state) + (randomness.state().nbytes if module.training else 0)
         # each stored number has a gradient too
         step = 2 * _stored(segment, module, x[:_PROBE], state)
         # segments of L steps need step L + border T / L bytes: take the largest L within the limit
@@ -77,7 +78,7 @@ def _stored(segment: Segment[M], module: M, x: Tensor, state: State) -> int:
 
     devices = [x.device.index] if x.is_cuda else []
     watched = _Watched()  # type: ignore[no-untyped-call]
-    with torch.random.fork_rng(devices), watched, torch.autograd.graph.saved_tensors_hooks(pack, lambda t: t):
+    with randomness.fork(devices), watched, torch.autograd.graph.saved_tensors_hooks(pack, lambda t: t):
         output, after = segment(module, x, 0, state)
     del output, after
     return -(-sum(n for pointer, n in sizes.items() if pointer not in given) // len(x))

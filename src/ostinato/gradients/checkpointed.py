@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 from torch.utils.checkpoint import get_device_states, set_device_states
 
+from ostinato import randomness
 from ostinato.gradients.checkpoint_borders import M, Segment, borders_of
 from ostinato.gradients.methods import CheckpointedBPTT
 from ostinato.layers.recurrence import Recurrence
@@ -136,10 +137,10 @@ class _Chain(torch.autograd.Function):
         for i, (a, z) in enumerate(pairwise(borders)):
             for border_states, s in zip(kept, state, strict=True):
                 border_states[i] = s
-            before = torch.get_rng_state(), *get_device_states(x)
+            before = randomness.state(), *get_device_states(x)
             output, state = bound(x[a:z], a, state)
             # the generator is kept if numbers were drawn; on a device always, where a comparison would cost more
-            drawn = before[1] or not torch.equal(before[0], torch.get_rng_state())
+            drawn = before[1] or not torch.equal(before[0], randomness.state())
             ctx.random.append(before if drawn else None)
             outputs.append(output)
         # a state may be a view of the output of its segment, or of the state that was given
@@ -197,8 +198,8 @@ def _same_random_numbers(random: tuple[Tensor, list[int], list[Tensor]] | None) 
         yield
         return
     cpu_state, devices, device_states = random
-    with torch.random.fork_rng(devices):
-        torch.set_rng_state(cpu_state)
+    with randomness.fork(devices):
+        randomness.set_state(cpu_state)
         set_device_states(devices, device_states)
         yield
 

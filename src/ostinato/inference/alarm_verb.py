@@ -15,8 +15,10 @@ from ostinato.inference.evidence import evidence_of
 from ostinato.inference.response import level_response
 from ostinato.model_file import Model
 from ostinato.numbers import counted
+from ostinato.settings import undisturbed
 
 
+@undisturbed
 def alarm_rule(
     model: Model,
     rate: float,

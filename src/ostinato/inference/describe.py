@@ -6,8 +6,10 @@ import math
 
 from ostinato.description import Description
 from ostinato.forecasting.protocol import ForecastModel
+from ostinato.settings import undisturbed
 
 
+@undisturbed
 def describe_model(model: ForecastModel) -> list[str]:
     """Return what the model is, how it was made and how good it was, one fact a line.
 

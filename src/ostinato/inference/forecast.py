@@ -23,6 +23,7 @@ from ostinato.inference.ahead import level_notes, steps_ahead
 from ostinato.inference.parameter_uncertainty import note_of, small_sample
 from ostinato.model import SequenceModel
 from ostinato.model_file import Model
+from ostinato.settings import undisturbed
 from ostinato.threads import Threads, in_threads
 
 
@@ -37,6 +38,7 @@ class _ForecastOptions:
     seed: int
 
 
+@undisturbed
 @in_threads
 @on_device
 def forecast(

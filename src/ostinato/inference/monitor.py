@@ -22,6 +22,7 @@ from ostinato.inference.clock import Clock
 from ostinato.inference.kept import Kept, load_states, save_states
 from ostinato.inference.stream import Seen, Stream
 from ostinato.model_file import Model, model_digest
+from ostinato.settings import undisturbed
 from ostinato.shapes import Array
 
 
@@ -79,6 +80,7 @@ class Monitor:
         DataError: The reference has too few values, or an alarm has no reference.
     """
 
+    @undisturbed
     def __init__(
         self,
         model: Model,
@@ -196,6 +198,7 @@ class Monitor:
         series = {key: Kept(one.stream.held(), one.clock.times(), one.memory[0]) for key, one in self._series.items()}
         save_states(path, digest or model_digest(self.model), self._kept | series)
 
+    @undisturbed
     def load(self, path: str | Path, digest: str = "") -> list[str]:
         """Go on from the states of a file, and return notes on what could not be taken over.
 

@@ -32,6 +32,7 @@ from ostinato.model import SequenceModel
 from ostinato.model_file import Model
 from ostinato.numbers import counted
 from ostinato.renamed import renamed
+from ostinato.settings import undisturbed
 from ostinato.threads import Threads, in_threads
 
 #: The bytes that a step and a value take at least, while sequences are drawn.
@@ -41,6 +42,7 @@ PRECISIONS = ("float32", "int8")
 
 
 @renamed(n="n_samples")
+@undisturbed
 @in_threads
 @on_device
 @torch.inference_mode()

@@ -30,6 +30,7 @@ from ostinato.look import Shown
 from ostinato.model import SequenceModel
 from ostinato.model_file import Model
 from ostinato.numbers import counted
+from ostinato.settings import undisturbed
 from ostinato.shapes import Array, State
 from ostinato.threads import Threads, in_threads
 
@@ -204,6 +205,7 @@ class Scores(Shown):
         return list(zip(self.offsets[:-1].tolist(), self.offsets[1:].tolist(), strict=True))
 
 
+@undisturbed
 @in_threads
 @on_device
 @torch.inference_mode()

@@ -28,6 +28,7 @@ from ostinato.inference.raw import raw_sequences
 from ostinato.inference.rollout import window_of
 from ostinato.inference.steps_given import as_steps
 from ostinato.model_file import Model
+from ostinato.settings import undisturbed
 from ostinato.shapes import Array, State
 from ostinato.threads import Threads, computing, decide
 
@@ -82,6 +83,7 @@ class Stream:
         adapts: Whether the model goes on learning.
     """
 
+    @undisturbed
     def __init__(
         self,
         model: Model,
@@ -190,6 +192,7 @@ class Stream:
         if self._live is not None and self._held:
             self._state, self._last, self._held = self._live.after(), self._live.last, False
 
+    @undisturbed
     @torch.inference_mode()
     def quantiles(self, p: Sequence[float] | Array) -> Array:
         """Return the quantiles of the next value in the units of the data, (P, D), before it is observed.
@@ -236,6 +239,7 @@ class Stream:
         with computing(self._threads):
             return self._block(values)
 
+    @undisturbed
     @torch.inference_mode()
     def _block(self, values: NDArray[Any] | Sequence[Any] | str) -> Seen:
         if not self.model.description.traits.numeric:

@@ -22,6 +22,7 @@ from ostinato.layers.ar_fit import ARFit, StartUp
 from ostinato.layers.lagged import Lagged, Trend, dense, lagged
 from ostinato.layers.least_squares import Nested, solve_nested
 from ostinato.numbers import counted
+from ostinato.settings import undisturbed
 from ostinato.shapes import Array
 from ostinato.spread import FLOOR
 
@@ -47,6 +48,7 @@ class _Solution(NamedTuple):
     log_likelihood: Array
 
 
+@undisturbed
 def fit_ar(
     values: Array,
     offsets: NDArray[np.int64],
@@ -73,11 +75,11 @@ def fit_ar(
         order: The order to fit without a choice; the criteria are then computed up to it.
 
     Raises:
-        DataError: No value is observed.
+        DataError: No value is observed, or the arrays do not have these shapes.
         ConfigError: An option has an unknown value, or no held-out step can be scored.
     """
     _check_options(trend, criterion, max_order if order is None else min(order, max_order))
-    values = np.asarray(values, dtype=np.float64)
+    values = _of_one_channel(values, offsets)
     fitted = np.isfinite(values) if held_out is None else np.isfinite(values) & ~held_out
     if not fitted.any():
         raise DataError(
@@ -127,7 +129,7 @@ def fit_ar_at(
         lags: The lags, ascending, (L,); some steps have all of them observed before them.
         held_out: The steps that are never fitted as targets, (N,); they may be lags.
     """
-    values = np.asarray(values, dtype=np.float64)
+    values = _of_one_channel(values, offsets)
     fitted = np.isfinite(values) if held_out is None else np.isfinite(values) & ~held_out
     rows = lagged(values, offsets, "c")
     solution = _solve(rows, rows.triangle(fitted, lags), int((fitted & rows.complete(lags)).sum()))
@@ -161,6 +163,23 @@ def _fit(
         lags=tuple(lags),
         notes=(*notes, *_notes_on(solution, rows, L)),
     )
+
+
+def _of_one_channel(values: Array, offsets: NDArray[np.int64]) -> Array:
+    """Return the values (N,) of one channel as floats.
+
+    Raises:
+        DataError: They have another shape, or the offsets do not divide them.
+    """
+    values = np.asarray(values, dtype=np.float64)
+    if values.ndim != 1:
+        what = f"the values have the shape {values.shape}, expected (N,)"
+        raise DataError(what, fix="give the values of one channel: values[:, 0]")
+    ends = np.asarray(offsets)
+    if ends.ndim != 1 or len(ends) < 2 or ends[0] != 0 or ends[-1] != len(values) or (np.diff(ends) < 0).any():
+        what = f"the offsets are {ends.tolist()}, expected numbers that rise from 0 to {len(values)}"
+        raise DataError(what, fix="give [0, len(values)] for one sequence")
+    return values
 
 
 def _check_options(trend: str, criterion: str, lowest_order: int) -> None:

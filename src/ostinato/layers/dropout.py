@@ -7,6 +7,7 @@ from typing import final
 import torch
 from torch import Tensor, nn
 
+from ostinato import randomness
 from ostinato.arguments import real
 
 #: The bits of a random number that decide on one value, so that the share is exact to 1 / 2^16.
@@ -52,6 +53,7 @@ class Dropout(nn.Module):
         dropped = round(self.share * most)
         if dropped >= most:
             return x * 0
-        draws = torch.empty(-(-x.numel() * BITS // 64), dtype=torch.int64, device=x.device).random_(-(1 << 63), None)
+        draws = torch.empty(-(-x.numel() * BITS // 64), dtype=torch.int64, device=x.device)
+        draws.random_(-(1 << 63), None, generator=randomness.generator())
         lanes = draws.view(torch.int16)[: x.numel()].view(x.shape)
         return x * (lanes >= dropped - most // 2).to(x.dtype).mul_(most / (most - dropped))

@@ -26,6 +26,7 @@ from ostinato.model_file import Model
 from ostinato.numbers import counted
 from ostinato.record import LadderRecord
 from ostinato.report import checks, direct, flow, forecasts, run, sound, surprisal
+from ostinato.settings import undisturbed
 from ostinato.storage import atomic_write
 from ostinato.threads import Threads, in_threads
 from ostinato.training.objective import evaluate
@@ -39,6 +40,7 @@ _EXAMPLES: dict[Kind, tuple[str, Callable[[SequenceModel, SequenceSet, Spans, in
 }
 
 
+@undisturbed
 @in_threads
 @on_device
 def write_report(

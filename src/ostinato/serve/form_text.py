@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, final
 
 import numpy as np
+from msgspec import UNSET
 
 from ostinato.data.spelling import Spelling, fixed_spelling, spelling_of
 from ostinato.errors import DataError, OstinatoError
@@ -43,7 +44,7 @@ class TextForm(StreamForm):
         for i, y in enumerate(row):
             try:
                 if not isinstance(y, str) or not y:
-                    raise DataError("the stream is text, got none", fix='send y: "text"')
+                    raise DataError(f"the stream is text, got {_kind(y)}", fix='send y: "text"')
                 self._model.encoding.lines(y)
             except OstinatoError as error:
                 one.outcome = DataError(error.what, where=f"event {i + 1} of the push", fix=error.fix)
@@ -142,3 +143,8 @@ def _spelled(spelling: Spelling) -> str:
     """Return the name of a spelling; pieces have a digest too, since two models seldom have the same."""
     pieces: str = spelling.to_json().get("document", "")
     return f"{spelling.name}:{hashlib.sha256(pieces.encode()).hexdigest()[:16]}" if pieces else spelling.name
+
+
+def _kind(y: Any) -> str:
+    """Return what was sent in the place of a text, in words."""
+    return "none" if y is None or y is UNSET else "no characters" if y == "" else f"the value {y}"[:60]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any, TypeVar
 from urllib.parse import parse_qsl, unquote_to_bytes
@@ -40,10 +41,18 @@ def decoded(kind: type[T], body: str | bytes, what: str = "body") -> T:
     try:
         found: T = decoder.decode(body)
     except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
-        raise DataError(
-            f"the {what} cannot be read: {error}", fix="send the JSON that /openapi.json describes"
-        ) from error
+        raise DataError(f"the {what} cannot be read: {error}", fix=_fix(body)) from error
     return found
+
+
+def _fix(body: str | bytes) -> str:
+    """Return what to do about a body that cannot be read, by what programs write that JSON does not have."""
+    raw = body.encode("utf-8", "replace") if isinstance(body, str) else body
+    if re.search(rb"[:\[,]\s*[+-]?(?i:nan|infinity)\b", raw):
+        return "send null where a value is missing: JSON has no NaN and no Infinity"
+    if re.search(rb"\\u[dD][89a-fA-F]", raw):
+        return "send whole characters: a half of a surrogate pair (\\ud800 to \\udfff) stands for none"
+    return "send the JSON that /openapi.json describes"
 
 
 def checked(push: Push) -> Push:

@@ -11,6 +11,7 @@ from functools import partial
 
 import torch
 
+from ostinato import randomness
 from ostinato.device import WORTH, asked, decide
 from ostinato.fits.budget import Budget
 from ostinato.gradients.methods import AdaptiveBPTT, Method
@@ -107,7 +108,7 @@ class Ladder:
             row = finished.description.ladder_record.rung
             assert row is not None
             return Rung(**row), finished
-        torch.manual_seed(options.seed)
+        randomness.seed(options.seed)
         begun = self.begun if name == "ar" else time.monotonic()
         base = self.base_of(name)
         if name == "mixture":
@@ -177,7 +178,7 @@ class Ladder:
         enough = budget.seconds is None or budget.seconds >= WORTH
         count = float(budget.steps or math.inf) if enough else 0.0
         # the dropout of a step that is timed must not move the random numbers of the training
-        with torch.random.fork_rng([]):
+        with randomness.fork():
             found = decide(model.device, partial(self._first_step, model) if network else None, count)
         if found.considered:
             self.placed.append(f"{model.description.name} was trained on {found}")

@@ -8,8 +8,7 @@ from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 
-import torch
-
+from ostinato import randomness
 from ostinato.errors import OstinatoError
 from ostinato.fits.budget import Budget
 from ostinato.numbers import counted
@@ -65,7 +64,7 @@ def seconds_of(material: Material, options: LadderOptions, steps: int) -> float:
     sample = replace(material, fitted_steps=steps)
     clock, processor = time.monotonic(), time.process_time()
     # if a stretch cannot be fitted, the time until the failure counts
-    with torch.random.fork_rng([]), suppress(OstinatoError):
+    with randomness.fork(), suppress(OstinatoError):
         base, _ = closed_form(sample, options)
         build("ar", sample, base, options)
     return min(time.monotonic() - clock, time.process_time() - processor)

@@ -7,8 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 
-import torch
-
+from ostinato import randomness
 from ostinato.device import asked, devices
 from ostinato.fits.budget import Budget
 from ostinato.layers.build import BACKBONES
@@ -135,7 +134,7 @@ def seconds_of(name: str, material: Material, base: Base, options: LadderOptions
         options: The options of the models.
     """
     sample = replace(material, judged=Judged(SAMPLE))
-    with torch.random.fork_rng([]):
+    with randomness.fork():
         model = build(name, material, base, options)
     items = judged_pieces(sample, "held-out", model.front.reach)
     seconds = []

@@ -27,7 +27,9 @@ from ostinato.layers.ar import AR
 from ostinato.layers.build import BACKBONES
 from ostinato.layers.markov import Markov
 from ostinato.model import SequenceModel
+from ostinato.randomness import own_draws
 from ostinato.record import LadderRecord, Rung
+from ostinato.settings import undisturbed
 from ostinato.threads import Threads, engine_limit, in_threads
 from ostinato.training.checkpoint import Checkpoint, fingerprint
 from ostinato.training.climb import Ladder
@@ -47,6 +49,8 @@ from ostinato.training.within import Within
 from ostinato.training.workers import current
 
 
+@own_draws
+@undisturbed
 @in_threads
 @on_device
 def fit_ladder(  # noqa: PLR0913, PLR0914 - each argument is one that ostinato.fit passes on

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field, replace
 import torch
 from torch import Tensor
 
+from ostinato import randomness
 from ostinato.data.split import all_training
 from ostinato.emissions.normal import Normal
 from ostinato.emissions.student_t import StudentT
@@ -91,7 +92,7 @@ class Refit:
             self.noted.extend(notes)
         elif isinstance(base, AR) or name == "ar":
             base, _ = closed_form(whole, options, None if isinstance(base, AR) else base.order)
-        torch.manual_seed(options.seed)
+        randomness.seed(options.seed)
         closed = name in ("ar", *SMOOTHED)
         # all of the data may want a closed form that reaches farther, and a convolution would be deeper for it
         depth = kept.description.config["parts"]["depth"]
@@ -104,7 +105,7 @@ class Refit:
             words += f": {after}" if closed else f", on {after}"
             words += "" if before == after else f", before that {before}"
         if name not in BARE:
-            torch.manual_seed(options.seed)
+            randomness.seed(options.seed)
             _carry(model, kept, build(name, known, old_base, options, depth=depth))
             model.bf16 = self.setup.bf16
             words += f", {self._train(model.to(device), kept.description.ladder_record, whole, budget)}"

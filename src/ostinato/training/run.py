@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ostinato import randomness
 from ostinato.errors import ModelFileError
 from ostinato.model import SequenceModel
 from ostinato.numbers import counted
@@ -68,7 +69,7 @@ class Run:
             rows: The number of rows of a batch of all workers together.
         """
         carried = workers.joined(self.carried or (), rows)
-        generators = workers.gather(torch.get_rng_state())
+        generators = workers.gather(randomness.state())
         card = model.device if model.device.type == "cuda" else None
         on_cards = [] if card is None else workers.gather(torch.cuda.get_rng_state(card))
         if not workers.leads:
@@ -123,7 +124,7 @@ class Run:
             index, name = key.split(".", 1)
             state.setdefault(int(index), {})[name] = value
         self.optimizer.load_state_dict({**self.optimizer.state_dict(), "state": state})
-        torch.set_rng_state(tensors.get(f"rng.{workers.rank}", torch.get_rng_state()))
+        randomness.set_state(tensors.get(f"rng.{workers.rank}", randomness.state()))
         on_card = tensors.get(f"card.rng.{workers.rank}")
         if on_card is not None and here.type == "cuda":
             torch.cuda.set_rng_state(on_card, here)

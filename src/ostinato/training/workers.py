@@ -16,6 +16,7 @@ import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 
+from ostinato import randomness
 from ostinato.data.batching import Batch
 from ostinato.device import asked
 from ostinato.errors import ConfigError, LostError
@@ -79,7 +80,7 @@ class WorkerGroup:
         """Seed the generator of this process, each of several processes with a seed of its own."""
         if self.size > 1:
             seed = int(np.random.SeedSequence((seed, self.rank)).generate_state(1)[0])
-        torch.manual_seed(seed)
+        randomness.seed(seed)
 
     def gather(self, tensor: Tensor) -> list[Tensor]:
         """Return the tensors of all processes, which all have the same shape."""
