@@ -22,7 +22,7 @@ from ostinato.kinds import Kind
 from ostinato.numbers import counted
 
 IDS = ("unique_id", "id", "series_id", "series", "ticker", "symbol", "item_id", "item", "store")
-TARGETS = ("y", "value", "target", "close", "price")
+TARGETS = ("y", "value", "target", "close", "price", "_value", "obs_value")
 PRICES = ("adj close", "adj_close", "adjclose", "close", "price", "last")
 #: Further names of columns that a user wants to model; if one cannot be read, no other column is taken for it.
 WANTED = (
@@ -130,6 +130,11 @@ def _values(frame: pl.DataFrame, left: list[str], roles: Roles, where: str) -> R
         left = [c for c in left if c not in labels]
         said.append("the labels of the rows, in the column without a name, are set aside")
     numbers = [c for c in left if holds_numbers(frame[c])]
+    empty = [c for c in numbers if _is_empty(frame[c]) and c.lower() not in (*PRICES, *TARGETS, *WANTED)]
+    empty = empty if len(empty) < len(numbers) else []
+    if empty:
+        numbers = [c for c in numbers if c not in empty]
+        said.append(f"set aside, because every cell is empty: {_listed(empty)}")
     counts = [c for c in numbers if _counts_rows(frame[c])]
     if counts and len(counts) < len(numbers):
         numbers = [c for c in numbers if c not in counts]
@@ -140,7 +145,7 @@ def _values(frame: pl.DataFrame, left: list[str], roles: Roles, where: str) -> R
         said.append(
             f"set aside, because the time in {time_col!r} holds them: {', '.join(parts)} (use --target to choose)"
         )
-    aside = [c for c in left if c not in (*numbers, *counts, *parts)]
+    aside = [c for c in left if c not in (*numbers, *counts, *parts, *empty)]
     chosen = _by_name(numbers, aside, frame)
     if chosen is not None:
         note = f"modelled column: {chosen!r} of {_listed(numbers)} (use --target to choose)"
@@ -257,6 +262,11 @@ def named(columns: list[str], names: tuple[str, ...]) -> str | None:
     """Return the column whose name, in any case, comes first in ``names``; None if no column has one of them."""
     by_name = {c.lower(): c for c in reversed(columns)}
     return next((by_name[n] for n in names if n in by_name), None)
+
+
+def _is_empty(column: pl.Series) -> bool:
+    """Return whether no cell of a column holds a value."""
+    return column.null_count() == len(column) or (column.dtype.is_float() and bool(column.is_nan().all()))
 
 
 def _counts_rows(column: pl.Series) -> bool:

@@ -45,6 +45,8 @@ def _grammar(decimal: str, group: str) -> str:
 _GRAMMARS = {".": _grammar(r"\.", ","), ",": _grammar(",", r"\.")}
 #: Digits that are a number with either decimal sign, but not the same number.
 _OPEN = r"^[1-9]\d{0,2}[.,]\d{3}$"
+#: Two numbers with a comma between them, as the weather service of the USA writes +0123,1 for 12.3 of quality 1.
+_TWO = r"^0\d{3},\d$"
 
 
 @dataclass(frozen=True)
@@ -183,12 +185,17 @@ def _read(  # noqa: PLR0914 - each part of a number has a name
         found = "," if digits.str.contains(".", literal=True).any() else "."
     sign = found or decimal or usual or "."
     fits = dot if sign == "." else comma
+    reasons = []
+    if sign == ",":
+        two = digits.str.contains(_TWO).fill_null(value=False)
+        fits &= ~two
+        if two.any():
+            reasons.append("zeros in front and a comma may be two numbers: a value, and a code of its quality")
     signs = sum(parts[c].is_not_null().cast(pl.Int8) for c in ("first", "second", "last", "open"))
     ok = fits & ~twice & (signs <= 1) & (parts["open"].is_null() == parts["close"].is_null())
     symbols = parts.select(pl.coalesce("front", "before", "after")).to_series()
     symbols = symbols.set(symbols.is_in(list(_LETTERS)), None)
     kinds = symbols.filter(ok).drop_nulls().value_counts(sort=True)[symbols.name].to_list()
-    reasons = []
     if len(kinds) > 1:
         ok &= symbols.is_null() | (symbols == kinds[0])
         reasons.append(f"its cells have several units: {', '.join(kinds[:3])}")

@@ -17,6 +17,8 @@ from ostinato.errors import DataError
 _CLOCK = r"^\s*\d{1,2}:\d{2}(:\d{2}(\.\d+)?)?(\s*[AaPp][Mm])?\s*$"
 #: The name of the column that the parts are joined to.
 JOINED = "ds"
+#: The hours of a table that counts them from 1.
+_ENDS = (1, 24)
 #: A column, and its whole numbers.
 _Found = tuple[str, pl.Series]
 
@@ -40,6 +42,7 @@ def joined(
         DataError: The parts of a row are a day that does not exist, such as 30 February.
     """
     free = _by_name([c for c in frame.columns if c not in taken])
+    _check_hours(frame, free, origin)
     for way in (_of_clock, _of_numbers):
         found = way(frame, free)
         if found is None:
@@ -57,11 +60,16 @@ def joined(
                 where=origin.at(row),
                 fix="correct the row, or name the column of times with --time-col",
             )
+        ends = [c for c in parts if c.lower().strip() in PARTS["hour"].names and _part_hours(frame[c]) == _ENDS]
         if len(parts) == 2 and _week_of(parts):
             _check_weeks(frame[parts[0]], frame[parts[1]], origin)
         words = ", ".join(repr(c) for c in parts[:-1])
         weeks = ", as weeks of ISO 8601" if _week_of(parts) else ""
         note = f"the columns {words} and {parts[-1]!r} are read together as the time{weeks}"
+        if ends:
+            note += (
+                f"; the hours 1 to 24 in {ends[0]!r} are read as the ends of hours, so 24 is the midnight after them"
+            )
         return frame.select(time.alias(JOINED), *others), origin.noting(note)
     return frame, origin
 
@@ -121,6 +129,7 @@ def _of_numbers(frame: pl.DataFrame, free: dict[str, str]) -> tuple[pl.Series, l
         return None
     if week is not None and (longer is None or (day is None and _finer(frame, [year[0], longer[0]], week[0]))):
         return _of_weeks(year, month, week, day)
+    hour = hour or _ends(frame, free)
     found, ends = [year], [month or quarter, *([day, hour, minute] if month else [])]
     for part in ends:
         if part is None:
@@ -135,8 +144,10 @@ def _of_numbers(frame: pl.DataFrame, free: dict[str, str]) -> tuple[pl.Series, l
     names = [name for name, _numbers in found]
     of_day = _clock_of(frame, free) if len(names) == 3 else None
     if len(names) > 3:
-        times = time.cast(pl.String) + " " + words[3] + ":" + words[4]
-        time = times.str.to_datetime("%Y-%m-%d %H:%M", strict=False, time_unit="us")
+        time = (
+            time.cast(pl.Datetime("us"))
+            + pl.select(pl.duration(hours=cells[3], minutes=words[4].cast(pl.Int64))).to_series()
+        )
     elif of_day is not None and not time.null_count():
         time, names = _at(time.cast(pl.String), frame[of_day]), [*names, of_day]
     return None if _are_told(frame, time, [c for c in free.values() if c not in names]) else (time, names)
@@ -200,9 +211,41 @@ def _part(frame: pl.DataFrame, free: dict[str, str], part: str) -> _Found | None
         column = frame[name]
         if part == "month" and column.dtype == pl.String:
             column = pl.Series([month_of(word) if word else None for word in column.to_list()], dtype=pl.Int64)
+        column = _hours(column) if part == "hour" else column
         if _between(column, low, high):
             return name, column.cast(pl.Int64)
     return None
+
+
+def _check_hours(frame: pl.DataFrame, free: dict[str, str], origin: Origin) -> None:
+    """Raise DataError if hours are counted from 1 to 25: in local time, the day on which summer ends has 25."""
+    for name in (free[n] for n in PARTS["hour"].names if n in free):
+        if _part_hours(frame[name]) == (_ENDS[0], _ENDS[1] + 1):
+            raise DataError(
+                f"column {name!r} has the hour 25 of a day on which the clock goes back, expected 0 to 23 or 1 to 24",
+                where=origin.at(int((_hours(frame[name]) > _ENDS[1]).arg_max() or 0)),
+                fix="write the times in one column, with their offset, as 2024-10-27T02:00+01:00, or in UTC",
+            )
+
+
+def _part_hours(column: pl.Series) -> tuple[int, int] | None:
+    """Return the first and the last hour of a column of whole hours; None for others."""
+    hours = _hours(column)
+    return (int(hours.min()), int(hours.max())) if _between(hours, 0, 25) else None  # type: ignore[arg-type]
+
+
+def _hours(column: pl.Series) -> pl.Series:
+    """Return hours such as 7 and H07 as numbers; other columns as they are."""
+    if column.dtype != pl.String:
+        return column
+    return column.str.extract(r"^\s*[Hh]?(\d{1,2})\s*$").cast(pl.Int64)
+
+
+def _ends(frame: pl.DataFrame, free: dict[str, str]) -> _Found | None:
+    """Return the column of hours that are counted from 1 to 24, and its numbers; None if there is none."""
+    names = (free[n] for n in PARTS["hour"].names if n in free)
+    found = next((c for c in names if _part_hours(frame[c]) == _ENDS), None)
+    return None if found is None else (found, _hours(frame[found]).cast(pl.Int64))
 
 
 def _whole(column: pl.Series) -> bool:
@@ -229,9 +272,9 @@ def _of_clock(frame: pl.DataFrame, free: dict[str, str]) -> tuple[pl.Series, lis
         *(c for c in free.values() if frame[c].dtype in (pl.String, pl.Date)),
     ]
     day = next((c for c in order if _are_days(frame[c])), None)
-    if day is None or frame[day].n_unique() == len(frame):
+    if day is None or (frame[day].n_unique() == len(frame) and not any(_digits(frame, c) for c in free.values())):
         return None
-    of_day, hour = _clock_of(frame, free, day), _part(frame, free, "hour")
+    of_day, hour = _clock_of(frame, free, day), _part(frame, free, "hour") or _ends(frame, free)
     if of_day is not None:
         time, names = _at(_day_words(frame[day]), frame[of_day]), [day, of_day]
     elif hour is not None:
@@ -245,11 +288,26 @@ def _clock_of(frame: pl.DataFrame, free: dict[str, str], day: str | None = None)
     """Return the column of times of day beside a column of days; None if there is none."""
     exact = [free[n] for n in CLOCKS if n in free]
     others = (c for name, c in sorted(free.items(), key=lambda item: frame.columns.index(item[1])) if says_clock(name))
-    return next((c for c in [*exact, *others] if c != day and clock(frame[c])), None)
+    found = next((c for c in [*exact, *others] if c != day and clock(frame[c])), None)
+    return found or next((free[c] for c in free if _digits(frame, free[c])), None)
+
+
+def _digits(frame: pl.DataFrame, name: str) -> bool:
+    """Return whether a column called time holds clocks as digits, such as 93000 and 0, beside days as 20240131."""
+    column = frame[name] if name in frame.columns else pl.Series([""])
+    if name.lower().strip() != "time" or not column.dtype.is_integer() or column.null_count() or not len(column):
+        return False
+    whole = column.cast(pl.Int64)
+    last = (whole % 100 < 60) & (whole // 100 % 100 < 60) & (whole >= 0) & (whole < 240_000)
+    # 93000 is 09:30:00, and 930 alone may be 09:30 or 00:09:30
+    return bool(last.all()) and (int(whole.max()) >= 10_000 or int(whole.max()) == 0)  # type: ignore[arg-type]
 
 
 def _at(days: pl.Series, clocks: pl.Series) -> pl.Series:
     """Return words of days and clocks as words of times."""
+    if clocks.dtype.is_integer():
+        digits = clocks.cast(pl.String).str.zfill(6)
+        clocks = digits.str.replace(r"^(\d\d)(\d\d)(\d\d)$", "${1}:${2}:${3}")
     return (days + " " + clocks.cast(pl.String).str.strip_chars().str.to_uppercase()).alias(JOINED)
 
 

@@ -26,6 +26,8 @@ from ostinato.numbers import counted
 _SAMPLE = 500
 #: A number with a zero at the end of three decimals, which a spreadsheet and JSON hold as text alone.
 _TYPED = r"\b[1-9]\d{0,2}\.\d\d0\b"
+#: A name in angle brackets.
+_BRACKETED = re.compile(r"<[^<>]+>")
 
 
 class TextTable:
@@ -218,6 +220,8 @@ def _named(frame: pl.DataFrame, text: str, dialect: Dialect, where: str) -> pl.D
     else:
         line, cells = next(dialect.records(text))
         names = [c.strip() for c in cells]
+        if all(_BRACKETED.fullmatch(n) for n in names):
+            names = [n[1:-1] for n in names]  # as programs of traders write them: <DATE>
         names = [n or ("" if i == 0 else f"column_{i + 1}") for i, n in enumerate(names)]
         name, times = Counter(names).most_common(1)[0]
         if times > 1:
