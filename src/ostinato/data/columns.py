@@ -145,7 +145,8 @@ def _values(frame: pl.DataFrame, left: list[str], roles: Roles, where: str) -> R
         said.append(
             f"set aside, because the time in {time_col!r} holds them: {', '.join(parts)} (use --target to choose)"
         )
-    aside = [c for c in left if c not in (*numbers, *counts, *parts, *empty)]
+    known = {*numbers, *counts, *parts, *empty}
+    aside = [c for c in left if c not in known]
     chosen = _by_name(numbers, aside, frame)
     if chosen is not None:
         note = f"modelled column: {chosen!r} of {_listed(numbers)} (use --target to choose)"
@@ -266,7 +267,9 @@ def named(columns: list[str], names: tuple[str, ...]) -> str | None:
 
 def _is_empty(column: pl.Series) -> bool:
     """Return whether no cell of a column holds a value."""
-    return column.null_count() == len(column) or (column.dtype.is_float() and bool(column.is_nan().all()))
+    if not len(column) or column.null_count() == len(column):
+        return True
+    return column.dtype.is_float() and column[0] != column[0] and bool(column.is_nan().all())
 
 
 def _counts_rows(column: pl.Series) -> bool:

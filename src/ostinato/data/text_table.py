@@ -15,7 +15,7 @@ from ostinato.data.dialect import Dialect, sniff
 from ostinato.data.margins import Margins
 from ostinato.data.number import MISSING
 from ostinato.data.numerals import Numerals
-from ostinato.data.open_points import Point, may_be_open, point_of
+from ostinato.data.open_points import Point, may_be_of_either, may_be_open, point_of
 from ostinato.data.origin import FileRows, Origin
 from ostinato.data.rows import numerals_of, tidied, without_odd_rows
 from ostinato.data.written import Written
@@ -83,6 +83,7 @@ class TextTable:
         for rows in (_SAMPLE, None):
             if names:
                 words = self._as_written(rows)
+                names = may_be_of_either(words, names)
                 bare = {c: words[c].str.strip_chars() for c in names}
                 points = {c: point_of(one.set(one.is_in(list(MISSING)), None)) for c, one in bare.items()}
                 names = [c for c in names if points[c] is not Point.AS_READ]
