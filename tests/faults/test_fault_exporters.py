@@ -303,3 +303,38 @@ def test_an_empty_column_that_is_asked_for_or_called_y_is_an_error() -> None:
         of_text(text)
     with pytest.raises(DataError, match="every value in column 'z'"):
         of_text(text.replace("ds,y,x", "ds,z,x"), target="z")
+
+
+def overlap(labels: Callable[[range], Sequence[Any]], rows: int, values: Any) -> dict[str, str]:
+    """Return two downloads of one series that share some rows, with a column of labels."""
+    parts = {"a": range(20), "b": range(20 - rows, N)}
+    frames = {
+        name: pd.DataFrame({"id": "x", "ds": DAYS[part], "y": values[part], "label": labels(part)}, index=list(part))
+        for name, part in parts.items()
+    }
+    return {name: frame.to_csv(index=False) for name, frame in frames.items()}
+
+
+@pytest.mark.parametrize(
+    ("labels", "rows", "values", "kept"),
+    [
+        (lambda part: range(len(part)), 1, Y, True),
+        (lambda part: range(len(part)), 5, Y, True),
+        (lambda part: [f"2024-0{1 + part[0] // 10}-01"] * len(part), 5, Y, True),
+        (lambda part: ["ab"[part[0] > 0]] * len(part), 1, Y, False),  # one row may agree by chance
+        (lambda part: ["ab"[part[0] > 0]] * len(part), 5, np.zeros(N), False),
+        (lambda part: [i % 2 + 2 * (part[0] > 0) for i in part], 5, Y, False),
+    ],
+)
+def test_downloads_that_overlap(
+    tmp_path: Path, labels: Callable[[range], Sequence[Any]], rows: int, values: Any, kept: bool
+) -> None:
+    for name, text in overlap(labels, rows, values).items():
+        (tmp_path / f"{name}.csv").write_text(text)
+    if not kept:
+        with pytest.raises(DataError, match="differ in 'label'"):
+            read(tmp_path, target="y")
+        return
+    data = read(tmp_path, target="y")
+    np.testing.assert_array_equal(data.values[:, 0], values)
+    assert any("number the rows or the files: 'label'" in note for note in data.notes), data.notes
