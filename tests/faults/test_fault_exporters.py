@@ -132,6 +132,9 @@ def day_of_25(form: str = "{}") -> str:
 
 
 ENDS = HOURS + pd.Timedelta(hours=1)
+#: The hours of a day with 25, of which two have letters, and of the day after it.
+SUMMER_ENDS = [f"27.10.2024 {h}:00" for h in ("00", "01", "02A", "02B", *(f"{h:02}" for h in range(3, 24)))]
+SUMMER_ENDS += [f"28.10.2024 {h:02}:00" for h in range(N - len(SUMMER_ENDS))]
 STOOQ = "<TICKER>,<PER>,<DATE>,<TIME>,<OPEN>,<CLOSE>,<VOL>\n"
 ONS = (
     '"Title","CPI"\n"CDID","D7BT"\n"PreUnit",""\n"Unit","Index, base year = 100"\n"Release date","17-01-2024"\n'
@@ -195,6 +198,8 @@ KINDS: dict[str, dict[str, Callable[[], str]]] = {
             notes=["the hours 1 to 24"]),
         "1 to 25": partial(refused, day_of_25(), "the hour 25", "line 26", "offset"),
         "H01 to H25": partial(refused, day_of_25("H{:02d}"), "the hour 25", "line 26"),
+        "02A and 02B": partial(
+            refused, table(SUMMER_ENDS), "'27.10.2024 02A:00'", "twice", "offset"),
         "a clock called Anfang": partial(
             right, "Datum;Anfang;Ende;MWh\n" + lines(
                 lambda i: f"{HOURS[i]:%d.%m.%Y;%H:%M};{ENDS[i]:%H:%M};{Y[i]:.2f}"), HOURS),
@@ -263,6 +268,12 @@ KINDS: dict[str, dict[str, Callable[[], str]]] = {
             refused, json.dumps({"start": "2024-01-01", "target": Y.tolist()}) + "\n", "list of 30 values",
             "one record for each value", ending=".jsonl"),
         "durations": partial(refused, table(stamps("%Y-%m-%d")).replace(f",{Y[0]}\n", ",1:23:45\n"), "duration"),
+        "credit and debit": partial(
+            refused, "Date,Balance\n" + lines(lambda i: f"{DAYS[i]:%Y-%m-%d},{Y[i]} {'CR' if i % 3 else 'DR'}"),
+            "minus sign in place of DR"),
+        "several units": partial(
+            refused, "Time,mem\n" + lines(lambda i: f"{DAYS[i]:%Y-%m-%d},{Y[i]} {'GiB' if i % 3 else 'MiB'}"),
+            "to one unit"),
         "fractions": partial(refused, table(stamps("%Y-%m-%d")).replace(f",{Y[0]}\n", ",1/2\n"), "0.5 for 1/2"),
     },
 }  # fmt: skip

@@ -174,7 +174,10 @@ def _without_numbers(frame: pl.DataFrame, words: list[str], where: str) -> DataE
     hint = f", or choose a column of text with --target {words[-1]!r}" if words else ""
     united = next(((c, unit) for c in words if (unit := unit_of(frame[c]))), None)
     if united is not None:
-        hint = f", and remove the unit {united[1]!r} from the cells of {united[0]!r}"
+        name, unit = united
+        hint = f", and remove the unit {unit!r} from the cells of {name!r}, after bringing all of them to one unit"
+        if unit.upper() in {"CR", "DR"}:  # credit and debit: without the letters, both would be above 0
+            hint = f", and write the cells of {name!r} as numbers, with a minus sign in place of DR"
     what = f"the table has no column of numbers; the columns are {_listed(frame.columns)}"
     return DataError(what, where=where, fix=f"give a table with a column of numbers{hint}")
 
