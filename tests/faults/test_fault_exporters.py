@@ -349,3 +349,15 @@ def test_downloads_that_overlap(
     data = read(tmp_path, target="y")
     np.testing.assert_array_equal(data.values[:, 0], values)
     assert any("number the rows or the files: 'label'" in note for note in data.notes), data.notes
+
+
+@pytest.mark.parametrize("zone", ["Europe/Paris", "Africa/Lagos", "Asia/Seoul", "America/Argentina/Buenos_Aires"])
+def test_the_zone_behind_an_offset_is_kept(zone: str) -> None:
+    walls = HOURS.dt.tz_localize(zone)
+    words = [f"{t.isoformat()}[{zone}]" for t in walls]
+    data = of_text(table(words))
+    assert data.times is not None
+    np.testing.assert_array_equal(data.times, walls.dt.tz_convert("UTC").dt.tz_localize(None).to_numpy())
+    assert (data.meta["calendar"].get("zone"), [n for n in data.notes if "offset" in n]) in ((zone, []), (None, []))
+    days = of_text(table([f"{t.isoformat()}[{zone}]" for t in DAYS.dt.tz_localize(zone)]))
+    assert days.meta["calendar"]["zone"] == zone

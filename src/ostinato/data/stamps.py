@@ -164,7 +164,7 @@ def _otherwise(
     """Return words that no form reads as times: those of other spellings, midnights without a clock, and names."""
     usual = in_usual_words(column)
     if usual is not None:
-        found = _from_words(usual.words, day_first, zone, typed)
+        found = _from_words(usual.words, day_first, zone or usual.zone, typed)
         return None if found is None else usual.applied(found)
     clocked = _without_clocks(column, day_first, zone, typed)
     return clocked if clocked is not None or named else _from_names(column, zone, typed)
