@@ -262,6 +262,10 @@ KINDS: dict[str, dict[str, Callable[[], str]]] = {
             + "(30 rows)\n\n", DAYS, ending=".txt"),
         "write.table with labels of rows": partial(
             right, '"ds","y"\n' + lines(lambda i: f'"{i + 1}","{DAYS[i]:%Y-%m-%d}",{Y[i]}'), DAYS, notes=["labels"]),
+        "a decimal comma beside a comma": partial(
+            refused, "step,y\n" + lines(lambda i: f"{i + 1},{12 + i % 3},5"), "3 cells, expected 2"),
+        "a remark behind each row": partial(
+            refused, "ds,y\n" + lines(lambda i: f"{DAYS[i]:%Y-%m-%d},{Y[i]},ok"), "3 cells, expected 2"),
         "SAS, .A": partial(right, table(stamps("%d%b%Y")).replace(f",{Y[5]}\n", ",.A\n"), DAYS,
                            without(5), notes=["'.A'"]),
         "GluonTS": partial(

@@ -205,10 +205,10 @@ def _with_corner(records: list[list[str]], text: str, separator: str, notes: lis
     rows = [cells for cells in rows[:-1] if cells]  # the last record may be cut
     if len(rows) < _ROWS or not _are_names(names) or not all(c.strip() for c in names):
         return records, text
-    if {len(cells) for cells in rows} != {len(names) + 1} or len({cells[0] for cells in rows}) < len(rows):
+    if {len(cells) for cells in rows} != {len(names) + 1} or not re.match(rf'[^\n]*\n"1"{re.escape(separator)}', text):
+        return records, text  # without quotes, a decimal comma makes a cell more too
+    if [cells[0] for cells in rows] != [str(row) for row in range(1, len(rows) + 1)]:
         return records, text
-    if not all(cells[-1].strip() for cells in rows):
-        return records, text  # a separator at the end of each row
     notes.append(f"the first cells of the rows, {rows[0][0]}, {rows[1][0]} ..., are read as their labels")
     return [["", *names], *records[1:]], separator + text
 
