@@ -296,6 +296,7 @@ USUAL: dict[str, tuple[str, tuple[str, ...]]] = {
     "years": (table([1994 + i for i in range(N)], "year,y"), ("y",)),
     "a comment with the width of a row": (table(stamps("%Y-%m-%d")) + "# made by hand, twice\n", ("y",)),
     "hours of one day": ("hour,x\n" + lines(lambda i: f"{i * 7 % 24},{Y[i]}", 24), ("hour", "x")),
+    "25 hours as steps": ("hour,x\n" + lines(lambda i: f"{i + 1},{Y[i]}", 25), ("x",)),
     "channels called like years": (
         "ds,2001,2002,2003\n" + lines(lambda i: f"{DAYS[i]:%Y-%m-%d},{Y[i]},{i % 3}.5,{i % 5}.25"),
         ("2001", "2002", "2003")),

@@ -7,6 +7,7 @@ from collections.abc import Collection, Sequence
 import numpy as np
 import polars as pl
 
+from ostinato.data.hours import TO_24, Found, between, check_hours, hours_to_24, span_of, whole_hours
 from ostinato.data.month_names import month_of
 from ostinato.data.origin import Origin
 from ostinato.data.stamps import read_times
@@ -17,10 +18,6 @@ from ostinato.errors import DataError
 _CLOCK = r"^\s*\d{1,2}:\d{2}(:\d{2}(\.\d+)?)?(\s*[AaPp][Mm])?\s*$"
 #: The name of the column that the parts are joined to.
 JOINED = "ds"
-#: The hours of a table that counts them from 1.
-_ENDS = (1, 24)
-#: A column, and its whole numbers.
-_Found = tuple[str, pl.Series]
 
 
 def joined(
@@ -42,7 +39,7 @@ def joined(
         DataError: The parts of a row are a day that does not exist, such as 30 February.
     """
     free = _by_name([c for c in frame.columns if c not in taken])
-    _check_hours(frame, free, origin)
+    check_hours(frame, free, origin)
     for way in (_of_clock, _of_numbers):
         found = way(frame, free)
         if found is None:
@@ -60,7 +57,7 @@ def joined(
                 where=origin.at(row),
                 fix="correct the row, or name the column of times with --time-col",
             )
-        ends = [c for c in parts if c.lower().strip() in PARTS["hour"].names and _part_hours(frame[c]) == _ENDS]
+        ends = [c for c in parts if c.lower().strip() in PARTS["hour"].names and span_of(frame[c]) == TO_24]
         if len(parts) == 2 and _week_of(parts):
             _check_weeks(frame[parts[0]], frame[parts[1]], origin)
         words = ", ".join(repr(c) for c in parts[:-1])
@@ -129,7 +126,7 @@ def _of_numbers(frame: pl.DataFrame, free: dict[str, str]) -> tuple[pl.Series, l
         return None
     if week is not None and (longer is None or (day is None and _finer(frame, [year[0], longer[0]], week[0]))):
         return _of_weeks(year, month, week, day)
-    hour = hour or _ends(frame, free)
+    hour = hour or hours_to_24(frame, free)
     found, ends = [year], [month or quarter, *([day, hour, minute] if month else [])]
     for part in ends:
         if part is None:
@@ -158,7 +155,7 @@ def _finer(frame: pl.DataFrame, columns: list[str], more: str) -> bool:
     return frame.select(*columns, more).n_unique() > frame.select(columns).n_unique()
 
 
-def _of_weeks(year: _Found, month: _Found | None, week: _Found, day: _Found | None) -> tuple[pl.Series, list[str]]:
+def _of_weeks(year: Found, month: Found | None, week: Found, day: Found | None) -> tuple[pl.Series, list[str]]:
     """Join a year and a week of ISO 8601, and the day of the week if its numbers are 1 to 7, as dates.
 
     A week belongs to the year of its Thursday. A month in another column shows that the year is that of the calendar.
@@ -204,63 +201,23 @@ def _are_told(frame: pl.DataFrame, time: pl.Series, columns: Sequence[str]) -> b
     )
 
 
-def _part(frame: pl.DataFrame, free: dict[str, str], part: str) -> _Found | None:
+def _part(frame: pl.DataFrame, free: dict[str, str], part: str) -> Found | None:
     """Return the column of a part, and its whole numbers; None if no column holds it in every row."""
     names, low, high = PARTS[part]
     for name in (free[n] for n in names if n in free):
         column = frame[name]
         if part == "month" and column.dtype == pl.String:
             column = pl.Series([month_of(word) if word else None for word in column.to_list()], dtype=pl.Int64)
-        column = _hours(column) if part == "hour" else column
-        if _between(column, low, high):
+        column = whole_hours(column) if part == "hour" else column
+        if between(column, low, high):
             return name, column.cast(pl.Int64)
     return None
-
-
-def _check_hours(frame: pl.DataFrame, free: dict[str, str], origin: Origin) -> None:
-    """Raise DataError if hours are counted from 1 to 25: in local time, the day on which summer ends has 25."""
-    for name in (free[n] for n in PARTS["hour"].names if n in free):
-        if _part_hours(frame[name]) == (_ENDS[0], _ENDS[1] + 1):
-            raise DataError(
-                f"column {name!r} has the hour 25 of a day on which the clock goes back, expected 0 to 23 or 1 to 24",
-                where=origin.at(int((_hours(frame[name]) > _ENDS[1]).arg_max() or 0)),
-                fix="write the times in one column, with their offset, as 2024-10-27T02:00+01:00, or in UTC",
-            )
-
-
-def _part_hours(column: pl.Series) -> tuple[int, int] | None:
-    """Return the first and the last hour of a column of whole hours; None for others."""
-    hours = _hours(column)
-    return (int(hours.min()), int(hours.max())) if _between(hours, 0, 25) else None  # type: ignore[arg-type]
-
-
-def _hours(column: pl.Series) -> pl.Series:
-    """Return hours such as 7 and H07 as numbers; other columns as they are."""
-    if column.dtype != pl.String:
-        return column
-    return column.str.extract(r"^\s*[Hh]?(\d{1,2})\s*$").cast(pl.Int64)
-
-
-def _ends(frame: pl.DataFrame, free: dict[str, str]) -> _Found | None:
-    """Return the column of hours that are counted from 1 to 24, and its numbers; None if there is none."""
-    names = (free[n] for n in PARTS["hour"].names if n in free)
-    found = next((c for c in names if _part_hours(frame[c]) == _ENDS), None)
-    return None if found is None else (found, _hours(frame[found]).cast(pl.Int64))
 
 
 def _whole(column: pl.Series) -> bool:
     """Return whether a column holds times by itself, and not one part of them."""
     found = read_times(column)
     return found is not None and found.times.dtype.kind == "M" and not clock(column)
-
-
-def _between(column: pl.Series, low: int, high: int) -> bool:
-    """Return whether all cells of a column are whole numbers of a range."""
-    if column.dtype.is_float() and not bool((column == column.floor()).fill_null(value=False).all()):
-        return False
-    if not column.dtype.is_numeric() or column.null_count() or not len(column):
-        return False
-    return bool(column.is_between(low, high).all())
 
 
 def _of_clock(frame: pl.DataFrame, free: dict[str, str]) -> tuple[pl.Series, list[str]] | None:
@@ -274,7 +231,7 @@ def _of_clock(frame: pl.DataFrame, free: dict[str, str]) -> tuple[pl.Series, lis
     day = next((c for c in order if _are_days(frame[c])), None)
     if day is None or (frame[day].n_unique() == len(frame) and not any(_digits(frame, c) for c in free.values())):
         return None
-    of_day, hour = _clock_of(frame, free, day), _part(frame, free, "hour") or _ends(frame, free)
+    of_day, hour = _clock_of(frame, free, day), _part(frame, free, "hour") or hours_to_24(frame, free)
     if of_day is not None:
         time, names = _at(_day_words(frame[day]), frame[of_day]), [day, of_day]
     elif hour is not None:
