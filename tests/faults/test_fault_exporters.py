@@ -90,7 +90,7 @@ def without(i: int) -> Any:
 
 def stamps(form: str, times: pd.Series = DAYS) -> list[str]:
     """Return times in a form."""
-    return times.dt.strftime(form).to_list()
+    return [t.strftime(form) for t in times]
 
 
 def flux(blocks: Sequence[str]) -> str:
@@ -325,7 +325,10 @@ def overlap(labels: Callable[[range], Sequence[Any]], rows: int, values: Any) ->
     """Return two downloads of one series that share some rows, with a column of labels."""
     parts = {"a": range(20), "b": range(20 - rows, N)}
     frames = {
-        name: pd.DataFrame({"id": "x", "ds": DAYS[part], "y": values[part], "label": labels(part)}, index=list(part))
+        name: pd.DataFrame(
+            {"id": "x", "ds": DAYS.to_numpy()[list(part)], "y": values[list(part)], "label": labels(part)},
+            index=list(part),
+        )
         for name, part in parts.items()
     }
     return {name: frame.to_csv(index=False) for name, frame in frames.items()}
