@@ -141,10 +141,8 @@ def _of_numbers(frame: pl.DataFrame, free: dict[str, str]) -> tuple[pl.Series, l
     names = [name for name, _numbers in found]
     of_day = _clock_of(frame, free) if len(names) == 3 else None
     if len(names) > 3:
-        time = (
-            time.cast(pl.Datetime("us"))
-            + pl.select(pl.duration(hours=cells[3], minutes=words[4].cast(pl.Int64))).to_series()
-        )
+        seconds = (cells[3] * 60 + words[4].cast(pl.Int64)) * 60
+        time = time.cast(pl.Datetime("us")) + (seconds * 1_000_000).cast(pl.Duration("us"))
     elif of_day is not None and not time.null_count():
         time, names = _at(time.cast(pl.String), frame[of_day]), [*names, of_day]
     return None if _are_told(frame, time, [c for c in free.values() if c not in names]) else (time, names)
