@@ -9,7 +9,8 @@ import polars as pl
 import pytest
 
 from ostinato.data.read import read
-from ostinato.data.stamps import _MONTHS, read_times
+from ostinato.data.stamp_formats import _MONTHS
+from ostinato.data.stamps import read_times
 from ostinato.errors import DataError
 
 HOURS = pl.datetime_range(pl.datetime(2024, 3, 1), pl.datetime(2024, 3, 5), "1h", eager=True)

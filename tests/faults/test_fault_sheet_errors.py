@@ -42,3 +42,14 @@ def test_nothing_is_said_with_pyarrow(tmp_path: Path) -> None:
     notes = ostinato.read(book(tmp_path / "a.xlsx", error=True)).notes
     assert not any("without pyarrow" in note for note in notes), notes
     assert any("#DIV/0!" in note for note in notes), notes
+
+
+@pytest.mark.parametrize("above", [0, 1, 5])
+@pytest.mark.parametrize("aside", [0, 2])
+def test_an_error_names_the_row_of_the_sheet(tmp_path: Path, above: int, aside: int) -> None:
+    with xlsxwriter.Workbook(tmp_path / "a.xlsx") as out:
+        sheet = out.add_worksheet()
+        for row, cells in enumerate([("ds", "y"), ("2024-01-01", 1.5), ("2024-01-02", "bad"), ("2024-01-03", 2.5)]):
+            sheet.write_row(above + row, aside, cells)
+    with pytest.raises(ostinato.errors.DataError, match=f"line {above + 3}"):
+        ostinato.read(tmp_path / "a.xlsx")

@@ -18,6 +18,7 @@ from ostinato.data.time_form import Stamps
 
 #: The years by which the Buddhist calendar is ahead, and the first and the last year that are taken for its own.
 _AHEAD, _FIRST, _LAST = 543, 2500, 2600
+YEARS = (_FIRST, _LAST)
 _ERA = r"(?:(?:พ\.?\s?ศ\.?|B\.?E\.?)\s*)?"
 LOOK = r"(?:^|[^\d:.]|^\s*\d{1,2}\.\s?\d{1,2}\.\s?)(?:25\d\d|2600)(?:$|[^\d:])"
 _YEAR = rf"(?P<before>^|^\d{{1,2}}\.\s?\d{{1,2}}\.\s?|.*?[^\d:.]){_ERA}(?P<year>25\d\d|2600)(?P<after>$|[^\d:].*$)"
@@ -58,6 +59,17 @@ def note(word: str, time: np.datetime64) -> str:
     """Return the note on years of the Buddhist calendar, with the first cell and its time."""
     first = str(time.astype("datetime64[s]")).removesuffix("T00:00:00")
     return f"years from {_FIRST} to {_LAST} are read as those of the Buddhist calendar: {word!r} is {first}"
+
+
+def years(whole: NDArray[np.int64]) -> NDArray[np.int64] | None:
+    """Return years with those of the Gregorian calendar, (N,); None if they are not all of the Buddhist one.
+
+    Args:
+        whole: The years, (N,).
+    """
+    if not len(whole) or whole.min() < _FIRST or whole.max() > _LAST:
+        return None
+    return whole - _AHEAD
 
 
 def gregorian(whole: NDArray[np.int64]) -> NDArray[np.int64] | None:

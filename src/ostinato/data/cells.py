@@ -29,6 +29,14 @@ _FIX = "correct the cell, leave it empty if the value is missing, or choose anot
 #: A dash alone, or behind a currency.
 _DASH = r"^\D{0,4}[-\u2012-\u2015\u2212]+\s*$"
 _DASH_FIX = "write 0 if the dash stands for 0, as in accounts, or leave the cell empty if the value is missing"
+#: The looks of cells for which there is more to say, and what.
+_FIXES = (
+    (_DASH, _DASH_FIX),
+    (r"\s*[<>\u2264\u2265]", "write a number in its place, such as 0 or half of the bound, or leave the cell empty"),
+    (r"\s*[-+]?\d+:\d\d", "write a duration as a number, such as its minutes or seconds, or choose another --target"),
+    (r"\s*[-+]?\d+(?: \d+)?/\d+\s*$", "write a fraction as a decimal, 0.5 for 1/2, or choose another --target"),
+    (r"\s*T\s*$", "write 0 if T stands for a trace, which is too little to measure, or leave the cell empty"),
+)
 
 
 class Cells(NamedTuple):
@@ -183,7 +191,7 @@ def _of_words(text: pl.Series, origin: Origin) -> Cells:
             f"cannot read {text[row]!r} in column {text.name!r} as a number"
             + (f": {found.reason}" if found.reason else ""),
             where=origin.at(row),
-            fix=_DASH_FIX if re.match(_DASH, text[row]) else _FIX,
+            fix=next((fix for look, fix in _FIXES if re.match(look, text[row])), _FIX),
         )
     return Cells(found.values.fill_null(np.nan).to_numpy(), found.notes)
 

@@ -22,7 +22,7 @@ from ostinato.kinds import Kind
 from ostinato.numbers import counted
 
 IDS = ("unique_id", "id", "series_id", "series", "ticker", "symbol", "item_id", "item", "store")
-TARGETS = ("y", "value", "target", "close", "price")
+TARGETS = ("y", "value", "target", "close", "price", "_value", "obs_value")
 PRICES = ("adj close", "adj_close", "adjclose", "close", "price", "last")
 #: Further names of columns that a user wants to model; if one cannot be read, no other column is taken for it.
 WANTED = (
@@ -130,6 +130,11 @@ def _values(frame: pl.DataFrame, left: list[str], roles: Roles, where: str) -> R
         left = [c for c in left if c not in labels]
         said.append("the labels of the rows, in the column without a name, are set aside")
     numbers = [c for c in left if holds_numbers(frame[c])]
+    empty = [c for c in numbers if _is_empty(frame[c]) and c.lower() not in (*PRICES, *TARGETS, *WANTED)]
+    empty = empty if len(empty) < len(numbers) else []
+    if empty:
+        numbers = [c for c in numbers if c not in empty]
+        said.append(f"set aside, because every cell is empty: {_listed(empty)}")
     counts = [c for c in numbers if _counts_rows(frame[c])]
     if counts and len(counts) < len(numbers):
         numbers = [c for c in numbers if c not in counts]
@@ -140,7 +145,8 @@ def _values(frame: pl.DataFrame, left: list[str], roles: Roles, where: str) -> R
         said.append(
             f"set aside, because the time in {time_col!r} holds them: {', '.join(parts)} (use --target to choose)"
         )
-    aside = [c for c in left if c not in (*numbers, *counts, *parts)]
+    known = {*numbers, *counts, *parts, *empty}
+    aside = [c for c in left if c not in known]
     chosen = _by_name(numbers, aside, frame)
     if chosen is not None:
         note = f"modelled column: {chosen!r} of {_listed(numbers)} (use --target to choose)"
@@ -168,7 +174,10 @@ def _without_numbers(frame: pl.DataFrame, words: list[str], where: str) -> DataE
     hint = f", or choose a column of text with --target {words[-1]!r}" if words else ""
     united = next(((c, unit) for c in words if (unit := unit_of(frame[c]))), None)
     if united is not None:
-        hint = f", and remove the unit {united[1]!r} from the cells of {united[0]!r}"
+        name, unit = united
+        hint = f", and remove the unit {unit!r} from the cells of {name!r}, after bringing all of them to one unit"
+        if unit.upper() in {"CR", "DR"}:  # credit and debit: without the letters, both would be above 0
+            hint = f", and write the cells of {name!r} as numbers, with a minus sign in place of DR"
     what = f"the table has no column of numbers; the columns are {_listed(frame.columns)}"
     return DataError(what, where=where, fix=f"give a table with a column of numbers{hint}")
 
@@ -257,6 +266,13 @@ def named(columns: list[str], names: tuple[str, ...]) -> str | None:
     """Return the column whose name, in any case, comes first in ``names``; None if no column has one of them."""
     by_name = {c.lower(): c for c in reversed(columns)}
     return next((by_name[n] for n in names if n in by_name), None)
+
+
+def _is_empty(column: pl.Series) -> bool:
+    """Return whether no cell of a column holds a value."""
+    if not len(column) or column.null_count() == len(column):
+        return True
+    return column.dtype.is_float() and column[0] != column[0] and bool(column.is_nan().all())
 
 
 def _counts_rows(column: pl.Series) -> bool:

@@ -137,21 +137,23 @@ def is_number(cell: str) -> bool:
         float(cell)
     except ValueError:
         return False
-    return True
+    return "_" not in cell  # 01234_00060 is a name, and a number in Python
 
 
 def separator_of(head: str) -> str:
     """Return the sign that cuts all lines, or else most lines, into the same number of cells.
 
-    If no sign does so, it is the most common sign in the first line.
+    Among signs that cut as many lines, it is the one that makes the most cells. If no sign does so, it is the most
+    common sign in the first line.
     """
-    shares = {}
+    shares, most = {}, dict[str, int]()
     for separator in "\t;,|":
         widths = Counter(len(cells) for _, cells in Dialect(separator).records(head) if cells)
         if len(widths) == 1 and set(widths) != {1}:
             return separator
+        most[separator] = max((width for width, n in widths.items() if 2 * n > widths.total()), default=0)
         shares[separator] = max((n for width, n in widths.items() if width > 1), default=0) / max(widths.total(), 1)
-    best = max(",;\t|", key=lambda sign: shares[sign])
+    best = max(",;\t|", key=lambda sign: (shares[sign], most[sign]))
     first = head.split("\n", 1)[0]
     return best if shares[best] > 0.5 else max(",;\t|", key=first.count)
 

@@ -14,6 +14,8 @@ from ostinato.data.dialect import DATE, is_number
 
 #: A line that is drawn between rows, as in Markdown, SQL clients and lists of SAP.
 _RULE = re.compile(r"[-+=|: \u2500-\u257f]*[-=\u2500]{2}[-+=|: \u2500-\u257f]*")
+#: The line that psql draws below the names.
+_CROSSED = re.compile(r"-+(?:\+-+)+")
 #: The lines from which the form of a table is seen.
 _HEAD = 50
 #: A number whose thousands are apart by blanks.
@@ -29,7 +31,7 @@ def with_tabs(text: str) -> tuple[str, str] | None:
     head = [line for line in text[:100_000].split("\n")[:_HEAD] if line.strip() and not line.lstrip().startswith("#")]
     if len(head) < 2:
         return None
-    if any(line.lstrip().startswith("|") for line in head):
+    if any(line.lstrip().startswith("|") for line in head) or _CROSSED.fullmatch(head[1].strip()):
         rows, how = _between_lines(text.split("\n")), "drawn lines"
     elif any(sign in line for line in head[:2] for sign in "\t,;|") or " " not in head[1].strip():
         return None
@@ -39,12 +41,17 @@ def with_tabs(text: str) -> tuple[str, str] | None:
 
 
 def _between_lines(lines: list[str]) -> list[list[str]] | None:
-    """Return the cells of rows that begin and end with "|"; other lines are rows of one cell."""
+    """Return the cells of rows that begin and end with "|", or have it between their cells alone, as psql writes them.
+
+    Other lines are rows of one cell.
+    """
     rows: list[list[str]] = []
+    open_ends = not any(line.lstrip().startswith("|") for line in lines[:_HEAD])
     for line in lines:
         bare = line.strip()
         whole = bare.startswith("|") and bare.endswith("|") and len(bare) > 1
-        cells = [c.strip().replace("\\|", "|") for c in re.split(r"(?<!\\)\|", bare[1:-1])] if whole else [bare]
+        inner = bare[1:-1] if whole else line if open_ends and "|" in bare else None
+        cells = [bare] if inner is None else [c.strip().replace("\\|", "|") for c in re.split(r"(?<!\\)\|", inner)]
         rows.append([] if not bare or _RULE.fullmatch(bare) else cells)
     widths = [len(row) for row in rows if len(row) > 1]
     return rows if len(widths) > 1 and len(set(widths)) == 1 else None

@@ -180,7 +180,9 @@ def _ordered(
         odd = differing(frame, [*keys, *roles.values])
         check_one_row(frame, keys, roles.values, odd, origin)
         if odd:
-            notes.append(f"these rows differ in columns that number the rows: {', '.join(map(repr, odd[:3]))}")
+            notes.append(
+                f"these rows differ in columns that number the rows or the files: {', '.join(map(repr, odd[:3]))}"
+            )
     return found, notes
 
 

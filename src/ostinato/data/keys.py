@@ -24,6 +24,8 @@ _SAYS_ID = re.compile(
 )
 #: The number of rows from which whole numbers do not tell the rows of each time apart by chance.
 _LEAST = 20
+#: The rows in which two files have to agree to overlap, and not by chance.
+_OVERLAP = 3
 
 
 def key_of(frame: pl.DataFrame, columns: Sequence[str], time: str, where: str) -> str | None:
@@ -92,8 +94,9 @@ def check_one_row(
 ) -> None:
     """Raise DataError if rows with the same time and values differ in another column: they may be parts of one total.
 
-    A column whose cells are all different, such as a row number, is not evidence of that. If rows of the same time have
-    different values, nothing is raised here, because another check refuses them.
+    A column whose cells are all different within each file, such as a row number, is not evidence of that; neither is
+    one that is the same in a whole file, such as the day of its download, where files overlap in rows of equal values.
+    If rows of the same time have different values, nothing is raised here, because another check refuses them.
 
     Args:
         frame: The table.
@@ -102,7 +105,9 @@ def check_one_row(
         odd: The columns in which rows differ that are equal in ``keys`` and ``values``.
         origin: The origin of the rows.
     """
-    name = next((c for c in odd if frame[c].n_unique() < len(frame)), None)
+    by_file = frame.with_columns(pl.Series("\0file", origin.files(len(frame))))
+    overlap = _overlap(by_file, keys, values)
+    name = next((c for c in odd if _may_be_a_key(by_file, c, overlap=overlap)), None)
     if name is None:
         return
     alike = [*keys, *values]
@@ -118,6 +123,20 @@ def check_one_row(
         fix=f"add the rows of the same time up if they are parts of one total; {key} --id-col if they are of several "
         "series; remove one of them if it is a duplicate",
     )
+
+
+def _overlap(by_file: pl.DataFrame, keys: Sequence[str], values: Sequence[str]) -> bool:
+    """Return whether all rows of one key are of different files, and several of them have values that change."""
+    if by_file["\0file"].n_unique() < 2 or by_file.select(*keys, "\0file").is_duplicated().any():
+        return False
+    again = by_file.filter(by_file.select(keys).is_duplicated())
+    return again.select(keys).n_unique() >= _OVERLAP and any(again[c].n_unique() >= _OVERLAP for c in values)
+
+
+def _may_be_a_key(by_file: pl.DataFrame, column: str, *, overlap: bool) -> bool:
+    """Return whether a column may tell series apart: it does not number the rows of a file, nor files that overlap."""
+    kinds = by_file.select(column, "\0file").n_unique()
+    return kinds < len(by_file) and not (overlap and kinds == by_file["\0file"].n_unique())
 
 
 def _names(column: pl.Series, rows: int) -> bool:

@@ -46,7 +46,7 @@ def layout_of(item: Any, where: str) -> Layout | None:
         return _rows(item, where) if item and all(isinstance(row, list) for row in item) else None
     if not isinstance(item, dict) or not item:
         return None
-    for known in (_split, _schema, _lists, _records):
+    for known in (_split, _schema, _lists, _range_query, _records, _one_table):
         found = known(item, where)
         if found is not None:
             return found
@@ -117,6 +117,42 @@ def _lists(item: dict[str, Any], where: str) -> Layout | None:
         )
     rows = next(iter(lengths.values()))
     return Layout([{name: v[i] for name, v in item.items()} for i in range(rows)])
+
+
+def _range_query(item: dict[str, Any], where: str) -> Layout | None:
+    """Read what the API of Prometheus answers to a query of a range: the labels of each series, and [time, "value"]."""
+    data = item.get("data")
+    if not isinstance(data, dict) or data.get("resultType") != "matrix" or not isinstance(data.get("result"), list):
+        return None
+    rows = []
+    for series in data["result"]:
+        metric, pairs = dict(series.get("metric") or {}), series.get("values")
+        if not isinstance(pairs, list) or not all(isinstance(pair, list) and len(pair) == 2 for pair in pairs):
+            raise DataError("a series has no list of times and values", where=where, fix=_WRITE)
+        labels = ",".join(f'{label}="{value}"' for label, value in metric.items() if label != "__name__")
+        name = f"{metric.get('__name__', '')}{{{labels}}}"
+        rows += [{"unique_id": name, "timestamp": time, "value": value} for time, value in pairs]
+    return Layout(rows, ("the file is an answer of Prometheus: the labels of a series are its id",))
+
+
+def _one_table(item: dict[str, Any], _where: str) -> Layout | None:
+    """Read the only object within an object whose fields are times, each with the values of that time."""
+    objects = {name: v for name, v in item.items() if isinstance(v, dict) and v}
+    tables = [
+        name
+        for name, v in objects.items()
+        if all(isinstance(row, dict) for row in v.values()) and _times(list(v)) is not None
+    ]
+    others = [v for name, v in item.items() if name not in tables]
+    flat = all(not any(isinstance(x, dict | list) for x in v.values()) for v in others if isinstance(v, dict))
+    if len(tables) != 1 or not others or not flat or any(isinstance(v, list) for v in others):
+        return None
+    table = item[tables[0]]
+    names = list(dict.fromkeys(name for row in table.values() for name in row))
+    if any(isinstance(x, dict | list) for row in table.values() for x in row.values()):
+        return None
+    rows = _indexed(list(table), {name: [row.get(name) for row in table.values()] for name in names})
+    return rows._replace(notes=(f"the records of the field {tables[0]!r} are read", *rows.notes))
 
 
 def _second(pair: tuple[str, int]) -> int:

@@ -18,8 +18,13 @@ TOTAL = re.compile(
     r"|\s*(?:total g[ée]n[ée]ral|total geral|totale complessivo|eindtotaal|общий итог|toplam|genel toplam)(?:\s*:)?\s*"
     r"|\s*(?:합계|총계|총합|총합계|소계|누계|평균|합|계|合計|总计|合计|總計|平均)(?:\s*:)?\s*"
 )
+#: The width and the type of a column, which the offices of water of the USA write below its name: 5s, 15s, 20d, 14n.
+_WIDTH = re.compile(r"\d+[sdn]")
 #: The number of lines at each end of a file that are looked at.
 _HEAD, _TAIL = 50, 12
+#: The fewest lines of words that are facts: above a line of names, about one series, and about several, where pandas
+#: writes a line for each level of its names; and the fewest rows that show a table below them.
+_FACTS, _ROWS = (3, 4, 6), 4
 
 
 @dataclass(frozen=True)
@@ -66,6 +71,8 @@ def without_margins(text: str, skipped: int = 0) -> Margins:
         notes.append(f"set aside above the table: {_lines(1 + skipped, line - 1 + skipped)} ({title[:80]})")
         text, skipped = _after(text, line - 1), skipped + line - 1
     rows = [cells for _, cells in records[first:]]
+    rows, text, skipped = _without_facts(rows, text, skipped, width, notes)
+    rows, text = _with_corner(rows, text, separator, notes)
     text, skipped = _one_header(rows, *_without_units(rows, text, skipped, width, notes), width, separator, notes)
     return Margins(_without_footer(text, skipped, width, separator, notes), skipped, tuple(notes))
 
@@ -75,7 +82,8 @@ def _first(records: list[tuple[int, list[str]]], width: int) -> int:
     for i, (_, cells) in enumerate(records[:20]):
         filled = [c for c in cells if c.strip()]
         later = [cells for _, cells in records[i + 1 :] if any(cells)]
-        if len(cells) == width and _are_names(cells) and len(filled) > 1 and (i == 0 or _holds_data(later, width)):
+        named = _are_names(cells) or _end_in_years(filled)
+        if len(cells) == width and named and len(filled) > 1 and (i == 0 or _holds_data(later, width)):
             return i if all(_is_title(c, width) for _, c in records[:i]) else 0
         if not _is_title(cells, width):
             return 0
@@ -93,6 +101,18 @@ def _is_title(cells: list[str], width: int) -> bool:
 def _are_names(cells: list[str]) -> bool:
     """Return whether no cell is a number or a date."""
     return not any(is_number(c.strip().replace(",", ".")) or DATE.fullmatch(c.strip()) for c in cells if c.strip())
+
+
+def _end_in_years(cells: list[str]) -> bool:
+    """Return whether words and then at least three years that follow one another may be names, as in wide tables."""
+    at = next((i for i, cell in enumerate(cells) if re.fullmatch(r"(?:1[89]|20)\d\d", cell.strip())), 0)
+    years = [int(cell) for cell in cells[at:] if re.fullmatch(r"\s*\d{4}\s*", cell)]
+    return (
+        at > 0
+        and len(years) == len(cells) - at > 2
+        and years == list(range(years[0], years[0] + len(years)))
+        and _are_names(cells[:at])
+    )
 
 
 def _holds_data(later: list[list[str]], width: int) -> bool:
@@ -152,6 +172,47 @@ def _spread(cells: list[str]) -> list[str]:
     return out
 
 
+def _without_facts(
+    records: list[list[str]], text: str, skipped: int, width: int, notes: list[str]
+) -> tuple[list[list[str]], str, int]:
+    """Set aside what offices of statistics say of a series between its name and its rows, such as its unit.
+
+    These are at least three lines that begin with a word, above rows that all begin with a digit. The last of the lines
+    holds the names if it is filled and a blank line is above it; if not, the first does.
+    """
+    begins = [bool(re.match(r"\s*\d", cells[0])) if any(cells) else None for cells in records]
+    start = begins.index(True) if True in begins else 0
+    words = [r for r in range(start) if begins[r] is False]
+    if len(words) < _FACTS[0] or False in begins[start:] or begins[start:].count(True) < _ROWS:
+        return records, text, skipped
+    if any(len(records[r]) != width for r in words) or any("\n" in c for cells in records[:start] for c in cells):
+        return records, text, skipped
+    last = words[-1]
+    own = begins[last - 1] is None and all(c.strip() for c in records[last]) and _are_names(records[last])
+    if not own and len(words) < (_FACTS[1] if width == 2 else _FACTS[2]):
+        return records, text, skipped
+    names, aside = (last, range(last)) if own else (0, range(1, start))
+    said = " | ".join(" ".join(c for c in records[r] if c.strip()) for r in aside if any(records[r]))
+    notes.append(f"set aside above the rows: {_lines(aside[0] + 1 + skipped, aside[-1] + 1 + skipped)} ({said[:80]})")
+    header = _after(text, names)
+    header = header[: header.index("\n") + 1]
+    return [records[names], *records[start:]], header + _after(text, start), skipped + start - 1
+
+
+def _with_corner(records: list[list[str]], text: str, separator: str, notes: list[str]) -> tuple[list[list[str]], str]:
+    """Name the labels of the rows that R writes without a name: all rows then have one cell more than the names."""
+    names, *rows = records[:_HEAD]
+    rows = [cells for cells in rows[:-1] if cells]  # the last record may be cut
+    if len(rows) < _ROWS or not _are_names(names) or not all(c.strip() for c in names):
+        return records, text
+    if {len(cells) for cells in rows} != {len(names) + 1} or not re.match(rf'[^\n]*\n"1"{re.escape(separator)}', text):
+        return records, text  # without quotes, a decimal comma makes a cell more too
+    if [cells[0] for cells in rows] != [str(row) for row in range(1, len(rows) + 1)]:
+        return records, text
+    notes.append(f"the first cells of the rows, {rows[0][0]}, {rows[1][0]} ..., are read as their labels")
+    return [["", *names], *records[1:]], separator + text
+
+
 def _without_units(records: list[list[str]], text: str, skipped: int, width: int, notes: list[str]) -> tuple[str, int]:
     """Set aside a line of units below the names: words above numbers or dates in each column that it fills."""
     rows = [cells for cells in records[:7] if any(cells)]
@@ -165,7 +226,8 @@ def _without_units(records: list[list[str]], text: str, skipped: int, width: int
     if not filled or not _are_names(names) or not _are_names(units) or any(word in MISSING for word in words):
         return text, skipped
     below = [[row[c].strip() for row in data if row[c].strip()] for c in filled]
-    if not all(2 * sum(not _are_names([cell]) for cell in cells) > len(cells) for cells in below):
+    widths = len(words) == width and all(_WIDTH.fullmatch(word) for word in words)
+    if not widths and not all(2 * sum(not _are_names([cell]) for cell in cells) > len(cells) for cells in below):
         return text, skipped
     notes.append(
         f"{_lines(2 + skipped, 2 + skipped)} below the names of the columns is set aside ({', '.join(words)[:80]})"
@@ -199,6 +261,8 @@ def _is_footer(line: str, width: int, separator: str) -> bool:
         return False
     cells = [c.strip() for c in next(csv.reader([line], delimiter=separator), [])]
     filled = [c for c in cells if c]
+    if filled and filled[0].startswith("#") and len(cells) == width and not _are_names(cells[1:]):
+        return False  # orders are called #1001
     if not filled or filled[0].startswith("#"):
         return bool(cells) or not line.strip()
     if TOTAL.fullmatch(filled[0]):

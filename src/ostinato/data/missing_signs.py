@@ -4,7 +4,8 @@ They are read as missing in a column of numbers alone, with a note that counts t
 languages are not among them, because they may stand for 0.
 
 Sources: the World Bank and the United Nations write "..", the International Monetary Fund "..." and "n.a.", Eurostat
-":" with a letter for the reason (": c" is confidential), Stata ".a" to ".z", R the names of its typed NA, dumps of
+":" with a letter for the reason (": c" is confidential), Stata ".a" to ".z", SAS ".A" to ".Z" and "._", e-Stat "***",
+Grafana "undefined", Home Assistant "unavailable" and "unknown", R the names of its typed NA, dumps of
 MySQL and PostgreSQL "\N", the data sets of the University of California at Irvine "?".
 """
 
@@ -14,7 +15,10 @@ import polars as pl
 
 from ostinato.numbers import counted
 
-_SIGNS = r"^(?:\.\.|\.\.\.|\u2026|:(?: ?[a-z]{1,3})?|\.[a-z]|\\N|\?|(?i:n\.a\.?)|NA_(?:integer|real|character)_)$"
+_SIGNS = (
+    r"^(?:\.\.|\.\.\.|\u2026|:(?: ?[a-z]{1,3})?|\.[a-zA-Z_]|\*{3}|\\N|\?|(?i:n\.a\.?)|NA_(?:integer|real|character)_"
+    r"|undefined|unavailable|unknown)$"
+)
 
 
 def without_signs(words: pl.Series) -> tuple[pl.Series, tuple[str, ...]]:

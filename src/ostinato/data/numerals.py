@@ -45,6 +45,9 @@ def _grammar(decimal: str, group: str) -> str:
 _GRAMMARS = {".": _grammar(r"\.", ","), ",": _grammar(",", r"\.")}
 #: Digits that are a number with either decimal sign, but not the same number.
 _OPEN = r"^[1-9]\d{0,2}[.,]\d{3}$"
+#: Two numbers with a comma between them, as the weather service of the USA writes +0123,1 for 12.3 of quality 1.
+_TWO = r"^0\d{3},\d$"
+_PAIR = "zeros in front and a comma may be two numbers: a value, and a code of its quality"
 
 
 @dataclass(frozen=True)
@@ -58,6 +61,7 @@ class Numerals:
         reason: Why cells that look like numbers are not read, in words; empty if no cell looks so.
         notes: What was removed from the cells and how they were read, in words.
         open: Whether some cells would be other numbers with the other decimal sign, and nothing decides.
+        pairs: The number of cells that may hold two numbers, which are not read, and make no column of words.
     """
 
     values: pl.Series
@@ -66,6 +70,7 @@ class Numerals:
     reason: str = ""
     notes: tuple[str, ...] = ()
     open: bool = False
+    pairs: int = 0
 
     @property
     def all(self) -> bool:
@@ -76,7 +81,7 @@ class Numerals:
     def most(self) -> bool:
         """Whether more than half of the cells that are filled are numbers."""
         read = len(self.values) - self.values.null_count()
-        return read > int(self.bad.sum())
+        return read + self.pairs > int(self.bad.sum()) - self.pairs
 
 
 def as_numbers(column: pl.Series, decimal: str | None = None, usual: str | None = None) -> Numerals:
@@ -182,13 +187,14 @@ def _read(  # noqa: PLR0914 - each part of a number has a name
     if point is Point.THOUSANDS:
         found = "," if digits.str.contains(".", literal=True).any() else "."
     sign = found or decimal or usual or "."
-    fits = dot if sign == "." else comma
+    two = digits.str.contains(_TWO).fill_null(value=False) & (sign == ",")
+    fits = (dot if sign == "." else comma) & ~two
+    reasons = [_PAIR] if two.any() else []
     signs = sum(parts[c].is_not_null().cast(pl.Int8) for c in ("first", "second", "last", "open"))
     ok = fits & ~twice & (signs <= 1) & (parts["open"].is_null() == parts["close"].is_null())
     symbols = parts.select(pl.coalesce("front", "before", "after")).to_series()
     symbols = symbols.set(symbols.is_in(list(_LETTERS)), None)
     kinds = symbols.filter(ok).drop_nulls().value_counts(sort=True)[symbols.name].to_list()
-    reasons = []
     if len(kinds) > 1:
         ok &= symbols.is_null() | (symbols == kinds[0])
         reasons.append(f"its cells have several units: {', '.join(kinds[:3])}")
@@ -226,7 +232,7 @@ def _read(  # noqa: PLR0914 - each part of a number has a name
             f"(use --decimal if the decimal sign is a {other_sign})",
         )
     left_open = undecided and bool(open_cells.any())
-    return Numerals(values, bad, found, "; ".join(reasons) if looks else "", notes, left_open)
+    return Numerals(values, bad, found, "; ".join(reasons) if looks else "", notes, left_open, int(two.sum()))
 
 
 def _notes(

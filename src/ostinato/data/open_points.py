@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from enum import Enum
 
+import numpy as np
 import polars as pl
 
 #: A number with one sign behind its first digits and three digits behind it, and a whole number below it.
@@ -49,6 +50,17 @@ def point_of(words: pl.Series) -> Point:
     return Point.THOUSANDS if apart[0] < apart[1] else Point.DOUBTFUL
 
 
+def may_be_of_either(words: pl.DataFrame, names: list[str]) -> list[str]:
+    """Return the columns of which ``point_of`` may be other than ``AS_READ``, looked for in all of them at once.
+
+    Args:
+        words: The table, with its cells as they are written.
+        names: The columns to look at.
+    """
+    found = words.select(pl.col(names).str.strip_chars().str.contains(_OPEN).any()).row(0)
+    return [name for name, one in zip(names, found, strict=True) if one]
+
+
 def _ratio(sizes: pl.Series) -> float:
     return float(sizes.max()) / float(sizes.min())  # type: ignore[arg-type]
 
@@ -59,11 +71,8 @@ def may_be_open(column: pl.Series) -> bool:
     Args:
         column: The decimals, (N,).
     """
-    sizes = column.drop_nulls().abs()
+    sizes = np.abs((column.drop_nulls() if column.null_count() else column).to_numpy())
+    if not len(sizes) or not (sizes < 1000).all() or not ((sizes >= 1) | (sizes == 0)).all():
+        return False
     scaled = sizes * 1000
-    return bool(
-        len(sizes)
-        and (sizes < 1000).all()
-        and ((sizes >= 1) | (sizes == 0)).all()
-        and (scaled - scaled.round()).abs().max() < 1e-6  # type: ignore[operator]
-    )
+    return bool(np.abs(scaled - np.rint(scaled)).max() < 1e-6)

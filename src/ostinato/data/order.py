@@ -25,6 +25,9 @@ _PERIOD = re.compile(
     r"|^\d{1,2}[-/.]\d{2}$|^\d{1,2}([-/])\d{1,2}\2\d{2}$|^\d\d\.\d\d\.\d\d$",
     re.IGNORECASE,
 )
+#: A year, a quarter and a month as words, as offices of statistics write them.
+_YEAR = re.compile(r"^(?:1[89]|20)\d\d$")
+_LENGTHS = (_YEAR, re.compile(r"^\d{4}[ -]?[QT][1-4]$"), re.compile(r"^\d{4}[ -]?(?:\d\d|M\d\d|[A-Za-z]{3})$"))
 _MONTH = re.compile(r"[^\W\d_]{3,}")
 
 
@@ -43,6 +46,7 @@ def refuse_lost_order(frame: pl.DataFrame, columns: list[str], id_col: str | Non
     """
     for name in columns:
         column = frame[name]
+        _check_lengths(column, where)
         if column.dtype != pl.String or column.null_count() or len(column) < 3:
             continue
         words = pl.Series([_MONTH.sub(_numbered, word.strip()) for word in column.to_list()])
@@ -59,6 +63,21 @@ def refuse_lost_order(frame: pl.DataFrame, columns: list[str], id_col: str | Non
                 fix="write times as 2024-01-31; or sort the rows by time, and read them in their order with --time-col "
                 "none",
             )
+
+
+def _check_lengths(column: pl.Series, where: str) -> None:
+    """Raise DataError if a column holds years, and quarters or months, one below the other: 2023, 2023 Q1, 2023 JAN."""
+    if column.dtype != pl.String or not len(column) or not _YEAR.match(column[0] or ""):
+        return
+    found = [column.str.contains(pattern.pattern).fill_null(value=False) for pattern in _LENGTHS]
+    if not bool((found[0] | found[1] | found[2]).all()) or found[0].all() or not found[0].any():
+        return
+    words = ", ".join(repr(column.filter(one)[0]) for one in found if one.any())
+    raise DataError(
+        f"column {column.name!r} holds times of several lengths, such as {words}",
+        where=where,
+        fix="keep the rows of one length, such as the months alone, and give each length a file of its own",
+    )
 
 
 def _names_a_period(numbered: str, word: str) -> bool:

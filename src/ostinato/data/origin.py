@@ -73,6 +73,11 @@ class Origin:
         """Return the origin of the rows (K,) that are kept of these rows, by their numbers."""
         return replace(self, rows=rows if self.rows is None else self.rows[rows])
 
+    def files(self, rows: int) -> NDArray[np.int64]:
+        """Return the number of the file or frame of each row, (N,), from 0."""
+        ends = np.cumsum([part.rows for part in self.parts])
+        return np.searchsorted(ends, np.arange(rows) if self.rows is None else self.rows, side="right").astype(np.int64)
+
     def noting(self, *notes: str, column: str | None = None) -> Origin:
         """Return the origin with notes, on the whole table or on the cells of one column."""
         if column is None:

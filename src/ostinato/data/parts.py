@@ -7,6 +7,7 @@ from collections.abc import Collection, Sequence
 import numpy as np
 import polars as pl
 
+from ostinato.data.hours import TO_24, Found, between, check_hours, hours_to_24, span_of, whole_hours
 from ostinato.data.month_names import month_of
 from ostinato.data.origin import Origin
 from ostinato.data.stamps import read_times
@@ -17,8 +18,6 @@ from ostinato.errors import DataError
 _CLOCK = r"^\s*\d{1,2}:\d{2}(:\d{2}(\.\d+)?)?(\s*[AaPp][Mm])?\s*$"
 #: The name of the column that the parts are joined to.
 JOINED = "ds"
-#: A column, and its whole numbers.
-_Found = tuple[str, pl.Series]
 
 
 def joined(
@@ -40,6 +39,7 @@ def joined(
         DataError: The parts of a row are a day that does not exist, such as 30 February.
     """
     free = _by_name([c for c in frame.columns if c not in taken])
+    check_hours(frame, free, origin)
     for way in (_of_clock, _of_numbers):
         found = way(frame, free)
         if found is None:
@@ -57,11 +57,16 @@ def joined(
                 where=origin.at(row),
                 fix="correct the row, or name the column of times with --time-col",
             )
+        ends = [c for c in parts if c.lower().strip() in PARTS["hour"].names and span_of(frame[c]) == TO_24]
         if len(parts) == 2 and _week_of(parts):
             _check_weeks(frame[parts[0]], frame[parts[1]], origin)
         words = ", ".join(repr(c) for c in parts[:-1])
         weeks = ", as weeks of ISO 8601" if _week_of(parts) else ""
         note = f"the columns {words} and {parts[-1]!r} are read together as the time{weeks}"
+        if ends:
+            note += (
+                f"; the hours 1 to 24 in {ends[0]!r} are read as the ends of hours, so 24 is the midnight after them"
+            )
         return frame.select(time.alias(JOINED), *others), origin.noting(note)
     return frame, origin
 
@@ -121,6 +126,7 @@ def _of_numbers(frame: pl.DataFrame, free: dict[str, str]) -> tuple[pl.Series, l
         return None
     if week is not None and (longer is None or (day is None and _finer(frame, [year[0], longer[0]], week[0]))):
         return _of_weeks(year, month, week, day)
+    hour = hour or hours_to_24(frame, free)
     found, ends = [year], [month or quarter, *([day, hour, minute] if month else [])]
     for part in ends:
         if part is None:
@@ -135,8 +141,8 @@ def _of_numbers(frame: pl.DataFrame, free: dict[str, str]) -> tuple[pl.Series, l
     names = [name for name, _numbers in found]
     of_day = _clock_of(frame, free) if len(names) == 3 else None
     if len(names) > 3:
-        times = time.cast(pl.String) + " " + words[3] + ":" + words[4]
-        time = times.str.to_datetime("%Y-%m-%d %H:%M", strict=False, time_unit="us")
+        seconds = (cells[3] * 60 + words[4].cast(pl.Int64)) * 60
+        time = time.cast(pl.Datetime("us")) + (seconds * 1_000_000).cast(pl.Duration("us"))
     elif of_day is not None and not time.null_count():
         time, names = _at(time.cast(pl.String), frame[of_day]), [*names, of_day]
     return None if _are_told(frame, time, [c for c in free.values() if c not in names]) else (time, names)
@@ -147,7 +153,7 @@ def _finer(frame: pl.DataFrame, columns: list[str], more: str) -> bool:
     return frame.select(*columns, more).n_unique() > frame.select(columns).n_unique()
 
 
-def _of_weeks(year: _Found, month: _Found | None, week: _Found, day: _Found | None) -> tuple[pl.Series, list[str]]:
+def _of_weeks(year: Found, month: Found | None, week: Found, day: Found | None) -> tuple[pl.Series, list[str]]:
     """Join a year and a week of ISO 8601, and the day of the week if its numbers are 1 to 7, as dates.
 
     A week belongs to the year of its Thursday. A month in another column shows that the year is that of the calendar.
@@ -193,14 +199,15 @@ def _are_told(frame: pl.DataFrame, time: pl.Series, columns: Sequence[str]) -> b
     )
 
 
-def _part(frame: pl.DataFrame, free: dict[str, str], part: str) -> _Found | None:
+def _part(frame: pl.DataFrame, free: dict[str, str], part: str) -> Found | None:
     """Return the column of a part, and its whole numbers; None if no column holds it in every row."""
     names, low, high = PARTS[part]
     for name in (free[n] for n in names if n in free):
         column = frame[name]
         if part == "month" and column.dtype == pl.String:
             column = pl.Series([month_of(word) if word else None for word in column.to_list()], dtype=pl.Int64)
-        if _between(column, low, high):
+        column = whole_hours(column) if part == "hour" else column
+        if between(column, low, high):
             return name, column.cast(pl.Int64)
     return None
 
@@ -209,15 +216,6 @@ def _whole(column: pl.Series) -> bool:
     """Return whether a column holds times by itself, and not one part of them."""
     found = read_times(column)
     return found is not None and found.times.dtype.kind == "M" and not clock(column)
-
-
-def _between(column: pl.Series, low: int, high: int) -> bool:
-    """Return whether all cells of a column are whole numbers of a range."""
-    if column.dtype.is_float() and not bool((column == column.floor()).fill_null(value=False).all()):
-        return False
-    if not column.dtype.is_numeric() or column.null_count() or not len(column):
-        return False
-    return bool(column.is_between(low, high).all())
 
 
 def _of_clock(frame: pl.DataFrame, free: dict[str, str]) -> tuple[pl.Series, list[str]] | None:
@@ -229,9 +227,9 @@ def _of_clock(frame: pl.DataFrame, free: dict[str, str]) -> tuple[pl.Series, lis
         *(c for c in free.values() if frame[c].dtype in (pl.String, pl.Date)),
     ]
     day = next((c for c in order if _are_days(frame[c])), None)
-    if day is None or frame[day].n_unique() == len(frame):
+    if day is None or (frame[day].n_unique() == len(frame) and not any(_digits(frame, c) for c in free.values())):
         return None
-    of_day, hour = _clock_of(frame, free, day), _part(frame, free, "hour")
+    of_day, hour = _clock_of(frame, free, day), _part(frame, free, "hour") or hours_to_24(frame, free)
     if of_day is not None:
         time, names = _at(_day_words(frame[day]), frame[of_day]), [day, of_day]
     elif hour is not None:
@@ -245,11 +243,26 @@ def _clock_of(frame: pl.DataFrame, free: dict[str, str], day: str | None = None)
     """Return the column of times of day beside a column of days; None if there is none."""
     exact = [free[n] for n in CLOCKS if n in free]
     others = (c for name, c in sorted(free.items(), key=lambda item: frame.columns.index(item[1])) if says_clock(name))
-    return next((c for c in [*exact, *others] if c != day and clock(frame[c])), None)
+    found = next((c for c in [*exact, *others] if c != day and clock(frame[c])), None)
+    return found or next((free[c] for c in free if _digits(frame, free[c])), None)
+
+
+def _digits(frame: pl.DataFrame, name: str) -> bool:
+    """Return whether a column called time holds clocks as digits, such as 93000 and 0, beside days as 20240131."""
+    column = frame[name] if name in frame.columns else pl.Series([""])
+    if name.lower().strip() != "time" or not column.dtype.is_integer() or column.null_count() or not len(column):
+        return False
+    whole = column.cast(pl.Int64)
+    last = (whole % 100 < 60) & (whole // 100 % 100 < 60) & (whole >= 0) & (whole < 240_000)
+    # 93000 is 09:30:00, and 930 alone may be 09:30 or 00:09:30
+    return bool(last.all()) and (int(whole.max()) >= 10_000 or int(whole.max()) == 0)  # type: ignore[arg-type]
 
 
 def _at(days: pl.Series, clocks: pl.Series) -> pl.Series:
     """Return words of days and clocks as words of times."""
+    if clocks.dtype.is_integer():
+        digits = clocks.cast(pl.String).str.zfill(6)
+        clocks = digits.str.replace(r"^(\d\d)(\d\d)(\d\d)$", "${1}:${2}:${3}")
     return (days + " " + clocks.cast(pl.String).str.strip_chars().str.to_uppercase()).alias(JOINED)
 
 

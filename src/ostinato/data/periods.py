@@ -26,6 +26,7 @@ _PERIODS = (
     ("quarter", rf"^(?P<g>[QTqt]){_N}(?P<h>[-:._ /]?){_Y}$", "${g}%q${h}%Y"),
     ("quarter", rf"^{_N}(?P<g>[QTqt][-:._ /]?){_Y}$", "%q${g}%Y"),
     ("quarter", rf"^{_Y}(?P<g>년 ?(?:제 ?)?){_N}(?P<h> ?분기)$", "%Y${g}%q${h}"),
+    ("quarter", rf"^{_Y}(?P<g>[. ] ?){_N}(?P<h>/4(?: ?분기)?)$", "%Y${g}%q${h}"),
     ("quarter", rf"^{_N}(?P<g>\. ?Quartal ){_Y}$", "%q${g}%Y"),
     ("quarter", rf"^{_YY}(?P<g>[-:._ /]?[Qq]){_N}$", "%Y${g}%q"),
     ("quarter", rf"^(?P<g>[Qq]){_N}(?P<h>[-:._ /]?['’]?){_YY}$", "${g}%q${h}%Y"),

@@ -11,6 +11,8 @@ from ostinato.data.dialect import DATE, Dialect, is_number, separator_of
 _TOA5 = ('"TOA5",', "TOA5,")
 #: How such a logger writes a missing value: a word in quotes among numbers.
 _NAN = re.compile(r'(?m)(^|,)"NAN"(?=,|$)')
+#: An annotation of InfluxDB.
+_ANNOTATION = re.compile(r"(?m)^#(?:group|datatype|default),.*$")
 #: The number of lines in which the end of the comments is looked for.
 _MOST = 500
 
@@ -46,6 +48,8 @@ def without_preamble(text: str, skipped: int) -> tuple[str, int, tuple[str, ...]
     words = " | ".join(line.strip().lstrip("# ") for line in lines[:count] if line.strip("# \t"))
     places = f"line {1 + skipped}" if count == 1 else f"lines {1 + skipped} to {count + skipped}"
     rest = text[sum(len(line) + 1 for line in lines[:count]) :]
+    if any(line.startswith("#datatype,") for line in lines[:count]):
+        rest = _ANNOTATION.sub("", rest)  # InfluxDB writes them above each of its tables; the lines stay, and are blank
     return rest, skipped + count, (f"comments above the table are set aside: {places} ({words[:80]})",)
 
 

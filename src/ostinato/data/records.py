@@ -22,6 +22,7 @@ from ostinato.data.lines import decode, lines_of, plain
 from ostinato.data.nested import flat
 from ostinato.data.written import Written
 from ostinato.errors import DataError
+from ostinato.numbers import counted
 
 
 def written(raw: bytes, where: str, ending: str, sheet: str | None = None) -> Written | None:
@@ -149,9 +150,10 @@ def _checked(item: Any, where: str) -> dict[str, Any]:
             plain(word, where)
         if isinstance(value, list):
             raise DataError(
-                f"the field {name!r} holds a list, expected a word, a number or an object",
+                f"the field {name!r} holds a list of {counted(len(value), 'value')}, expected a word, a number or an "
+                "object",
                 where=where,
-                fix="give each value a field of its own",
+                fix="write one record for each value, with its id and time, as df.explode does in pandas and polars",
             )
     return record
 

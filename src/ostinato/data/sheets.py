@@ -40,6 +40,7 @@ def written(raw: bytes, where: str, sheet: str | None) -> Written:
         names = list(book.sheet_names)
         chosen = _chosen(book, names, where, sheet)
         words, exact = _load(book, chosen, "string"), _load(book, chosen, "float")
+        above = _rows_above(book, chosen, len(words))
         told = _with_errors(book, chosen, words)
         words, unseen = (words, bool(words.width and sum(words.null_count().row(0)))) if told is None else (told, False)
         marks = marks_of(raw, chosen)
@@ -62,7 +63,7 @@ def written(raw: bytes, where: str, sheet: str | None) -> Written:
         notes.append(_UNSEEN)
     notes += said
     columns = [_shown(words.to_series(i), exact.to_series(i)) for i in range(words.width)]
-    lines = list(range(1, len(words) + 1))
+    lines = list(range(1 + above, len(words) + 1 + above))
     return Written.of(pl.DataFrame(columns), f"{where}, sheet {chosen!r}", lines, tuple(notes))
 
 
@@ -89,6 +90,12 @@ def _first(book: Any, names: list[str]) -> str | None:
 def _load(book: Any, name: str, dtype: str) -> pl.DataFrame:
     frame: pl.DataFrame = book.load_sheet(name, header_row=None, schema_sample_rows=None, dtypes=dtype).to_polars()
     return frame
+
+
+def _rows_above(book: Any, name: str, rows: int) -> int:
+    """Return the number of empty rows above the first filled row of a sheet, which fastexcel leaves out."""
+    whole = book.load_sheet(name, header_row=None, skip_rows=0, n_rows=1, schema_sample_rows=1, dtypes="string")
+    return max(int(whole.total_height) - rows, 0)
 
 
 #: The errors of formulas, by the names that fastexcel gives them.

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from ostinato.data.signs import plain_signs
 from ostinato.data.time_form import Stamps
+from ostinato.data.zones import exists
 
 _ZONE = r"(?:Z|[+-]\d\d:?\d\d)?"
 _CLOCK = r"\d{1,2}:\d\d(?::\d\d(?:\.\d+)?)?"
@@ -25,6 +26,9 @@ _AM, _PM = "오전|上午|午前|AM", "오후|下午|午後|PM"
 _CHANGES = (
     (r"^(\d{4})\s?(?:년|年)\s?(\d{1,2})\s?(?:월|月)\s?(\d{1,2})\s?(?:일|日)", "${1}-${2}-${3}"),
     (r"^(\d{4})\.\s?(\d{1,2})\.\s?(\d{1,2})\.\s", "${1}-${2}-${3} "),
+    (r"^(\d{4})\.(\d\d)\.(\d\d)[ T](\d)", "${1}-${2}-${3} ${4}"),
+    (r"^(\d{4})\s?[./년年-]?\s?(\d)\s?[월月]$", "${1}-0${2}"),
+    (r"^(\d{4})\s?[./년年-]\s?(\d\d)\s?[월月]$", "${1}-${2}"),
     (r"(午前|午後)\s*00?(:\d\d)", "${1}12${2}"),  # Japanese counts the hours from 0 to 11
     (rf"\s*(?:{_AM})\s*({_CLOCK})", " ${1} AM"),
     (rf"\s*(?:{_PM})\s*({_CLOCK})", " ${1} PM"),
@@ -66,11 +70,12 @@ _ENDS = (
 
 
 class Spelled(NamedTuple):
-    """Words of usual forms, the seconds to add to their times, (N,), and what was changed, in words."""
+    """Words of usual forms, the seconds to add to their times, (N,), what was changed, in words, and their zone."""
 
     words: pl.Series
     later: NDArray[np.int64]
     notes: tuple[str, ...]
+    zone: str | None = None
 
     def applied(self, found: Stamps) -> Stamps:
         """Return the times of the words with the seconds that they lack, in both readings if there are two."""
@@ -101,4 +106,14 @@ def in_usual_words(column: pl.Series) -> Spelled | None:
         if ends.any():
             notes.append(f"times such as {words.filter(ends)[0]!r} are read as midnight at the end of their day")
             words, later = words.str.replace(pattern, by), later + seconds * ends.to_numpy()
-    return None if bool((words == column.str.strip_chars()).all()) else Spelled(words, later, tuple(notes))
+    return (
+        None if bool((words == column.str.strip_chars()).all()) else Spelled(words, later, tuple(notes), _zone(column))
+    )
+
+
+def _zone(column: pl.Series) -> str | None:
+    """Return the zone that all words name behind their offset, as Java writes it; None if there is none."""
+    named = column.str.extract(r"\[([A-Za-z_]+(?:/[A-Za-z0-9_+-]+)+)\]\s*$")
+    if not len(named) or named.null_count() or named.n_unique() > 1 or not exists(str(named[0])):
+        return None
+    return str(named[0])

@@ -11,6 +11,7 @@ import polars as pl
 from ostinato.data.month_names import by_name
 from ostinato.data.periods import begun, read_periods
 from ostinato.data.spelled_clocks import in_usual_words
+from ostinato.data.stamp_formats import DAY_FIRST, MONTH_FIRST, formats_of, parse_words
 from ostinato.data.time_form import Stamps, TimeForm, Times, micros
 from ostinato.data.time_numbers import from_floats, from_integers, lost_note
 from ostinato.data.time_rewriting import rewritings, unlike
@@ -26,30 +27,6 @@ _ZULU = r"(\d)\s*Z\s*$"
 _ZONED = r":\d\d(?:\.\d+)?\s*(?:Z|UTC|GMT|[+-]\d\d:?\d\d)\s*$"
 #: The length of a time with six digits behind the second.
 _TO_MICROS = len("2024-01-31 13:00:00.000000")
-#: The two readings of dates such as 01/02/2024. Only one of each pair is tried first; see ``Stamps.other``.
-_MONTH_FIRST, _DAY_FIRST = ("%m/%d/%Y", "%m-%d-%Y"), ("%d/%m/%Y", "%d-%m-%Y")
-_DATES = ("%Y-%m-%d", "%Y/%m/%d", "%d.%m.%Y", *_MONTH_FIRST, *_DAY_FIRST)
-_MORE_DATES = ("%Y.%m.%d", "%Y%m%d", "%Y년 %m월 %d일", "%Y. %m. %d.", "%Y. %m. %d")
-#: Months, which are read as their first days; offices of statistics write 2024M01, and Stata 2024m1. ``month_names``
-#: reads their names.
-_MONTHS = ("%Y-%m", "%Y/%m", "%m/%Y", "%YM%m", "%Ym%m", "%Y년 %m월")
-_CLOCKS = ("%H:%M:%S%.f", "%H:%M", "%I:%M:%S %p", "%I:%M %p", "%H:%M:%S%.f%z", "%H:%M%z")
-_FORMATS = (
-    *_DATES,
-    *_MORE_DATES,
-    *_MONTHS,
-    *(f"{date}{gap}{clock}" for date in _DATES for gap in (" ", "T") for clock in _CLOCKS),
-    "%Y%m%dT%H%M%S%.f",
-    "%Y%m%dT%H%M",
-    "%Y%m%dT%H%M%S%z",
-    "%Y%m%d %H%M",
-    "%Y%m%d %H%M%S",
-    "%Y%m%d %H:%M",
-    "%Y%m%d %H:%M:%S",
-    "%G-W%V-%u",
-    "%GW%V%u",
-    *(f"{date} {clock}%z" for date in _DATES for clock in ("%I:%M:%S %p", "%I:%M %p")),
-)
 
 
 def read_times(
@@ -128,7 +105,7 @@ def _unread(words: pl.Series, day_first: bool | None) -> pl.Series:
     zoned = words.str.contains(_ZONED).fill_null(value=False)
     if 0 < (zones := int(zoned.sum())) < len(words):
         return zoned == (2 * zones <= len(words))
-    unread, named = _parse_words(words, _formats(day_first))[0].is_null(), by_name(words)
+    unread, named = parse_words(words, formats_of(day_first))[0].is_null(), by_name(words)
     if named is not None and named.iso.null_count() < unread.sum():
         return named.iso.is_null()
     return ~begun(words) if unread.all() and words.null_count() < len(words) else unread
@@ -164,14 +141,14 @@ def _by_form(column: pl.Series, day_first: bool | None, zone: str | None, typed:
     named = _WORD.search(column[0]) is not None
     if named and (found := _from_names(column, zone, typed)) is not None:
         return found
-    parsed, form = _parse_words(column, _formats(day_first))
+    parsed, form = parse_words(column, formats_of(day_first))
     if parsed.null_count():
         return _otherwise(column, day_first, zone, typed, named=named)
     found = _worded(column, parsed, form, zone, typed)
-    if not form.startswith((*_MONTH_FIRST, *_DAY_FIRST)):
+    if not form.startswith((*MONTH_FIRST, *DAY_FIRST)):
         return found
     turned = form.replace("%m", "%x").replace("%d", "%m").replace("%x", "%d")
-    other = _parse_words(column, (turned,))[0]
+    other = parse_words(column, (turned,))[0]
     if other.null_count() or bool((other == parsed).all()):
         return found
     both = found, _worded(column, other, turned, zone, typed)
@@ -187,7 +164,7 @@ def _otherwise(
     """Return words that no form reads as times: those of other spellings, midnights without a clock, and names."""
     usual = in_usual_words(column)
     if usual is not None:
-        found = _from_words(usual.words, day_first, zone, typed)
+        found = _from_words(usual.words, day_first, zone or usual.zone, typed)
         return None if found is None else usual.applied(found)
     clocked = _without_clocks(column, day_first, zone, typed)
     return clocked if clocked is not None or named else _from_names(column, zone, typed)
@@ -257,40 +234,3 @@ def _worded(column: pl.Series, parsed: pl.Series, form: str, zone: str | None, t
     if int(words.str.len_bytes().max() or 0) > _TO_MICROS:  # type: ignore[arg-type]
         notes += lost_note(int(words.str.contains(r":\d\d\.\d{6}\d*[1-9]").sum()), column.name)
     return Stamps(times, TimeForm(column.dtype if typed else None, pattern, zone), tuple(notes))
-
-
-def _formats(day_first: bool | None) -> tuple[str, ...]:
-    if day_first is None:
-        return _FORMATS
-    away = _MONTH_FIRST if day_first else _DAY_FIRST
-    return tuple(form for form in _FORMATS if not form.startswith(away))
-
-
-def _are_seasons(months: pl.Series) -> bool:
-    """Return whether each of at least two months is two digits of the next year, as in the seasons 2001/02, 2002/03."""
-    years = months.dt.year()
-    return years.n_unique() > 1 and not months.null_count() and bool((months.dt.month() == (years + 1) % 100).all())
-
-
-def _parse_words(column: pl.Series, formats: tuple[str, ...]) -> tuple[pl.Series, str]:
-    """Return words as date-times by the format that reads the most of them, with null for the others."""
-    words = column.str.strip_chars().str.replace(r"Z$", "")
-    first_days = "1 " + words
-    best: tuple[pl.Series, str] | None = None
-    # a leap second would be read as the second after it, and "07.02.06" as a day of the year 6
-    sure = ~words.str.contains(r":\d\d:60") if words.str.contains(":60", literal=True).any() else pl.lit(value=True)
-    for form in formats:
-        # polars reads a month without its day only in the spelling that it would write itself
-        given, full = (first_days, f"%d {form}") if form in _MONTHS else (words, form)
-        parsed = given.str.to_datetime(full, strict=False, time_unit="us")
-        if parsed.dtype.time_zone is not None:  # type: ignore[attr-defined]
-            parsed = parsed.dt.convert_time_zone("UTC").dt.replace_time_zone(None)
-        parsed = pl.select(pl.when((parsed.dt.year() >= 1000) & sure).then(parsed)).to_series()
-        if form in _MONTHS and _are_seasons(parsed):
-            continue
-        if best is None or parsed.null_count() < best[0].null_count():
-            best = parsed, form
-        if not parsed.null_count():
-            break
-    assert best is not None
-    return best

@@ -16,7 +16,7 @@ from ostinato.data.files import as_utf8, contents, ending, names_of
 from ostinato.data.lines import decode, lines_of
 from ostinato.data.margins import Margins, without_margins
 from ostinato.data.origin import Origin
-from ostinato.data.preambles import is_logger_file
+from ostinato.data.preambles import is_logger_file, without_preamble
 from ostinato.data.text_table import TextTable
 from ostinato.errors import DataError
 
@@ -149,7 +149,7 @@ def looks_like_table(raw: bytes) -> bool:
     text = raw[:20_000].decode("utf-8-sig", errors="ignore")
     if is_logger_file(text):
         return True
-    lines = lines_of(text)[:50]
+    lines = lines_of(without_preamble(text, 0)[0])[:50]
     lines = lines[:-1] if len(lines) > 2 else lines
     if len(lines) < 2 or with_tabs("\n".join(lines)) is not None:
         return len(lines) > 1
@@ -157,7 +157,8 @@ def looks_like_table(raw: bytes) -> bool:
         for separator in "\t;,":
             cells = [c for _, c in Dialect(separator).records("\n".join(lines))]
             if len(cells) > 1 and len({len(c) for c in cells}) == 1 and len(cells[0]) > 1:
-                return any(is_number(c.replace(",", ".") if separator == ";" else c) for c in cells[1])
+                seen = (*cells[1], *cells[-1])
+                return any(is_number(c.replace(",", ".") if separator == ";" else c) for c in seen)
     except csv.Error:
         return False
     return all(is_number(line) for line in lines[1:])

@@ -15,7 +15,7 @@ from ostinato.data.dialect import Dialect, sniff
 from ostinato.data.margins import Margins
 from ostinato.data.number import MISSING
 from ostinato.data.numerals import Numerals
-from ostinato.data.open_points import Point, may_be_open, point_of
+from ostinato.data.open_points import Point, may_be_of_either, may_be_open, point_of
 from ostinato.data.origin import FileRows, Origin
 from ostinato.data.rows import numerals_of, tidied, without_odd_rows
 from ostinato.data.written import Written
@@ -26,6 +26,8 @@ from ostinato.numbers import counted
 _SAMPLE = 500
 #: A number with a zero at the end of three decimals, which a spreadsheet and JSON hold as text alone.
 _TYPED = r"\b[1-9]\d{0,2}\.\d\d0\b"
+#: A name in angle brackets.
+_BRACKETED = re.compile(r"<[^<>]+>")
 
 
 class TextTable:
@@ -81,6 +83,7 @@ class TextTable:
         for rows in (_SAMPLE, None):
             if names:
                 words = self._as_written(rows)
+                names = may_be_of_either(words, names)
                 bare = {c: words[c].str.strip_chars() for c in names}
                 points = {c: point_of(one.set(one.is_in(list(MISSING)), None)) for c, one in bare.items()}
                 names = [c for c in names if points[c] is not Point.AS_READ]
@@ -218,6 +221,8 @@ def _named(frame: pl.DataFrame, text: str, dialect: Dialect, where: str) -> pl.D
     else:
         line, cells = next(dialect.records(text))
         names = [c.strip() for c in cells]
+        if all(_BRACKETED.fullmatch(n) for n in names):
+            names = [n[1:-1] for n in names]  # as programs of traders write them: <DATE>
         names = [n or ("" if i == 0 else f"column_{i + 1}") for i, n in enumerate(names)]
         name, times = Counter(names).most_common(1)[0]
         if times > 1:

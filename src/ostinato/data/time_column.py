@@ -8,6 +8,8 @@ import numpy as np
 import polars as pl
 
 from ostinato.data import short_dates
+from ostinato.data.buddhist import YEARS as BUDDHIST
+from ostinato.data.keys import key_of
 from ostinato.data.month_names import uncertain
 from ostinato.data.numerals import as_numbers
 from ostinato.data.stamps import odd_time, parse_times
@@ -21,7 +23,8 @@ from ostinato.data.time_names import (
     says_when,
     says_year,
 )
-from ostinato.data.time_numbers import months_and_years
+from ostinato.data.time_numbers import months_and_years, years_and_months
+from ostinato.errors import DataError
 
 #: What stands for a column of times if the rows are steps in their order, whatever the columns are called.
 NO_TIME = "none"
@@ -114,18 +117,31 @@ def _whole_times(frame: pl.DataFrame, columns: list[str], id_col: str | None) ->
             if times.dtype.kind == "M" if times is not None else says_week(c):
                 return c
     for c in whole:
-        if says_year(c):
+        if says_year(c) and bool((frame[c].is_between(1800, 2100) | frame[c].is_between(*BUDDHIST)).all()):
             series = [id_col] if id_col else []
-            if bool(frame[c].is_between(1800, 2100).all()) and not frame.select(c, *series).is_duplicated().any():
+            others = [other for other in columns if other != c]
+            if not frame.select(c, *series).is_duplicated().any() or (not series and _of_series(frame, others, c)):
                 return c
     return None
 
 
+def _of_series(frame: pl.DataFrame, columns: list[str], year: str) -> bool:
+    """Return whether other columns tell the rows of one year apart, so that they are of several series."""
+    try:
+        return key_of(frame, columns, year, "") is not None
+    except DataError:
+        return True  # two columns do so together, which is an error that names them where the series are looked for
+
+
 def _months_and_years(frame: pl.DataFrame, columns: list[str]) -> str | None:
-    """Return a column named like months whose decimals are months one after the other: 11.21, 12.21, 1.22; or None."""
+    """Return a column named like months whose decimals are months one after the other; or None.
+
+    They are 11.21, 12.21, 1.22, or 2021.11, 2021.12, 2022.01.
+    """
     for c in columns:
         if frame[c].dtype.is_float() and says_month(c) and frame[c].is_finite().all() and not frame[c].null_count():
-            months = months_and_years(frame[c].to_numpy())
+            x = frame[c].to_numpy()
+            months = months_and_years(x) if (x < 100).all() else years_and_months(x)
             if months is not None and len(months) > 2 and bool((np.diff(np.unique(months)) == 1).all()):
                 return c
     return None

@@ -6,7 +6,7 @@ import re
 from typing import NamedTuple
 
 #: English names of whole times, in the order in which a column is taken for the time.
-_WHOLE = ("ds", "date", "time", "timestamp", "datetime")
+_WHOLE = ("ds", "date", "time", "timestamp", "datetime", "_time", "time_period")
 #: Names of dates, and of times of other languages. The word data, a date in Italian and Portuguese, is not certain.
 _DATES = ("datum", "fecha", "날짜", "일자", "日付", "日期")
 _MOMENTS = ("일시", "zeitpunkt", "zeitstempel")
@@ -31,7 +31,9 @@ PARTS = {
         ("week", "wk", "ww", "isoweek", "iso_week", "week_of_year", "kw", "woche", "kalenderwoche", "semaine", "semana",
          "settimana", "주", "주차", "週", "周"), 1, 53),
     "day": Part(("day", "dd", "dom", "tag", "jour", "dia", "día", "giorno", "일", "日"), 1, 31),
-    "hour": Part(("hour", "hr", "hh", "stunde", "heure", "hora", "ora", "시", "시간", "時", "时"), 0, 23),
+    "hour": Part(
+        ("hour", "hr", "hh", "he", "hour ending", "hour_ending", "hourending", "hour_of_day",
+         "stunde", "heure", "hora", "ora", "시", "시간", "時", "时"), 0, 23),
     "minute": Part(("minute", "min", "minuto", "분", "分"), 0, 59),
 }  # fmt: skip
 #: The names of columns that are taken for the time by their name alone, in this order; the last three may be parts.
@@ -42,7 +44,10 @@ MAY_BE_PARTS = ("year", "month", "day")
 MORE_TIMES = (*_DATES, *_MOMENTS, "quarter", "분기", "period", "week", "mois", "monat", "월")
 #: The names of columns of days, of their times of day, and of complete times, which need no other columns.
 DAYS = ("date", "day", "ds", *_DATES, "data")
-CLOCKS = ("time", "hour", "clock", "uhrzeit", "heure", "hora", "ora", "시간", "시각", "時刻", "时间")
+CLOCKS = (
+    "time", "hour", "clock", "start", "begin", "from", "anfang", "beginn", "von",
+    "uhrzeit", "heure", "hora", "ora", "시간", "시각", "時刻", "时间",
+)  # fmt: skip
 _CLOCK = re.compile(rf"(^|[_ .-])({'|'.join(CLOCKS)})([_ (]|$)", re.IGNORECASE)
 WHOLE_TIMES = (*_WHOLE, *_DATES, *_MOMENTS)
 
@@ -53,9 +58,11 @@ def _said(anywhere: str, alone: str = "") -> re.Pattern[str]:
     return re.compile(anywhere + own, re.IGNORECASE)
 
 
-_YEAR = _said("year|jahr|annee|année|연도|년|年", "yr|anno|año")
+_YEAR = _said(r"year|jahr|annee|année|time_?period|연도|년|年|시점|時点|ปี|พ\.? ?ศ", "yr|anno|año|per[ií]odo")
 _TIME = _said("time|date|stamp|epoch|unix|zeit|일시|시각|시간", "ds|ts")
-_MONTH = _said("month$|monat$|yyyymm|year_?month|년월|年月", "mm|mon|period|mois|mes|mese|mês|월|月")
+_MONTH = _said(
+    "month$|monat$|yyyymm|year_?month|time_?period|년월|年月|시점|時点", "mm|mon|period|mois|mes|mese|mês|월|月"
+)
 _WEEK = _said("week|woche|semaine|semana|settimana", "(?:yyyy|y)?w(?:w|k)|yw|kw|주|주차|週|周")
 _YEAR_AND_WEEK = re.compile(r"^(yyyy|year|y)_?w$", re.IGNORECASE)
 _QUARTER = _said("quarter|quartal|trimestre|분기|季度", "qtr|period|(?:yyyy|y)q")

@@ -6,6 +6,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from ostinato.data import buddhist
 from ostinato.data.eras import are_dates_of_eras
 from ostinato.data.time_digits import are_short_dates, dates_of_digits, note_on_short_dates
 from ostinato.data.time_form import Stamps, TimeForm, micros
@@ -84,6 +85,10 @@ def _of_years(
     whole: NDArray[np.int64], _dtype: pl.DataType, name: str, low: int, high: int, *, chosen: bool
 ) -> Stamps | None:
     years = says_year(name)
+    if years and (lower := buddhist.years(whole)) is not None:
+        times = (lower - 1970).astype("datetime64[Y]").astype("datetime64[us]")
+        note = f"whole numbers such as {low} in column {name!r} are read as years of the Buddhist calendar: "
+        return Stamps(times, TimeForm(), (note + f"{int(whole[0])} is {int(lower[0])}",))
     span = (1000, 2200) if years else (1800, 2100)
     if not (years or says_time(name) or chosen) or low < span[0] or high > span[1]:
         return None
@@ -201,17 +206,28 @@ def from_floats(column: pl.Series, day_first: bool | None = None, *, chosen: boo
         whole = pl.Series(column.name, x.astype(np.int64))
         return from_integers(whole, column.dtype, column.name, day_first, chosen=chosen)
     excel = _are_excel(column.name, float(x.min()), float(x.max()))
-    if (found := _of_excel(x, column.name) if excel else _parts_of_seconds(x, column, chosen=chosen)) is not None:
+    found = _of_excel(x, column.name) if excel else _parts_of_seconds(x, column, chosen=chosen)
+    found = found or _of_decimals(x, column.name, named=named)
+    if found is not None:
         return found
+    for scale in () if named and months_and_years(x) is not None else (10, 100, 1000, 10**4, 10**5, 10**6):
+        whole = np.rint(x * scale)
+        if np.abs(x * scale - whole).max() < 1e-6 and np.abs(whole).max() < 2**53:
+            return Stamps(whole.astype(np.int64), TimeForm(column.dtype, scale=scale))
+    return None
+
+
+def _of_decimals(x: Array, name: str, *, named: bool) -> Stamps | None:
+    """Return decimal years, or years with their months behind the point, as months; None for others."""
+    points = years_and_months(x) if named else None
+    if points is not None and len(points) > 2 and bool((np.diff(np.unique(points)) == 1).all()):
+        note = f"decimals such as {float(x[0]):.2f} in column {name!r} are read as years and months"
+        return Stamps((points - 1970 * 12).astype("datetime64[M]").astype("datetime64[us]"), TimeForm(), (note,))
     months = np.rint(x * 12)
     if x.min() >= 1000 and x.max() <= 2200 and np.abs(x * 12 - months).max() <= 0.2:
         return Stamps(
             (months - 1970 * 12).astype(np.int64).astype("datetime64[M]").astype("datetime64[us]"), TimeForm()
         )
-    for scale in () if named and months_and_years(x) is not None else (10, 100, 1000, 10**4, 10**5, 10**6):
-        whole = np.rint(x * scale)
-        if np.abs(x * scale - whole).max() < 1e-6 and np.abs(whole).max() < 2**53:
-            return Stamps(whole.astype(np.int64), TimeForm(column.dtype, scale=scale))
     return None
 
 
@@ -222,6 +238,14 @@ def months_and_years(x: Array) -> NDArray[np.int64] | None:
     if np.abs(x * 100 - parts).max() > 1e-6 or month.min() < 1 or month.max() > 12 or not year.all():
         return None
     return np.asarray(year * 12 + month - 1)
+
+
+def years_and_months(x: Array) -> NDArray[np.int64] | None:
+    """Return decimals such as 2024.01, 2024.1 for October and 2024.12 as months since the year 0; None for others."""
+    year, month = np.divmod(np.rint(x * 100).astype(np.int64), 100)
+    if np.abs(x * 100 - np.rint(x * 100)).max() > 1e-6 or month.min() < 1 or month.max() > 12:
+        return None
+    return np.asarray(year * 12 + month - 1) if year.min() >= 1800 and year.max() <= 2100 else None
 
 
 def lost_note(count: int, name: str) -> list[str]:

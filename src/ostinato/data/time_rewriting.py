@@ -7,14 +7,16 @@ from collections.abc import Iterator
 
 import polars as pl
 
-from ostinato.data import buddhist, net_dates, short_dates, short_months, weekdays, zone_names
+from ostinato.data import buddhist, japanese, net_dates, short_dates, short_months, weekdays, zone_names
 from ostinato.data.rewritten import Rewritten
 
-_READERS = (net_dates, buddhist, weekdays, zone_names, short_months)
+_READERS = (net_dates, buddhist, japanese, weekdays, zone_names, short_months)
 #: The spellings, each with the look of a first cell. Only a column that has it is read as a whole.
 _SPELLINGS = tuple((re.compile(one.LOOK), one.rewritten) for one in _READERS)
 
 
+#: The hour that comes twice, as power grids and exchanges write it: 02A:00, 2A:15, 02:00B.
+_TWICE = re.compile(r"(?:^|[ T])\d{1,2}(?:[AB]:\d\d|:\d\d ?[AB])(?::\d\d)?$")
 _SHORT = re.compile(short_dates.LOOK)
 
 
@@ -52,4 +54,9 @@ def why_not(cell: str) -> str | None:
     """Return why a time of one of the spellings cannot be read with certainty; None for others."""
     if weekdays.starts_with_weekday(cell) and re.search(r"\d", cell):
         return "its weekday is not that of its date, or the date cannot be read"
+    if _TWICE.search(cell):
+        return (
+            "A and B name the hour that the clock shows twice when summer ends, and say no zone (with its offset, as "
+            "2024-10-27T02:00+01:00, the time is certain)"
+        )
     return zone_names.why_not(cell)

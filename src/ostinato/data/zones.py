@@ -80,6 +80,11 @@ def check_zone(zone: str) -> str:
     raise DataError(f"there is no zone {zone!r}", fix=fix)
 
 
+def exists(zone: str) -> bool:
+    """Return whether there is a zone of this name."""
+    return zone in _names()
+
+
 def zone_of(times: Times, offsets: NDArray[np.int64]) -> tuple[str | None, str | None]:
     """Return the zone that offsets belong to, and a note if the zone is a guess.
 

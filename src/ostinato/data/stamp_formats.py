@@ -1,0 +1,95 @@
+"""The formats of dates and date-times, and words read by the one of them that reads the most."""
+
+from __future__ import annotations
+
+import polars as pl
+
+#: The first words of a long column, of which a format has to read all.
+_FIRST = 40
+#: The two readings of dates such as 01/02/2024. Only one of each pair is tried first; see ``Stamps.other``.
+MONTH_FIRST, DAY_FIRST = ("%m/%d/%Y", "%m-%d-%Y"), ("%d/%m/%Y", "%d-%m-%Y")
+_DATES = ("%Y-%m-%d", "%Y/%m/%d", "%d.%m.%Y", *MONTH_FIRST, *DAY_FIRST)
+_MORE_DATES = ("%Y.%m.%d", "%Y%m%d", "%Y년 %m월 %d일", "%Y. %m. %d.", "%Y. %m. %d")
+#: Months, which are read as their first days; offices of statistics write 2024M01, and Stata 2024m1. ``month_names``
+#: reads their names.
+_MONTHS = ("%Y-%m", "%Y/%m", "%m/%Y", "%YM%m", "%Ym%m", "%Y년 %m월")
+_CLOCKS = ("%H:%M:%S%.f", "%H:%M", "%I:%M:%S %p", "%I:%M %p", "%H:%M:%S%.f%z", "%H:%M%z")
+_FORMATS = (
+    *_DATES,
+    *_MORE_DATES,
+    *_MONTHS,
+    *(f"{date}{gap}{clock}" for date in _DATES for gap in (" ", "T") for clock in _CLOCKS),
+    "%Y%m%dT%H%M%S%.f",
+    "%Y%m%dT%H%M",
+    "%Y%m%dT%H%M%S%z",
+    "%Y%m%d %H%M",
+    "%Y%m%d %H%M%S",
+    "%Y%m%d %H:%M",
+    "%Y%m%d %H:%M:%S",
+    "%G-W%V-%u",
+    "%GW%V%u",
+    *(f"{date} {clock}%z" for date in _DATES for clock in ("%I:%M:%S %p", "%I:%M %p")),
+)
+
+
+def formats_of(day_first: bool | None) -> tuple[str, ...]:
+    """Return the formats to try, of which some are left out if it is known whether the day is in front of the month."""
+    if day_first is None:
+        return _FORMATS
+    away = MONTH_FIRST if day_first else DAY_FIRST
+    return tuple(form for form in _FORMATS if not form.startswith(away))
+
+
+def _are_seasons(months: pl.Series) -> bool:
+    """Return whether each of at least two months is two digits of the next year, as in the seasons 2001/02, 2002/03."""
+    years = months.dt.year()
+    return years.n_unique() > 1 and not months.null_count() and bool((months.dt.month() == (years + 1) % 100).all())
+
+
+def parse_words(column: pl.Series, formats: tuple[str, ...]) -> tuple[pl.Series, str]:
+    """Return words as date-times by the format that reads the most of them, with null for the others.
+
+    A format that does not read the first words does not read all words, so that few formats are tried on a long column.
+    """
+    if len(column) > 2 * _FIRST:
+        first = _cleaned(column.head(_FIRST))
+        likely = tuple(form for form in formats if not _parsed(first, form).null_count())
+        best = _best(_cleaned(column), likely)
+        if best is not None and not best[0].null_count():
+            return best
+    best = _best(_cleaned(column), formats)
+    assert best is not None
+    return best
+
+
+def _cleaned(column: pl.Series) -> pl.Series:
+    """Return words without blanks and Z at their ends, and null for leap seconds, which would be the second after."""
+    words = column.str.strip_chars().str.replace(r"Z$", "")
+    if not words.str.contains(":60", literal=True).any():
+        return words
+    return words.set(words.str.contains(r":\d\d:60"), None)
+
+
+def _best(words: pl.Series, formats: tuple[str, ...]) -> tuple[pl.Series, str] | None:
+    """Return the words as date-times by the first of the formats that reads the most; None without formats."""
+    best: tuple[pl.Series, str] | None = None
+    for form in formats:
+        parsed = _parsed(words, form)
+        if form in _MONTHS and _are_seasons(parsed):
+            continue
+        if best is None or parsed.null_count() < best[0].null_count():
+            best = parsed, form
+        if not parsed.null_count():
+            break
+    return best
+
+
+def _parsed(words: pl.Series, form: str) -> pl.Series:
+    """Return words as date-times by a format, with null for the words that it does not read."""
+    # polars reads a month without its day only in the spelling that it would write itself
+    given, full = ("1 " + words, f"%d {form}") if form in _MONTHS else (words, form)
+    parsed = given.str.to_datetime(full, strict=False, time_unit="us")
+    if parsed.dtype.time_zone is not None:  # type: ignore[attr-defined]
+        parsed = parsed.dt.convert_time_zone("UTC").dt.replace_time_zone(None)
+    # "07.02.06" would be a day of the year 6
+    return pl.select(pl.when(parsed.dt.year() >= 1000).then(parsed)).to_series()

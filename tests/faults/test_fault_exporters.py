@@ -1,0 +1,371 @@
+"""Tables as offices, exchanges, monitors and programs export them: right by pandas, or refused with what to do.
+
+Each row is written by the rules that its program has for its own files. The right values are those that the file was
+written from, and the right times are those of pandas.
+"""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from rows import Row, rows_of
+
+from ostinato.data.read import read
+from ostinato.data.sequences import SequenceSet
+from ostinato.errors import DataError
+
+N = 30
+Y = (100 + np.random.default_rng(7).normal(size=N).cumsum()).round(2)
+DAYS = pd.Series(pd.date_range("2024-01-01", periods=N))
+HOURS = pd.Series(pd.date_range("2024-01-01", periods=N, freq="h"))
+MONTHS = pd.Series(pd.date_range("2020-01-01", periods=N, freq="MS"))
+YEARS = pd.Series(pd.date_range("1994-01-01", periods=N, freq="YS"))
+QUARTERS = pd.Series(pd.date_range("2018-01-01", periods=N, freq="QS"))
+
+
+def of_text(text: str, ending: str = ".csv", **options: Any) -> SequenceSet:
+    """Read a table from a file."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / f"t{ending}"
+        path.write_bytes(text.encode())
+        return read(path, **options)
+
+
+def right(
+    text: str,
+    times: pd.Series,
+    values: Any = Y,
+    *,
+    ending: str = ".csv",
+    ids: Sequence[str] | None = None,
+    channel: str | None = None,
+    notes: Sequence[str] = (),
+) -> str:
+    """Each series of a file has these times and values, the channel if it is given, and the notes."""
+    data = of_text(text, ending)
+    assert ids is None or data.ids == tuple(ids), data.ids
+    names = data.channels or ()
+    column = names.index(channel) if channel else 0
+    assert data.times is not None, data.notes
+    for name in data.ids:
+        rows = slice(*data.offsets[data.ids.index(name) :][:2])
+        np.testing.assert_allclose(data.values[rows, column], values, rtol=1e-12)
+        np.testing.assert_array_equal(data.times[rows], times.to_numpy().astype("datetime64[us]"))
+    for note in notes:
+        assert any(note in one for one in data.notes), data.notes
+    return f"right: {times[0]}"
+
+
+def refused(text: str, *says: str, ending: str = ".csv", **options: Any) -> str:
+    """A file is refused with these words."""
+    with pytest.raises(DataError) as caught:
+        of_text(text, ending, **options)
+    for word in says:
+        assert word in str(caught.value), str(caught.value)
+    return f"refused: {caught.value.what[:60]}"
+
+
+def lines(row: Callable[[int], str], n: int = N) -> str:
+    """Return the text of rows, each from its number."""
+    return "".join(row(i) + "\n" for i in range(n))
+
+
+def table(cells: Sequence[Any], header: str = "ds,y", gap: str = ",") -> str:
+    """Return a table of two columns, with the values Y in the second."""
+    return header + "\n" + lines(lambda i: f"{cells[i]}{gap}{Y[i]}")
+
+
+def without(i: int) -> Any:
+    """Return the values Y, of which one is missing."""
+    return np.where(np.arange(N) == i, np.nan, Y)
+
+
+def stamps(form: str, times: pd.Series = DAYS) -> list[str]:
+    """Return times in a form."""
+    return [t.strftime(form) for t in times]
+
+
+def flux(blocks: Sequence[str]) -> str:
+    """Return what InfluxDB writes: three annotations and the names above the rows of each table."""
+    head = "#group,false,false,false,true\n#datatype,string,long,dateTime:RFC3339,double,string\n#default,_result,,,,\n"
+    at = stamps("%Y-%m-%dT%H:%M:%SZ", HOURS)
+
+    def block(number: int, name: str) -> str:
+        rows = lines(lambda i: f",,{number},{at[i]},{Y[i]},{name}")
+        return head + ",result,table,_time,_value,_field\n" + rows
+
+    return "\n".join(block(number, name) for number, name in enumerate(blocks))
+
+
+def prometheus(indent: int | None) -> str:
+    """Return the answer of Prometheus to a query of a range, with two series."""
+    first = [[int(t.timestamp()), str(y)] for t, y in zip(HOURS, Y, strict=True)]
+    series = [{"metric": {"__name__": "up", "job": job}, "values": first} for job in ("a", "b")]
+    return json.dumps({"status": "success", "data": {"resultType": "matrix", "result": series}}, indent=indent)
+
+
+def alpha_vantage() -> str:
+    """Return a list of days, newest first, below facts about it, as Alpha Vantage writes it."""
+    days = {day: {"4. close": str(y)} for day, y in zip(stamps("%Y-%m-%d")[::-1], Y[::-1], strict=True)}
+    return json.dumps({"Meta Data": {"2. Symbol": "IBM"}, "Time Series (Daily)": days}, indent=4)
+
+
+def hours(first: int, last: int, form: str, name: str) -> str:
+    """Return rows of a date and an hour, for as many days as there are values."""
+    day = [f"2024-01-{1 + i // 24:02d}" for i in range(N)]
+    assert last - first == 23
+    return f"Date,{name},Load\n" + lines(lambda i: f"{day[i]},{form.format(first + i % 24)},{Y[i]}")
+
+
+def day_of_25(form: str = "{}") -> str:
+    """Return the hours of two days in local time; the first has 25."""
+    rows = [("2024-10-27", k) for k in range(1, 26)] + [("2024-10-28", k) for k in range(1, 25)]
+    return "Date,Hour,Load\n" + "".join(f"{d},{form.format(k)},{k}.5\n" for d, k in rows)
+
+
+ENDS = HOURS + pd.Timedelta(hours=1)
+#: The hours of a day with 25, of which two have letters, and of the day after it.
+SUMMER_ENDS = [f"27.10.2024 {h}:00" for h in ("00", "01", "02A", "02B", *(f"{h:02}" for h in range(3, 24)))]
+SUMMER_ENDS += [f"28.10.2024 {h:02}:00" for h in range(N - len(SUMMER_ENDS))]
+STOOQ = "<TICKER>,<PER>,<DATE>,<TIME>,<OPEN>,<CLOSE>,<VOL>\n"
+ONS = (
+    '"Title","CPI"\n"CDID","D7BT"\n"PreUnit",""\n"Unit","Index, base year = 100"\n"Release date","17-01-2024"\n'
+    '"Next release","14 February 2024"\n"Important notes",\n'
+)
+E_STAT = '"統計名：","消費者物価指数"\n"表番号：","1"\n\n'
+RDB = "# data of a river\n#\nagency_cd\tdatetime\t1_00060\t1_00060_cd\n5s\t20d\t14n\t10s\n"
+WIDE = ",".join(f'"{y}"' for y in range(2000, 2024))
+
+
+def era(i: int) -> str:
+    """Return a month by the eras of Japan: Heisei ends in April 2019."""
+    month = pd.Timestamp("2018-01-01") + pd.DateOffset(months=i)
+    if month < pd.Timestamp("2019-05-01"):
+        return f"平成{month.year - 1988}年{month.month}月"
+    return f"令和{'元' if month.year == 2019 else month.year - 2018}年{month.month}月"
+
+
+HEISEI = pd.Series(pd.date_range("2018-01-01", periods=N, freq="MS"))
+KINDS: dict[str, dict[str, Callable[[], str]]] = {
+    "monitors": {
+        "Grafana with undefined": partial(
+            right, table(stamps("%Y-%m-%d %H:%M:%S", HOURS), '"Time","cpu"').replace(f",{Y[3]}\n", ",undefined\n"),
+            HOURS, without(3), notes=["'undefined'"]),
+        "Home Assistant, unavailable": partial(
+            right, "entity_id,state,last_changed\n" + lines(
+                lambda i: f"sensor.t,{'unavailable' if i == 4 else Y[i]},{HOURS[i]:%Y-%m-%dT%H:%M:%S.000Z}"),
+            HOURS, without(4), notes=["'unavailable'"]),
+        "InfluxDB, one table": partial(right, flux(["cpu"]), HOURS, channel="_value", notes=["result"]),
+        "InfluxDB, two tables": partial(right, flux(["cpu", "mem"]), HOURS, ids=["cpu", "mem"]),
+        "Prometheus in one line": partial(
+            right, prometheus(None), HOURS, ending=".json", ids=['up{job="a"}', 'up{job="b"}']),
+        "Prometheus in many lines": partial(right, prometheus(1), HOURS, ending=".json"),
+        "ThingSpeak with empty columns": partial(
+            right, "created_at,entry_id,field1,latitude,elevation\n" + lines(
+                lambda i: f"{HOURS[i]:%Y-%m-%d %H:%M:%S} UTC,{i + 1},{Y[i]},,"), HOURS,
+            channel="field1", notes=["every cell is empty: latitude, elevation"]),
+    },
+    "exchanges": {
+        "Stooq, days": partial(
+            right, STOOQ + lines(lambda i: f"AAPL.US,D,{DAYS[i]:%Y%m%d},000000,{Y[i] - 1:.2f},{Y[i]},{i * i}"), DAYS,
+            ending=".txt", channel="CLOSE"),
+        "Stooq, hours": partial(
+            right, STOOQ + lines(lambda i: f"AAPL.US,60,{HOURS[i]:%Y%m%d,%H%M%S},{Y[i] - 1:.2f},{Y[i]},{i * i}"),
+            HOURS, ending=".txt", channel="CLOSE"),
+        "MetaTrader": partial(
+            right, "<DATE>\t<TIME>\t<OPEN>\t<CLOSE>\n" + lines(
+                lambda i: f"{HOURS[i]:%Y.%m.%d}\t{HOURS[i]:%H:%M:%S}\t1\t{Y[i]}"), HOURS, channel="CLOSE"),
+        "Alpha Vantage": partial(right, alpha_vantage(), DAYS, ending=".json", notes=["'Time Series (Daily)'"]),
+        "orders that begin with #": partial(
+            right, "Name,Paid at,Total\n" + lines(lambda i: f"#{1000 + i},{DAYS[i]:%Y-%m-%d},{Y[i]}"), DAYS),
+    },
+    "hours": {
+        "1 to 24": partial(right, hours(1, 24, "{}", "Hour"), ENDS, notes=["the hours 1 to 24"]),
+        "HE 1 to 24": partial(right, hours(1, 24, "{}", "HE"), ENDS, notes=["the hours 1 to 24"]),
+        "H01 to H24": partial(right, hours(1, 24, "H{:02d}", "Hour"), ENDS, notes=["the hours 1 to 24"]),
+        "01:00 to 24:00": partial(right, hours(1, 24, "{:02d}:00", "Hour"), ENDS, notes=["midnight"]),
+        "0 to 23": partial(right, hours(0, 23, "{}", "Hour"), HOURS),
+        "year, month, day and 1 to 24": partial(
+            right, "year,month,day,hour,y\n" + lines(lambda i: f"2024,1,{1 + i // 24},{1 + i % 24},{Y[i]}"), ENDS,
+            notes=["the hours 1 to 24"]),
+        "1 to 25": partial(refused, day_of_25(), "the hour 25", "line 26", "offset"),
+        "H01 to H25": partial(refused, day_of_25("H{:02d}"), "the hour 25", "line 26"),
+        "02A and 02B": partial(
+            refused, table(SUMMER_ENDS), "'27.10.2024 02A:00'", "twice", "offset"),
+        "a clock called Anfang": partial(
+            right, "Datum;Anfang;Ende;MWh\n" + lines(
+                lambda i: f"{HOURS[i]:%d.%m.%Y;%H:%M};{ENDS[i]:%H:%M};{Y[i]:.2f}"), HOURS),
+    },
+    "offices": {
+        "SDMX, years of a panel": partial(
+            right, "LAST UPDATE,geo,TIME_PERIOD,OBS_VALUE\n" + "".join(
+                lines(lambda i: f"01/02/24 23:00:00,{geo},{1994 + i},{Y[i]}") for geo in ("DE", "FR")),  # noqa: B023
+            YEARS, ids=["DE", "FR"], channel="OBS_VALUE"),
+        "years of a panel called Jahr": partial(
+            right, "Jahr;Land;Wert\n" + "".join(
+                lines(lambda i: f"{1994 + i};{geo};{Y[i]:.2f}") for geo in ("DE", "FR")),  # noqa: B023
+            YEARS, ids=["DE", "FR"]),
+        "ONS, months": partial(right, ONS + lines(lambda i: f'"{MONTHS[i]:%Y %b}","{Y[i]}"'.upper()), MONTHS,
+                               notes=["set aside above the rows: lines 2 to 7"]),
+        "ONS, years and months": partial(
+            refused, ONS + "".join(f'"{y}","{y}.5"\n' for y in range(2015, 2020))
+            + lines(lambda i: f'"{MONTHS[i]:%Y %b}","{Y[i]}"'.upper()), "several lengths", "'2015'", "'2020 JAN'"),
+        "e-Stat": partial(right, E_STAT + '"時間軸（月）","全国"\n' + lines(
+            lambda i: f'"{MONTHS[i].year}年{MONTHS[i].month}月","{Y[i]}"'), MONTHS, channel="全国"),
+        "e-Stat, ***": partial(
+            right, table(stamps("%Y年%m月", MONTHS), "時間軸（月）,全国").replace(f",{Y[2]}\n", ",***\n"), MONTHS,
+            without(2), notes=["'***'"]),
+        "KOSIS, months": partial(
+            right, table(stamps("%Y.%m", MONTHS), "시점,서울"), MONTHS, notes=["years and months"]),
+        "KOSIS, months in words": partial(right, table(stamps("%Y.%m 월", MONTHS), "시점,서울"), MONTHS),
+        "KOSIS, quarters": partial(
+            right, table([f"{t.year}.{t.quarter}/4" for t in QUARTERS], "시점,서울"), QUARTERS, notes=["quarter"]),
+        "KOSIS, months as columns": partial(
+            refused, "시도별," + ",".join(stamps("%Y.%m", MONTHS)) + "\n"
+            + "".join(f"{s}," + ",".join(map(str, Y)) + "\n" for s in ("서울", "부산")), "are times", "melt"),
+        "World Bank": partial(
+            refused, '"Data Source","World Development Indicators",\n\n"Last Updated Date","2024-01-01",\n\n'
+            f'"Country Name","Country Code",{WIDE},\n' + "".join(
+                f'"{c}","{c[:3]}",' + ",".join(f'"{i}.5"' for i in range(24)) + ",\n"
+                for c in ("Aruba", "Germany", "Korea", "Kosovo")), "are times", "melt"),
+        "USGS": partial(right, RDB + lines(lambda i: f"USGS\t{DAYS[i]:%Y-%m-%d}\t{Y[i]}\tA"), DAYS, ending=".txt",
+                        notes=["5s, 20d, 14n, 10s"]),
+        "NOAA, a trace": partial(refused, table(stamps("%Y-%m-%d")).replace(f",{Y[0]}\n", ",T\n"), "'T'", "trace"),
+        "NOAA, a value and its quality": partial(
+            refused, "DATE,TMP\n" + lines(lambda i: f'{DAYS[i]:%Y-%m-%d},"+{100 + i:04d},1"'), "two numbers",
+            target="TMP"),
+        "Google Trends, <1": partial(refused, table(stamps("%Y-%m-%d")).replace(f",{Y[0]}\n", ",<1\n"), "'<1'", "half"),
+    },
+    "years of other calendars": {
+        "year from 2537": partial(right, table([2537 + i for i in range(N)], "year,y"), YEARS, notes=["Buddhist"]),
+        "ปี": partial(right, table([2537 + i for i in range(N)], "ปี,y"), YEARS, notes=["Buddhist"]),
+        "ปี พ.ศ.": partial(right, table([2537 + i for i in range(N)], "ปี พ.ศ.,y"), YEARS, notes=["2537 is 1994"]),
+        "Heisei and Reiwa": partial(
+            right, table([era(i) for i in range(N)], "年月,値"), HEISEI, notes=["eras of Japan"]),
+        "Reiwa, days": partial(
+            right, table([f"令和6年{t.month}月{t.day}日" for t in DAYS], "日付,値"), DAYS, notes=["2024-01-01"]),
+        "a year that its era does not have": partial(
+            refused, table([f"平成32年{t.month}月{t.day}日" for t in DAYS], "日付,値"), "era"),
+    },
+    "programs": {
+        "psql": partial(
+            right, " ds         |   y    \n------------+--------\n"
+            + lines(lambda i: f" {DAYS[i]:%Y-%m-%d} | {Y[i]:6.2f}")
+            + "(30 rows)\n\n", DAYS, ending=".txt"),
+        "write.table with labels of rows": partial(
+            right, '"ds","y"\n' + lines(lambda i: f'"{i + 1}","{DAYS[i]:%Y-%m-%d}",{Y[i]}'), DAYS, notes=["labels"]),
+        "a decimal comma beside a comma": partial(
+            refused, "step,y\n" + lines(lambda i: f"{i + 1},{12 + i % 3},5"), "3 cells, expected 2"),
+        "a remark behind each row": partial(
+            refused, "ds,y\n" + lines(lambda i: f"{DAYS[i]:%Y-%m-%d},{Y[i]},ok"), "3 cells, expected 2"),
+        "SAS, .A": partial(right, table(stamps("%d%b%Y")).replace(f",{Y[5]}\n", ",.A\n"), DAYS,
+                           without(5), notes=["'.A'"]),
+        "GluonTS": partial(
+            refused, json.dumps({"start": "2024-01-01", "target": Y.tolist()}) + "\n", "list of 30 values",
+            "one record for each value", ending=".jsonl"),
+        "durations": partial(refused, table(stamps("%Y-%m-%d")).replace(f",{Y[0]}\n", ",1:23:45\n"), "duration"),
+        "credit and debit": partial(
+            refused, "Date,Balance\n" + lines(lambda i: f"{DAYS[i]:%Y-%m-%d},{Y[i]} {'CR' if i % 3 else 'DR'}"),
+            "minus sign in place of DR"),
+        "several units": partial(
+            refused, "Time,mem\n" + lines(lambda i: f"{DAYS[i]:%Y-%m-%d},{Y[i]} {'GiB' if i % 3 else 'MiB'}"),
+            "to one unit"),
+        "fractions": partial(refused, table(stamps("%Y-%m-%d")).replace(f",{Y[0]}\n", ",1/2\n"), "0.5 for 1/2"),
+    },
+}  # fmt: skip
+ROWS = rows_of(KINDS, "pandas, or an error")
+
+
+@pytest.mark.parametrize("row", ROWS, ids=str)
+def test_exporters(row: Row) -> None:
+    assert row.check()
+
+
+#: Ordinary tables next to those above, with the channels that they have: no rule for the ones above may touch them.
+USUAL: dict[str, tuple[str, tuple[str, ...]]] = {
+    "a number called start": (
+        "ds,start,x\n" + lines(lambda i: f"{DAYS[i]:%Y-%m-%d},{i % 7},{Y[i]}"), ("start", "x")),
+    "years": (table([1994 + i for i in range(N)], "year,y"), ("y",)),
+    "a comment with the width of a row": (table(stamps("%Y-%m-%d")) + "# made by hand, twice\n", ("y",)),
+    "hours of one day": ("hour,x\n" + lines(lambda i: f"{i * 7 % 24},{Y[i]}", 24), ("hour", "x")),
+    "25 hours as steps": ("hour,x\n" + lines(lambda i: f"{i + 1},{Y[i]}", 25), ("x",)),
+    "channels called like years": (
+        "ds,2001,2002,2003\n" + lines(lambda i: f"{DAYS[i]:%Y-%m-%d},{Y[i]},{i % 3}.5,{i % 5}.25"),
+        ("2001", "2002", "2003")),
+    "decimals that are no months": (table([f"{i / 100 + 1.5:.2f}" for i in range(N)], "period,x"), ("period", "x")),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", USUAL)
+def test_ordinary_tables_stay_as_they_are(name: str) -> None:
+    text, channels = USUAL[name]
+    data = of_text(text)
+    assert len(data.values) == text.count("\n") - 1 - text.count("#")
+    assert data.channels == channels, data.notes
+    assert not any(word in note for note in data.notes for word in ("eras", "Buddhist", "hours 1", "years and months"))
+
+
+def test_an_empty_column_that_is_asked_for_or_called_y_is_an_error() -> None:
+    text = "ds,y,x\n" + lines(lambda i: f"{DAYS[i]:%Y-%m-%d},,{Y[i]}")
+    with pytest.raises(DataError, match="every value in column 'y'"):
+        of_text(text)
+    with pytest.raises(DataError, match="every value in column 'z'"):
+        of_text(text.replace("ds,y,x", "ds,z,x"), target="z")
+
+
+def overlap(labels: Callable[[range], Sequence[Any]], rows: int, values: Any) -> dict[str, str]:
+    """Return two downloads of one series that share some rows, with a column of labels."""
+    parts = {"a": range(20), "b": range(20 - rows, N)}
+    frames = {
+        name: pd.DataFrame(
+            {"id": "x", "ds": DAYS.to_numpy()[list(part)], "y": values[list(part)], "label": labels(part)},
+            index=list(part),
+        )
+        for name, part in parts.items()
+    }
+    return {name: frame.to_csv(index=False) for name, frame in frames.items()}
+
+
+@pytest.mark.parametrize(
+    ("labels", "rows", "values", "kept"),
+    [
+        (lambda part: range(len(part)), 1, Y, True),
+        (lambda part: range(len(part)), 5, Y, True),
+        (lambda part: [f"2024-0{1 + part[0] // 10}-01"] * len(part), 5, Y, True),
+        (lambda part: ["ab"[part[0] > 0]] * len(part), 1, Y, False),  # one row may agree by chance
+        (lambda part: ["ab"[part[0] > 0]] * len(part), 5, np.zeros(N), False),
+        (lambda part: [i % 2 + 2 * (part[0] > 0) for i in part], 5, Y, False),
+    ],
+)
+def test_downloads_that_overlap(
+    tmp_path: Path, labels: Callable[[range], Sequence[Any]], rows: int, values: Any, kept: bool
+) -> None:
+    for name, text in overlap(labels, rows, values).items():
+        (tmp_path / f"{name}.csv").write_text(text)
+    if not kept:
+        with pytest.raises(DataError, match="differ in 'label'"):
+            read(tmp_path, target="y")
+        return
+    data = read(tmp_path, target="y")
+    np.testing.assert_array_equal(data.values[:, 0], values)
+    assert any("number the rows or the files: 'label'" in note for note in data.notes), data.notes
+
+
+@pytest.mark.parametrize("zone", ["Europe/Paris", "Africa/Lagos", "Asia/Seoul", "America/Argentina/Buenos_Aires"])
+def test_the_zone_behind_an_offset_is_kept(zone: str) -> None:
+    walls = HOURS.dt.tz_localize(zone)
+    words = [f"{t.isoformat()}[{zone}]" for t in walls]
+    data = of_text(table(words))
+    assert data.times is not None
+    np.testing.assert_array_equal(data.times, walls.dt.tz_convert("UTC").dt.tz_localize(None).to_numpy())
+    assert (data.meta["calendar"].get("zone"), [n for n in data.notes if "offset" in n]) in ((zone, []), (None, []))
+    days = of_text(table([f"{t.isoformat()}[{zone}]" for t in DAYS.dt.tz_localize(zone)]))
+    assert days.meta["calendar"]["zone"] == zone
