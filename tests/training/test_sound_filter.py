@@ -107,7 +107,9 @@ def test_a_series_may_begin_anywhere(walks: bool, level: float, deviation: float
     assert surprisal[100:].mean() < entropy + 0.3
     stream = ostinato.Stream(model)
     lived = [float(stream.update([value]).surprisal[0]) for value in x[:50]]
-    np.testing.assert_allclose(lived, surprisal[:50], rtol=1e-4, atol=1e-4)
+    # a location far from the fitted level is rounded to float32 on the way to the score, and not in the stream
+    rounding = 4 * 2.0**-24 * abs(level) / deviation
+    np.testing.assert_allclose(lived, surprisal[:50], rtol=1e-4, atol=1e-4 + rounding)
 
 
 @pytest.mark.parametrize("level", [0, 1, -777, 10_922, -32_768])
