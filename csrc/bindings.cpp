@@ -155,7 +155,7 @@ FilterForm filter_form(const std::tuple<Index, Index, Index, Index, Index, bool>
     const auto [channels, squares, cascades, memories, cross, lattice] = s;
     const double* last = r + squares + cascades + memories;
     return {channels, squares, cascades, memories, cross, n, n + squares, r, r + squares, r + squares + cascades,
-            last[0], last[1], last[2], last[3], last[4], last[5], last[6], lattice};
+            last[0], last[1], last[2], last[3], last[4], last[5], last[6], static_cast<Count>(last[7]), last[8] != 0.0, lattice};
 }
 
 // The rows, the steps, the channels, and the numbers of least-squares filters, of the cascade, of scales and of cross lags;
@@ -163,7 +163,7 @@ FilterForm filter_form(const std::tuple<Index, Index, Index, Index, Index, bool>
 using FilterSizes = std::tuple<Index, Index, Index, Index, Index, Index, Index, bool>;
 
 // Counts: the orders, then the taps. Rates: the forgetting of each filter, the rates of the cascade, the decays of the scales, and
-// share, forgetting of the stack, prior, unit, scale, wide and width.
+// share, forgetting of the stack, prior, unit, scale, wide, width, the number of wider logistics, and 1 if grounded.
 void filters(const FilterSizes& s, Address counts, Address rates, Address x, Address lengths, Address rate,
             Address memory, Address predicted) {
     const auto [rows, steps, channels, squares, cascades, memories, cross, lattice] = s;
@@ -344,6 +344,7 @@ NB_MODULE(_engine, m) {
     m.def("smoothing", smoothing);
     m.def("counts", counts);
     m.def("filters", filters);
+    m.attr("filter_forms") = 2;  // the second form has a level
     // one step of one row, with the interpreter's lock, because it takes less time than releasing it
     m.def("filter_step", [](const std::tuple<Index, Index, Index, Index, Index, bool>& sizes, Address counts, Address rates, Address x,
                             Address rate, Address memory, Address predicted, double unit, double low, double high, Address means) {

@@ -10,6 +10,11 @@ namespace {
 
 constexpr double largest = 1e7;  // the mean variance of a weight, in units, from which a filter starts anew
 constexpr Count lanes = 8;
+constexpr double apart = 64.0;   // the ratio of the scales of two wide logistics
+constexpr double louder = 8.0;   // how much louder than all before it a value must be for the least squares to begin anew
+constexpr double early = 16.0;   // the values within which they may: later ones would lose what is known of the spectrum
+constexpr double beyond = 4.0;   // how far beyond the loudest value a prediction may be
+constexpr double slowest = 0.002;  // the least weight of a value in the running mean
 constexpr double least_scale = 1e-5;  // that of emissions/logistic_mixture.py
 
 // Wider vectors change no bit: every sum has a fixed order, and no product is contracted into it.
@@ -78,6 +83,12 @@ OSTINATO_WIDER double dot(const double* a, const double* b, Count n) {
     return sum;
 }
 
+// The variances of n weights that nothing is known of.
+void anew(Count n, double* V, double prior) {
+    for (Count i = 0; i < n * n; ++i) V[i] = 0.0;
+    for (Count i = 0; i < n; ++i) V[i * n + i] = prior;
+}
+
 // Recursive least squares: w moves by the gain times the error, and V, the inverse of the weighted squares, forgets.
 OSTINATO_WIDER void learn(Count n, double* __restrict w, double* __restrict V, const double* __restrict x, double error, double forget,
            double prior, double* __restrict gain) {
@@ -96,10 +107,7 @@ OSTINATO_WIDER void learn(Count n, double* __restrict w, double* __restrict V, c
         for (Count j = 0; j < n; ++j) row[j] = (row[j] - c * gain[j]) * keep;
         trace += row[i];
     }
-    if (!(trace < largest * static_cast<double>(n)) || !(power > 0.0)) {
-        for (Count i = 0; i < n * n; ++i) V[i] = 0.0;
-        for (Count i = 0; i < n; ++i) V[i * n + i] = prior;
-    }
+    if (!(trace < largest * static_cast<double>(n)) || !(power > 0.0)) anew(n, V, prior);
 }
 
 OSTINATO_WIDER void exponentials(Count n, const double* __restrict x, double* __restrict y) {
@@ -117,15 +125,16 @@ void push(double* line, Count n, double x) {
 
 // The places of a channel's memory, in the order of ops/filter/form.py.
 struct Places {
-    Count history, last, squares, cascade, stack, locations, parts, scales, weights, coupling, size;
-    Count lags, width, levels, mixed;  // lags kept; regressors beyond the own lags; places of logistics; their number
+    Count history, last, squares, cascade, stack, locations, parts, scales, weights, coupling, ground, size;
+    Count lags, width, levels, narrow, mixed;  // lags kept; regressors beyond the own lags; places of logistics; logistics that adapt; all
 
     explicit Places(const FilterForm& f) {
         lags = 0;
         for (Count r = 0; r < f.squares; ++r) lags = f.orders[r] > lags ? f.orders[r] : lags;
         width = f.cross * (f.channels - 1);
         levels = f.squares + 2;
-        mixed = levels * f.memories + 1;
+        narrow = levels * f.memories;
+        mixed = narrow + 1 + f.wider;
         history = 2;  // before it: the grid, and the steps seen
         last = history + lags;
         squares = last;
@@ -144,6 +153,7 @@ struct Places {
         scales = at, at += levels * f.memories;
         weights = at, at += mixed;
         coupling = at, at += f.channels + f.channels * f.channels;
+        ground = at, at += f.grounded ? 3 : 0;  // the running mean, the loudest value from there, and the loudness that V is for
         size = at;
     }
 };
@@ -190,23 +200,73 @@ private:
     // the place of the logistics of a level: those of the least squares, the end of the cascade, and the stack
     Count place(Count level) const { return level < f.squares ? level : f.squares + f.cascades - (level == f.squares); }
     double location(const double* m, Count k) const {
-        return k + 1 == p.mixed ? centre(m) : m[p.locations + place(k / f.memories)];
+        return k > p.narrow ? m[p.history] : k == p.narrow ? centre(m) : m[p.locations + place(k / f.memories)];
     }
     double scale(const double* m, Count k) const {
-        if (k + 1 == p.mixed) return f.wide;
+        if (k >= p.narrow) {
+            double s = f.wide;
+            for (Count i = p.narrow; i < k; ++i) s *= apart;
+            return s;
+        }
         const double s = f.width * m[p.scales + k], least = 0.05 * grid(m);
         return s > least ? s : least;
     }
     double spread(const double* m) const { return scale(m, (f.squares + 1) * f.memories + (f.memories > 1)); }
 
-    // the regressors of a least-squares filter: the own lags, then the lags of the other channels
+    // the level that the values of a channel are counted from
+    double level(const double* m) const { return f.grounded ? m[p.ground] : 0.0; }
+    // the variance of a weight of the least squares that nothing is known of
+    double prior(const double* m) const {
+        if (!f.grounded || !(m[p.ground + 2] > f.scale)) return f.prior;
+        const double quieter = f.scale / m[p.ground + 2];
+        return f.prior * quieter * quieter;
+    }
+
+    // the regressors of a least-squares filter: the own lags, then the lags of the other channels, each from its level
     void regress(Count d, Count order) {
         double* z = inputs.data();
-        std::memcpy(z, at(d) + p.history, static_cast<std::size_t>(order) * sizeof(double));
+        const double own = level(at(d));
+        for (Count l = 0; l < order; ++l) z[l] = at(d)[p.history + l] - own;
         Count i = order;
         for (Count c = 0; c < f.channels; ++c)
-            if (c != d)
-                for (Count l = 0; l < f.cross; ++l) z[i++] = at(c)[p.history + l];
+            if (c != d) {
+                const double other = level(at(c));
+                for (Count l = 0; l < f.cross; ++l) z[i++] = at(c)[p.history + l] - other;
+            }
+    }
+
+    // the predictions that the stack combines, from the level
+    const double* predictions(const double* m) {
+        const double own = level(m);
+        for (Count i = 0; i < f.squares + f.cascades; ++i) inputs[static_cast<std::size_t>(i)] = m[p.locations + i] - own;
+        return inputs.data();
+    }
+
+    // The first value is the level: it says nothing of how well anything predicts.
+    void begin(double* m, double y) const {
+        m[1] = 1.0;
+        m[p.ground] = y;
+        for (Count l = 0; l < p.lags; ++l) m[p.history + l] = y;
+    }
+
+    // The level moves on, and where a value is much louder than all before it, what the least squares have learned of the
+    // variances of their weights says nothing of such values: they begin anew from the weights that they have.
+    void settle(double* m, double y) const {
+        double* g = m + p.ground;
+        const double share = 1.0 / m[1];
+        g[0] += (share > slowest ? share : slowest) * (y - g[0]);
+        const double away = y > g[0] ? y - g[0] : g[0] - y;
+        if (away > g[1]) g[1] = away;
+        if (m[1] > early || !(away > louder * (g[2] > f.scale ? g[2] : f.scale))) return;
+        g[2] = away;
+        double* square = m + p.squares;
+        for (Count r = 0; r < f.squares; ++r) {
+            const Count n = f.orders[r] + p.width;
+            anew(n, square + n, prior(m));
+            square += n + n * n;
+        }
+        const Count stacked = f.squares + f.cascades;
+        anew(stacked, m + p.stack + stacked, prior(m));
     }
 
     void observe(Count d, const double* x, bool learns) {
@@ -225,6 +285,11 @@ private:
             const std::int64_t whole = std::llabs(std::llrint(y)), low = whole & -whole;
             if (low && (m[0] == 0.0 || static_cast<double>(low) < m[0])) m[0] = static_cast<double>(low);
         }
+        if (f.grounded && m[1] == 0.0) {
+            error[static_cast<std::size_t>(d)] = 0.0;
+            begin(m, y);
+            return;
+        }
         m[1] += 1.0;
         const double moved = dot(m + p.coupling, error.data(), d), v = y - moved, half = 0.5 * grid(m);
         double total = 0.0;
@@ -242,17 +307,19 @@ private:
         }
         const double keep = (1.0 - f.share) / total, floor = f.share / static_cast<double>(p.mixed);
         for (Count k = 0; k < p.mixed; ++k) w[k] = w[k] * keep + floor;
-        for (Count k = 0; k + 1 < p.mixed; ++k) {
-            const double a = v - location(m, k), decay = f.decays[k % f.memories];
+        for (Count k = 0; k < p.narrow; ++k) {
+            const double a = v - location(m, k), usual = f.decays[k % f.memories], mean = 1.0 - 1.0 / m[1];
+            const double decay = f.grounded && mean < usual ? mean : usual;
             m[p.scales + k] = decay * m[p.scales + k] + (1.0 - decay) * (a > 0 ? a : -a);
         }
         if (d) {
             double* g = m + p.coupling;
-            learn(d, g, g + f.channels, error.data(), error[static_cast<std::size_t>(d)] - moved, f.stack_forget, f.prior, gain.data());
+            learn(d, g, g + f.channels, error.data(), error[static_cast<std::size_t>(d)] - moved, f.stack_forget, prior(m), gain.data());
         }
         const Count stacked = f.squares + f.cascades;
         double *locations = m + p.locations, *stack = m + p.stack;
-        learn(stacked, stack, stack + stacked, locations, y - dot(stack, locations, stacked), f.stack_forget, f.prior, gain.data());
+        const double *predicted = predictions(m), from = y - level(m);
+        learn(stacked, stack, stack + stacked, predicted, from - dot(stack, predicted, stacked), f.stack_forget, prior(m), gain.data());
         double rest = y - locations[0];
         double* taps = m + p.cascade;
         for (Count c = 0; c < f.cascades; ++c) {
@@ -269,9 +336,10 @@ private:
         for (Count r = 0; r < f.squares; ++r) {
             const Count n = f.orders[r] + p.width;
             regress(d, f.orders[r]);
-            learn(n, square, square + n, inputs.data(), y - locations[r], f.forgets[r], f.prior, gain.data());
+            learn(n, square, square + n, inputs.data(), y - locations[r], f.forgets[r], prior(m), gain.data());
             square += n + n * n;
         }
+        if (f.grounded) settle(m, y);
     }
 
     // the lines of the cascade go on, and what was learned stays
@@ -290,25 +358,25 @@ private:
         for (Count r = 0; r < f.squares; ++r) {
             const Count n = f.orders[r] + p.width;
             regress(d, f.orders[r]);
-            locations[r] = within(dot(square, inputs.data(), n));
+            locations[r] = within(m, level(m) + dot(square, inputs.data(), n));
             square += n + n * n;
         }
         double sum = locations[0];
         for (Count c = 0; c < f.cascades; ++c) {
             const Count n = f.taps[c];
             m[p.parts + c] = dot(taps, taps + n, n);
-            sum = within(sum + m[p.parts + c]);
+            sum = within(m, sum + m[p.parts + c]);
             locations[f.squares + c] = sum;
             taps += 2 * n;
         }
         const Count stacked = f.squares + f.cascades;
-        locations[stacked] = within(dot(m + p.stack, locations, stacked));
+        locations[stacked] = within(m, level(m) + dot(m + p.stack, predictions(m), stacked));
     }
 
     // a prediction far beyond every value so far is an error of the first steps
-    double within(double x) const {
-        const double most = 100.0 * f.wide;
-        return x > most ? most : x < -most ? -most : x == x ? x : 0.0;
+    double within(const double* m, double x) const {
+        const double own = level(m), most = 100.0 * f.wide + (f.grounded ? beyond * m[p.ground + 1] : 0.0);
+        return x > own + most ? own + most : x < own - most ? own - most : x == x ? x : own;
     }
 
     static std::size_t scratch(const FilterForm& form) {

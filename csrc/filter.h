@@ -21,6 +21,8 @@ struct FilterForm {
     const double* rates;    // of each filter of the cascade, (cascades,)
     const double* decays;   // of the running scales, (memories,)
     double share, stack_forget, prior, unit, scale, wide, width;
+    Count wider;    // the logistics that are wider still, around the last value
+    bool grounded;  // whether values are counted from their running mean, and the least squares begin anew where it gets louder
     bool lattice;
 };
 

@@ -93,6 +93,7 @@ DATA2 = {
     "text-counts-3": "sentences.txt",
     "korean-rnn": "korean.txt",
     "series-filter": "sensor.csv",
+    "series-filter-2": "sensor.csv",
 }
 
 

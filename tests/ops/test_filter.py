@@ -22,11 +22,19 @@ ENGINE = pytest.mark.skipif(bool(ABSENT), reason="the engine is not compiled")
 ONES = np.ones(2, dtype=np.float32)
 
 
-def form(channels: int) -> FilterForm:
+def form(channels: int, *, grounded: bool = False) -> FilterForm:
     """Return a small form; its unit is one half."""
     cross = 0 if channels == 1 else 2
     small = {"orders": (6, 3), "forgets": (0.998, 0.97), "taps": (8, 4), "rates": (0.003, 0.003)}
-    return FilterForm(channels=channels, cross=cross, wide=50.0, unit=0.5, **small)  # type: ignore[arg-type]
+    return FilterForm(
+        channels=channels,
+        cross=cross,
+        wide=50.0,
+        unit=0.5,
+        wider=2 * grounded,
+        grounded=grounded,
+        **small,  # type: ignore[arg-type]
+    )
 
 
 def values(channels: int, steps: int = 120) -> NDArray[np.float64]:
@@ -43,9 +51,10 @@ def start(form: FilterForm) -> NDArray[np.float64]:
 
 
 @ENGINE
+@pytest.mark.parametrize(("grounded", "level"), [(False, 0.0), (True, 0.0), (True, 4e5)])
 @pytest.mark.parametrize("channels", [1, 2, 3])
-def test_the_engine_equals_the_reference(channels: int) -> None:
-    f, x, lengths = form(channels), values(channels), np.array([120, 70])
+def test_the_engine_equals_the_reference(channels: int, grounded: bool, level: float) -> None:
+    f, x, lengths = form(channels, grounded=grounded), values(channels) + level, np.array([120, 70])
     one, two = start(f), start(f)
     expected = reference.unroll(f, x, one, ONES, lengths)
     found = native.unroll(f, x, two, ONES, lengths)
@@ -54,8 +63,9 @@ def test_the_engine_equals_the_reference(channels: int) -> None:
 
 
 @ENGINE
-def test_chunks_join_to_the_bit() -> None:
-    f, x = form(2), values(2)
+@pytest.mark.parametrize("grounded", [False, True])
+def test_chunks_join_to_the_bit(grounded: bool) -> None:
+    f, x = form(2, grounded=grounded), values(2)
     one, two = start(f), start(f)
     whole = native.unroll(f, x, one, ONES, None)
     parts = [native.unroll(f, x[a : a + 7], two, ONES, None)[:-1] for a in range(0, 120, 7)]

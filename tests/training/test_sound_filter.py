@@ -41,7 +41,8 @@ def fitted(kind: str) -> ostinato.SequenceModel:
 def test_sound_has_rates_of_its_own_and_series_the_usual_ones() -> None:
     own, usual = form_of(fitted("sound")), form_of(fitted("series"))
     for name, value in closed_form.SOUND.items():
-        assert (getattr(own, name), getattr(usual, name)) == (value, getattr(FilterForm(), name))
+        expected = closed_form.SERIES.get(name, getattr(FilterForm(), name))
+        assert (getattr(own, name), getattr(usual, name)) == (value, expected)
 
 
 def test_a_stored_model_keeps_its_rates_and_its_numbers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -76,6 +77,39 @@ def test_filters_reach_the_level_of_a_sound_with_an_offset(name: str, bits: int)
     entropy = np.log(deviation * np.sqrt(2 * np.pi * np.e))
     assert surprisal[100:].mean() < entropy + 0.6
     assert surprisal[:100].sum() < 100 * entropy + 200
+
+
+@pytest.mark.parametrize(("level", "deviation"), [(0, 50), (0, 5000), (8000, 50), (-20_000, 3000), (32_000, 3)])
+def test_a_loud_start_is_learned_in_a_few_samples(level: int, deviation: int) -> None:
+    """Filters of quiet sounds meet a loud one, or one that lies far from 0."""
+    rng = np.random.default_rng(0)
+    quiet = as_sound(np.rint(50 * rng.standard_normal((4000, 1))), 16)
+    model = ostinato.fit(quiet, model="filter", budget=ostinato.Budget(5, 2), threads=1).model
+    x = np.clip(np.rint(level + deviation * rng.standard_normal((2000, 1))), -32_768, 32_767)
+    surprisal = np.asarray(ostinato.score(model, as_sound(x, 16)).surprisal[:500])
+    entropy = np.log(deviation * np.sqrt(2 * np.pi * np.e))
+    assert surprisal[:100].sum() < 100 * entropy + 60
+    assert surprisal[100:].mean() < entropy + 0.2
+
+
+@pytest.mark.parametrize("walks", [False, True])
+@pytest.mark.parametrize(("level", "deviation"), [(0.0, 1.0), (1000.0, 1.0), (1e6, 1.0), (0.0, 1000.0), (-1e4, 0.1)])
+def test_a_series_may_begin_anywhere(walks: bool, level: float, deviation: float) -> None:
+    """Filters of noise of deviation 1 meet noise or a walk far from it, in `score` and in a stream."""
+    rng = np.random.default_rng(0)
+    known = ostinato.read(rng.standard_normal(2000), kind="series")
+    model = ostinato.fit(known, model="filter", budget=ostinato.Budget(5, 2), threads=1).model
+    noise = deviation * rng.standard_normal(400)
+    x = level + (np.cumsum(noise) if walks else noise)
+    surprisal = np.asarray(ostinato.score(model, ostinato.read(x, kind="series")).surprisal)
+    entropy = np.log(deviation * np.sqrt(2 * np.pi * np.e))
+    assert surprisal[:100].sum() < 100 * entropy + 80
+    assert surprisal[100:].mean() < entropy + 0.3
+    stream = ostinato.Stream(model)
+    lived = [float(stream.update([value]).surprisal[0]) for value in x[:50]]
+    # a location far from the fitted level is rounded to float32 on the way to the score, and not in the stream
+    rounding = 4 * 2.0**-24 * abs(level) / deviation
+    np.testing.assert_allclose(lived, surprisal[:50], rtol=1e-4, atol=1e-4 + rounding)
 
 
 @pytest.mark.parametrize("level", [0, 1, -777, 10_922, -32_768])

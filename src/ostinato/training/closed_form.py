@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any, TypeAlias
 
 import torch
 
+from ostinato.data.amplitude import Amplitude
 from ostinato.layers.ar import AR
 from ostinato.layers.autoregression import PERFECT
 from ostinato.layers.filter import AdaptiveFilter
@@ -16,6 +18,7 @@ from ostinato.layers.markov import Markov
 from ostinato.layers.smoothing import Smoothing
 from ostinato.layers.volatility import Volatility, fit_volatility
 from ostinato.ops.filter.form import FilterForm
+from ostinato.ops.filter.reference import APART
 from ostinato.training.config import LadderOptions, most_orders
 from ostinato.training.innovations import innovations, parameters_of
 from ostinato.training.material import Material
@@ -36,9 +39,11 @@ SOUND: Mapping[str, Any] = {
 #: The mean step from a value to the next, in units of an adaptive filter of continuous values.
 RESOLUTION = 20.0
 
-#: The offset, in units of the scale that never adapts, that a sound may have: usual ones have none.
-OFFSET = 10.0
-
+#: The variance of a weight of adaptive filters of series before the first step: a walk needs one weight, and one that
+#: is freer learns noise.
+SERIES: Mapping[str, Any] = {"prior": 1e-4}
+#: The wide logistics of series: the widest has 64^3 times the scale of the usual one, half a deviation.
+WIDER = 3
 #: The closed form that a model corrects.
 Base: TypeAlias = AR | Markov | AdaptiveFilter | Smoothing
 
@@ -132,11 +137,19 @@ def adaptive_filter(material: Material) -> AdaptiveFilter:
     channels = z.shape[1]
     # of two channels each has 16 lags of the other; more channels share the 16
     cross = 0 if channels == 1 else max(1, 16 // (channels - 1))
-    suited = SOUND if material.data.kind == "sound" else {}
-    # predictions are kept within 100 times this: of a sound that lies far from 0, such as a quiet one with a constant
-    # offset, that must reach its level
-    level = float(z.nanmean(0).abs().nan_to_num().max()) if len(z) else 0.0
-    wide = max(0.5, level / OFFSET)
-    return AdaptiveFilter(
-        FilterForm(channels=channels, cross=cross, unit=unit, wide=wide / unit, lattice=lattice, **suited)
+    suited, wider, wide = SERIES, WIDER, 0.5
+    if isinstance(material.encoding, Amplitude):
+        # the widest logistic reaches the loudest sample that there is
+        full = 2.0 ** (material.encoding.bits - 1) / material.encoding.scale
+        suited, wider = SOUND, max(1, math.ceil(math.log(full / wide, APART)))
+    form = FilterForm(
+        channels=channels,
+        cross=cross,
+        unit=unit,
+        wide=wide / unit,
+        lattice=lattice,
+        wider=wider,
+        grounded=True,
+        **suited,
     )
+    return AdaptiveFilter(form)

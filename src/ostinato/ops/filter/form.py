@@ -29,6 +29,10 @@ class FilterForm:
         wide: The scale of the one logistic that never adapts and covers what nobody expects, in units.
         width: The scale of a logistic over the running mean of its errors.
         lattice: Whether the values lie on a lattice. The coarsest that holds the values so far is then found.
+        wider: The number of further logistics that never adapt, around the last value, each 64 times as wide as the one
+            before: a first value may lie anywhere.
+        grounded: Whether values are counted from their running mean, which begins at the first value, and whether the
+            least squares begin anew where values are much louder than all before. Models of the first form do not.
     """
 
     channels: int = 1
@@ -46,6 +50,8 @@ class FilterForm:
     wide: float = 1000.0
     width: float = 0.65
     lattice: bool = True
+    wider: int = 0
+    grounded: bool = False
 
     def __post_init__(self) -> None:
         for name in ("orders", "forgets", "taps", "rates", "decays"):
@@ -82,8 +88,8 @@ class FilterForm:
 
     @property
     def mixed(self) -> int:
-        """The number M of logistics; the last of them is wide and never adapts."""
-        return self.levels * len(self.decays) + 1
+        """The number M of logistics; one of them is wide and never adapts, and ``wider`` come after it."""
+        return self.levels * len(self.decays) + 1 + self.wider
 
     @property
     def width_out(self) -> int:
@@ -101,7 +107,8 @@ class FilterForm:
         The names are: grid (the spacing of the values so far, in units; 0 before the first), seen (the steps
         learned from), history, weights and variances of the least squares, taps and line of the cascade, stack and its
         variances,
-        locations, parts (what each filter of the cascade adds), scales, mixture, coupling and its variances; and end.
+        locations, parts (what each filter of the cascade adds), scales, mixture, coupling and its variances, ground
+        (the level, the greatest distance from it, and the one that the least squares began anew at); and end.
         """
         beyond, stacked, S = self.cross * (self.channels - 1), self.stacked, len(self.decays)
         sizes = [("grid", 1), ("seen", 1), ("history", self.lags)]
@@ -111,7 +118,8 @@ class FilterForm:
             sizes += [("taps", taps), ("line", taps)]
         sizes += [("stack", stacked), ("stack_variances", stacked**2), ("locations", stacked + 1)]
         sizes += [("parts", len(self.taps)), ("scales", self.levels * S), ("mixture", self.mixed)]
-        sizes += [("coupling", self.channels), ("coupling_variances", self.channels**2), ("end", 0)]
+        sizes += [("coupling", self.channels), ("coupling_variances", self.channels**2)]
+        sizes += [("ground", 3 if self.grounded else 0), ("end", 0)]
         out: dict[str, list[slice]] = {}
         at = 0
         for name, count in sizes:

@@ -20,16 +20,30 @@ if not ABSENT:
 step: Any = None if ABSENT else getattr(_engine, "filter_step", None)
 
 
+#: The forms of filters that the engine must know; the second one has a level.
+FORMS = 2
+
+
 def refusal(facts: Mapping[str, Any]) -> str | None:
     """Return the reason why the engine cannot run, or None if it can; see ``extension.refusal``."""
-    if not ABSENT and not hasattr(_engine, "filters"):
+    if not ABSENT and getattr(_engine, "filter_forms", 1) < FORMS:
         return "the compiled engine is older than the package: install the package again"
     return extension.refusal(facts)
 
 
 def arrays_of(form: FilterForm) -> tuple[NDArray[np.int64], Array]:
     """Return the counts and the rates of a form as the engine takes them."""
-    last = form.share, form.stack_forget, form.prior, form.unit, form.scale, form.wide, form.width
+    last = (
+        form.share,
+        form.stack_forget,
+        form.prior,
+        form.unit,
+        form.scale,
+        form.wide,
+        form.width,
+        form.wider,
+        form.grounded,
+    )
     counts = np.array([*form.orders, *form.taps], dtype=np.int64)
     return counts, np.array([*form.forgets, *form.rates, *form.decays, *last])
 

@@ -8,6 +8,11 @@ At every step each logistic of the mixture has predicted the value before it is 
 - the stack: recursive least squares of the value on all predictions;
 - the cascade of normalised least mean squares (Haykin 2014, chapter 7), as lossless coders of sound have it;
 - recursive least squares with forgetting (Haykin 2014, chapter 10) on the last values of all channels.
+
+A grounded filter counts values from their running mean, which begins at the first value. That value says nothing of how
+well anything predicts, so nothing else learns from it. Then the scales are plain means of the errors at first, and
+where a value is much louder than all before it, the least squares begin anew, with the variance of a weight that suits
+such values. So the first values may lie anywhere and have any scale.
 """
 
 from __future__ import annotations
@@ -22,6 +27,15 @@ from ostinato.shapes import Array
 
 #: The mean variance of a weight from which a filter starts anew: it grows without bound while the values are constant.
 LARGEST = 1e7
+#: The ratio of the scales of two wide logistics.
+APART = 64.0
+#: Among the first ``EARLY`` values, how much louder than all before it a value must be for the least squares to begin
+#: anew. Later, they would lose what is known of the spectrum.
+LOUDER, EARLY = 8.0, 16
+#: How far beyond the greatest distance from the level a prediction may be.
+BEYOND = 4.0
+#: The least weight of a value in the running mean.
+SLOWEST = 0.002
 
 
 def fresh(form: FilterForm) -> Array:
@@ -93,12 +107,23 @@ class _Row:
         """Return the location of each logistic, in units, (M,)."""
         each, R = self.part(d, "locations"), len(self.form.orders)
         levels = [*each[:R], each[self.form.stacked - 1], each[-1]]
-        return np.append(np.repeat(levels, len(self.form.decays)), each[-1])
+        latest = np.full(self.form.wider, self.part(d, "history")[0])
+        return np.concatenate([np.repeat(levels, len(self.form.decays)), each[-1:], latest])
 
     def scales(self, d: int) -> Array:
         """Return the scale of each logistic, in units, (M,)."""
         grid = self.part(d, "grid")[0] or 1.0
-        return np.append(np.maximum(self.form.width * self.part(d, "scales"), 0.05 * grid), self.form.wide)
+        wide = self.form.wide * APART ** np.arange(1 + self.form.wider)
+        return np.append(np.maximum(self.form.width * self.part(d, "scales"), 0.05 * grid), wide)
+
+    def level(self, d: int) -> float:
+        """Return what the values of a channel are counted from, in units."""
+        return float(self.part(d, "ground")[0]) if self.form.grounded else 0.0
+
+    def prior(self, d: int) -> float:
+        """Return the variance of a weight of the least squares that nothing is known of."""
+        loudness = self.part(d, "ground")[2] if self.form.grounded else 0.0
+        return self.form.prior * min(1.0, (self.form.scale / max(loudness, self.form.scale)) ** 2)
 
     def spread(self, d: int) -> float:
         """Return the scale that the innovation of a channel is measured in, in units: that of the stack."""
@@ -150,14 +175,39 @@ class _Row:
             grid = self.part(d, "grid")
             if low and (grid[0] == 0 or low < grid[0]):
                 grid[0] = low
+        if form.grounded and self.part(d, "seen")[0] == 0:
+            error[d] = 0.0
+            self.begin(d, y)
+            return
         self.part(d, "seen")[0] += 1
         coupling = self.part(d, "coupling")[:d]
         moved = float(coupling @ error[:d])
         self.learn_mixture(d, y - moved)
         if d:
             square = self.part(d, "coupling_variances")[: d * d].reshape(d, d)
-            _learn(coupling, square, error[:d], float(error[d]) - moved, form.stack_forget, form.prior)
+            _learn(coupling, square, error[:d], float(error[d]) - moved, form.stack_forget, self.prior(d))
         self.learn_filters(d, y)
+        if form.grounded:
+            self.settle(d, y)
+
+    def begin(self, d: int, y: float) -> None:
+        """Take the first value of a channel as its level."""
+        self.part(d, "seen")[0] = 1
+        self.part(d, "ground")[0] = y
+        self.part(d, "history")[:] = y
+
+    def settle(self, d: int, y: float) -> None:
+        """Move the level on, and begin the least squares anew where a value is much louder than all before it."""
+        form, ground, seen = self.form, self.part(d, "ground"), self.part(d, "seen")[0]
+        ground[0] += max(1 / seen, SLOWEST) * (y - ground[0])
+        away = abs(y - ground[0])
+        ground[1] = max(ground[1], away)
+        if seen > EARLY or not away > LOUDER * max(ground[2], form.scale):
+            return
+        ground[2] = away
+        squares = [self.part(d, "variances", r) for r in range(len(form.orders))]
+        for square in [*squares, self.part(d, "stack_variances")]:
+            square[:] = (self.prior(d) * np.eye(round(len(square) ** 0.5))).ravel()
 
     def learn_mixture(self, d: int, v: float) -> None:
         """Learn the weights and the scales of the logistics from a value less what earlier channels explain."""
@@ -169,15 +219,18 @@ class _Row:
         mixture *= np.maximum(cell, 1e-12)
         mixture[:] = mixture * ((1 - form.share) / mixture.sum()) + form.share / form.mixed
         decays = np.tile(form.decays, form.levels)
+        if form.grounded:
+            decays = np.minimum(decays, 1 - 1 / self.part(d, "seen")[0])
         running = self.part(d, "scales")
-        running[:] = decays * running + (1 - decays) * away[:-1]
+        running[:] = decays * running + (1 - decays) * away[: len(running)]
 
     def learn_filters(self, d: int, y: float) -> None:
         """Learn the stack, the cascade and the least squares from a value."""
         form, locations = self.form, self.part(d, "locations")
         stack, n = self.part(d, "stack"), form.stacked
         square = self.part(d, "stack_variances").reshape(n, n)
-        _learn(stack, square, locations[:-1], y - float(stack @ locations[:-1]), form.stack_forget, form.prior)
+        predicted, prior = locations[:-1] - self.level(d), self.prior(d)
+        _learn(stack, square, predicted, y - self.level(d) - float(stack @ predicted), form.stack_forget, prior)
         rest = y - locations[0]
         for c, rate in enumerate(form.rates):
             taps, line, left = self.part(d, "taps", c), self.part(d, "line", c), rest - self.part(d, "parts")[c]
@@ -187,7 +240,7 @@ class _Row:
         for r, forget in enumerate(form.forgets):
             w, z = self.part(d, "weights", r), self.regressors(d, form.orders[r])
             square = self.part(d, "variances", r).reshape(len(w), len(w))
-            _learn(w, square, z, y - locations[r], forget, form.prior)
+            _learn(w, square, z, y - locations[r], forget, prior)
 
     def remember(self, d: int, y: float) -> None:
         """Move the lines of the cascade on without learning."""
@@ -197,26 +250,31 @@ class _Row:
             rest -= self.part(d, "parts")[c]
 
     def regressors(self, d: int, order: int) -> Array:
-        """Return the own last values, then those of the other channels, newest first."""
-        others = [self.part(c, "history")[: self.form.cross] for c in range(self.form.channels) if c != d]
-        return np.concatenate([self.part(d, "history")[:order], *others])
+        """Return the own last values, then those of the other channels, newest first, each from its level."""
+        own, form = self.part(d, "history")[:order] - self.level(d), self.form
+        others = [self.part(c, "history")[: form.cross] - self.level(c) for c in range(form.channels) if c != d]
+        return np.concatenate([own, *others])
 
     def predict(self, d: int) -> None:
         """Predict the next value of a channel by every filter."""
         form, locations, parts = self.form, self.part(d, "locations"), self.part(d, "parts")
+        level = self.level(d)
         R = len(form.orders)
         for r, order in enumerate(form.orders):
-            locations[r] = self.within(float(self.part(d, "weights", r) @ self.regressors(d, order)))
+            locations[r] = self.within(d, level + float(self.part(d, "weights", r) @ self.regressors(d, order)))
         total = float(locations[0])
         for c in range(len(form.taps)):
             parts[c] = self.part(d, "taps", c) @ self.part(d, "line", c)
-            total = self.within(total + float(parts[c]))
+            total = self.within(d, total + float(parts[c]))
             locations[R + c] = total
-        locations[-1] = self.within(float(self.part(d, "stack") @ locations[:-1]))
+        locations[-1] = self.within(d, level + float(self.part(d, "stack") @ (locations[:-1] - level)))
 
-    def within(self, x: float) -> float:
+    def within(self, d: int, x: float) -> float:
         """Return a prediction that is not far beyond every value: an accident of the first steps would be."""
-        return min(max(x, -100 * self.form.wide), 100 * self.form.wide) if x == x else 0.0  # noqa: PLR0124
+        level, most = self.level(d), 100 * self.form.wide
+        if self.form.grounded:
+            most += BEYOND * float(self.part(d, "ground")[1])
+        return min(max(x, level - most), level + most) if x == x else level  # noqa: PLR0124
 
 
 def _push(line: Array, x: float) -> None:
