@@ -17,16 +17,13 @@ from ostinato.nn.on_cuda import DeclinedError, by_kernels, kernels_run
 from ostinato.ops.engine.buffers import kept_zeros, zeros
 from ostinato.ops.engine.call import LARGE
 from ostinato.ops.engine.extension import ABSENT
-from ostinato.ops.engine.gate import ApartError, is_plain
+from ostinato.ops.engine.gate import ApartError, are_listed, is_plain
 from ostinato.ops.engine.layer import LayerForm
 from ostinato.ops.engine.places import Places
 from ostinato.ops.engine.unroll import run_plain, specified, unroll, unroll_both
 from ostinato.ops.selection import is_named
 from ostinato.ops.weights import Weights
 from ostinato.shapes import State
-
-if not ABSENT:
-    from ostinato.ops.engine import _engine
 
 _PADDED = Places(), Places(reverse=True)
 
@@ -125,7 +122,7 @@ class RecurrentNetwork(DropIn, nn.RNNBase):
         Most calls have this form, and what the others must be asked takes longer than a small recurrence.
         """
         # what ``_weights`` asks, in a loop of C++
-        known = _engine.listed(self._parameters, self._flat_weights_names, self._flat_weight_refs)
+        known = are_listed(self)
         if not known or x.dim() != 3:
             return None
         weights = self._flat_weights

@@ -79,6 +79,11 @@ def inference_keys() -> tuple[int, int] | None:
     return inference if expected and plain != inference != cast != plain else None
 
 
+def are_listed(network: torch.nn.RNNBase) -> bool:
+    """Return whether the parameters of a network of torch.nn are those that it has listed, asked in a loop of C++."""
+    return _engine.listed(network._parameters, network._flat_weights_names, network._flat_weight_refs)
+
+
 #: The classes of tensors that no subclass of torch intercepts; for any other class the operators must be visible.
 _PLAIN_TYPES = {Tensor, torch.nn.Parameter, type(None)}
 
