@@ -17,6 +17,8 @@ from ostinato.errors import DataError
 _CLOCK = r"^\s*\d{1,2}:\d{2}(:\d{2}(\.\d+)?)?(\s*[AaPp][Mm])?\s*$"
 #: The name of the column that the parts are joined to.
 JOINED = "ds"
+#: The last hour of a day where hours are named by their end, as markets of electricity do.
+_LAST_HOUR = 24
 #: A column, and its whole numbers.
 _Found = tuple[str, pl.Series]
 
@@ -62,6 +64,10 @@ def joined(
         words = ", ".join(repr(c) for c in parts[:-1])
         weeks = ", as weeks of ISO 8601" if _week_of(parts) else ""
         note = f"the columns {words} and {parts[-1]!r} are read together as the time{weeks}"
+        hours = _part(frame, free, "hour")
+        # of words with 24:00, the reader of times gives this note
+        if time.dtype != pl.String and hours is not None and hours[0] in parts and hours[1].max() == _LAST_HOUR:
+            note += ", and hour 24 as the midnight at the end of its day"
         return frame.select(time.alias(JOINED), *others), origin.noting(note)
     return frame, origin
 
@@ -135,8 +141,9 @@ def _of_numbers(frame: pl.DataFrame, free: dict[str, str]) -> tuple[pl.Series, l
     names = [name for name, _numbers in found]
     of_day = _clock_of(frame, free) if len(names) == 3 else None
     if len(names) > 3:
-        times = time.cast(pl.String) + " " + words[3] + ":" + words[4]
-        time = times.str.to_datetime("%Y-%m-%d %H:%M", strict=False, time_unit="us")
+        # hours that run from 1 to 24 end with the midnight after their day
+        since = pl.duration(hours=words[3].cast(pl.Int64), minutes=words[4].cast(pl.Int64))
+        time = pl.select(time.cast(pl.Datetime("us")) + since).to_series()
     elif of_day is not None and not time.null_count():
         time, names = _at(time.cast(pl.String), frame[of_day]), [*names, of_day]
     return None if _are_told(frame, time, [c for c in free.values() if c not in names]) else (time, names)

@@ -31,7 +31,7 @@ PARTS = {
         ("week", "wk", "ww", "isoweek", "iso_week", "week_of_year", "kw", "woche", "kalenderwoche", "semaine", "semana",
          "settimana", "주", "주차", "週", "周"), 1, 53),
     "day": Part(("day", "dd", "dom", "tag", "jour", "dia", "día", "giorno", "일", "日"), 1, 31),
-    "hour": Part(("hour", "hr", "hh", "stunde", "heure", "hora", "ora", "시", "시간", "時", "时"), 0, 23),
+    "hour": Part(("hour", "hr", "hh", "stunde", "heure", "hora", "ora", "시", "시간", "時", "时"), 0, 24),
     "minute": Part(("minute", "min", "minuto", "분", "分"), 0, 59),
 }  # fmt: skip
 #: The names of columns that are taken for the time by their name alone, in this order; the last three may be parts.
