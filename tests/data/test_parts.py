@@ -102,7 +102,9 @@ def test_hours_from_1_to_24_end_with_the_midnight_after_their_day(parts: str) ->
         "day": days.dt.day(),
         "hour": days.dt.hour() + 1,
     }
-    data = read(pl.DataFrame({**{part: cells[part] for part in parts.split()}, "load": np.arange(len(HOURS)) % 7 + 0.5}))
+    data = read(
+        pl.DataFrame({**{part: cells[part] for part in parts.split()}, "load": np.arange(len(HOURS)) % 7 + 0.5})
+    )
     assert data.times is not None
     np.testing.assert_array_equal(data.times.astype("datetime64[us]"), HOURS.to_numpy().astype("datetime64[us]"))
     assert any("midnight at the end of" in note for note in data.notes)

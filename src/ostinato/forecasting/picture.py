@@ -77,10 +77,10 @@ def blank(width: float, height: float, **options: Any) -> Figure:
         ConfigError: matplotlib is not installed.
     """
     try:
-        from matplotlib.figure import Figure
+        from ostinato.forecasting.shown_figure import ShownFigure
     except ImportError as error:
         raise missing("a chart", "matplotlib", "plot") from error
-    return Figure(figsize=(width, height), **options)
+    return ShownFigure(figsize=(width, height), **options)
 
 
 def empty(panels: int) -> Figure:
