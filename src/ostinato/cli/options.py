@@ -100,7 +100,7 @@ Adapt = Annotated[
     typer.Option(
         "--adapt/--frozen",
         help="Whether the model goes on learning from the data, each value after it was predicted. Default: an "
-        "adaptive model does, and says so.",
+        "adaptive model learns, and a note says so.",
         rich_help_panel=MODEL,
     ),
 ]

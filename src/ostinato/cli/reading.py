@@ -21,7 +21,8 @@ class Columns:
     id_col: Annotated[
         str | None,
         typer.Option(
-            help="The column with the ids of the series. Default: unique_id, if present.", rich_help_panel=DATA
+            help="The column with the ids of the series. Default: unique_id, or found from the content.",
+            rich_help_panel=DATA,
         ),
     ] = None
     time_col: Annotated[

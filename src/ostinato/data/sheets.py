@@ -25,7 +25,7 @@ def written(raw: bytes, where: str, sheet: str | None) -> Written:
     Args:
         raw: The bytes of the file.
         where: The name of the file.
-        sheet: The name of the sheet; if None, the first one that is shown and has rows.
+        sheet: The name of the sheet. If None, it is the first one that is shown and holds a table.
 
     Raises:
         DataError: The file is damaged, or there is no such sheet.

@@ -154,13 +154,14 @@ class CalibratedRule(AlarmRule):
     def words(self) -> str:
         """Return the rule in words."""
         one = self.threshold
-        kinds = ", the signed errors, the level or a run of equal values" if self._numeric else ""
+        kinds = ["the surprisal of an event", "a sum of surprisals"]
+        kinds += ["a sum of signed errors", "a move of the level", "a run of equal values"] if self._numeric else []
+        rare = f"{', '.join(kinds[:-1])} or {kinds[-1]} is rarer than 1 in {10**self.tens:,.0f}"
         return (
-            f"{self.rate:.3g} of ordinary events give an alarm (90 % interval {self.rates[0]:.2g} to {self.rates[1]:.2g}, "
-            f"from {self._events:,} held-out values){self._unsure()}. An alarm means that the surprisal of an event, the "
-            f"sum of surprisals{kinds} is rarer than 1 in {10**self.tens:,.0f}. One surprisal alone is as rare as the "
-            f"rate from {one.nats:.4g} nats on (90 % interval {one.low:.4g} to {one.high:.4g}). After an alarm, the next "
-            f"{counted(self._cool, 'event')} give none unless they are far rarer"
+            f"{self.rate:.3g} of ordinary events give an alarm (90 % interval {self.rates[0]:.2g} to "
+            f"{self.rates[1]:.2g}, from {self._events:,} held-out values){self._unsure()}. An alarm means that {rare}. "
+            f"One surprisal alone is as rare as the rate from {one.nats:.4g} nats on (90 % interval {one.low:.4g} to {one.high:.4g}). After an alarm, "
+            f"the next {counted(self._cool, 'event')} give none unless they are far rarer"
             + (f". {self._weights}" if self._weights else "")
             + self._short()
         )
@@ -171,7 +172,8 @@ class CalibratedRule(AlarmRule):
             return ""
         if self._events * self.rate < ENOUGH:
             few = counted(self._events, "value")
-            words = f". The interval is wide because there are only {few}: at least {ENOUGH / self.rate:,.0f} make it narrower"
+            enough = f"{ENOUGH / self.rate:,.0f}"
+            words = f". The interval is wide because there are only {few}: at least {enough} make it narrower"
             if self._events * self.rate < 1:
                 words += (
                     f". {few} cannot show what comes once in {1 / self.rate:,.0f}, so even a clear fault may give no "

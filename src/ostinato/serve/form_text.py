@@ -43,7 +43,7 @@ class TextForm(StreamForm):
         for i, y in enumerate(row):
             try:
                 if not isinstance(y, str) or not y:
-                    raise DataError("the stream is text, got none", fix='send y: "text"')
+                    raise DataError("the stream takes text, got none", fix='send y: "text"')
                 self._model.encoding.lines(y)
             except OstinatoError as error:
                 one.outcome = DataError(error.what, where=f"event {i + 1} of the push", fix=error.fix)
