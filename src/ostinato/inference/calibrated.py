@@ -160,10 +160,9 @@ class CalibratedRule(AlarmRule):
         return (
             f"{self.rate:.3g} of ordinary events give an alarm (90 % interval {self.rates[0]:.2g} to "
             f"{self.rates[1]:.2g}, from {self._events:,} held-out values){self._unsure()}. An alarm means that {rare}. "
-            f"One surprisal alone is as rare as the rate from {one.nats:.4g} nats on (90 % interval {one.low:.4g} to "
-            f"{one.high:.4g}). After an alarm, the next {counted(self._cool, 'event')} give none unless they are far rarer"
-            + (f". {self._weights}" if self._weights else "")
-            + self._short()
+            f"One surprisal alone is as rare as the rate from {one.nats:.4g} nats on (90 % interval {one.low:.4g} "
+            f"to {one.high:.4g}). After an alarm, the next {counted(self._cool, 'event')} give none unless they are "
+            "far rarer" + (f". {self._weights}" if self._weights else "") + self._short()
         )
 
     def _unsure(self) -> str:
