@@ -28,7 +28,7 @@ def frame_of(source: pandas.DataFrame | pandas.Series[Any]) -> tuple[pl.DataFram
         source: The frame or series.
 
     Returns:
-        The frame and notes on what was set aside. A column of a type that polars does not know holds Python objects,
+        The frame and notes on what was left out. A column of a type that polars does not know holds Python objects,
         which are read or refused when the column is used.
 
     Raises:
@@ -46,7 +46,7 @@ def frame_of(source: pandas.DataFrame | pandas.Series[Any]) -> tuple[pl.DataFram
     double = sorted(set(index) & set(columns))
     names = [*(n for n in index if n not in double), *names]
     if double:
-        notes.append(f"the index {double[0]!r} is set aside, because a column has the same name")
+        notes.append(f"the index {double[0]!r} is left out, because a column has the same name")
     name, times = Counter(names).most_common(1)[0] if names else ("", 1)
     if times > 1:
         raise DataError(
@@ -81,11 +81,11 @@ def _index(frame: pandas.DataFrame, notes: list[str]) -> dict[str, Any]:
         if timed or (not column.dtype.is_numeric() and column.dtype != pl.Object and parse_times(column) is not None):
             return {"ds": levels[0]}
         if not column.dtype.is_integer():
-            notes.append("the index of the frame has no name and holds no times, so it is set aside")
+            notes.append("the index of the frame has no name and holds no times, so it is left out")
         return {}
     named = {str(n): level for n, level in zip(frame.index.names, levels, strict=True) if n is not None}
     if len(named) < len(levels):
-        notes.append(f"{len(levels) - len(named)} levels of the index have no name and are set aside")
+        notes.append(f"{len(levels) - len(named)} levels of the index have no name and are left out")
     return named
 
 

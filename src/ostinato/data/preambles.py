@@ -37,7 +37,7 @@ def without_preamble(text: str, skipped: int) -> tuple[str, int, tuple[str, ...]
         shown = " | ".join(line.replace('"', "")[:60] for line in (units, made))
         note = (
             f"the file is of a Campbell logger (TOA5): line {2 + skipped} holds the names, and lines {1 + skipped}, "
-            f"{3 + skipped} and {4 + skipped} are set aside ({shown})"
+            f"{3 + skipped} and {4 + skipped} are left out ({shown})"
         )
         return names + "\n" + _NAN.sub(r"\1", rest), skipped + 3, (note,)
     count = _comments(lines)
@@ -46,7 +46,7 @@ def without_preamble(text: str, skipped: int) -> tuple[str, int, tuple[str, ...]
     words = " | ".join(line.strip().lstrip("# ") for line in lines[:count] if line.strip("# \t"))
     places = f"line {1 + skipped}" if count == 1 else f"lines {1 + skipped} to {count + skipped}"
     rest = text[sum(len(line) + 1 for line in lines[:count]) :]
-    return rest, skipped + count, (f"comments above the table are set aside: {places} ({words[:80]})",)
+    return rest, skipped + count, (f"comments above the table are left out: {places} ({words[:80]})",)
 
 
 def _comments(lines: list[str]) -> int:
