@@ -150,8 +150,8 @@ Device = Annotated[
     str,
     typer.Option(
         metavar="DEVICE",
-        help="Where networks compute: cpu, cuda, cuda:1, mps, or auto, which takes a GPU if a timed step says that it "
-        "pays.",
+        help="Where networks compute: cpu, cuda, cuda:1, mps, or auto, which takes a GPU if a timed step "
+        "is faster there.",
         rich_help_panel=CLUSTER,
     ),
 ]

@@ -53,7 +53,7 @@ class Columns:
     sheet: Annotated[
         str | None,
         typer.Option(
-            help="The sheet of a spreadsheet to read. Default: the first one with data.", rich_help_panel=READING
+            help="The sheet of a spreadsheet to read. Default: the first one with a table.", rich_help_panel=READING
         ),
     ] = None
     query: Annotated[
