@@ -142,8 +142,8 @@ def _of_numbers(frame: pl.DataFrame, free: dict[str, str]) -> tuple[pl.Series, l
     of_day = _clock_of(frame, free) if len(names) == 3 else None
     if len(names) > 3:
         # hours that run from 1 to 24 end with the midnight after their day
-        since = pl.duration(hours=words[3].cast(pl.Int64), minutes=words[4].cast(pl.Int64))
-        time = pl.select(time.cast(pl.Datetime("us")) + since).to_series()
+        minutes = words[3].cast(pl.Int64) * 60 + words[4].cast(pl.Int64)
+        time = time.cast(pl.Datetime("us")) + (minutes * 60_000_000).cast(pl.Duration("us"))
     elif of_day is not None and not time.null_count():
         time, names = _at(time.cast(pl.String), frame[of_day]), [*names, of_day]
     return None if _are_told(frame, time, [c for c in free.values() if c not in names]) else (time, names)

@@ -171,8 +171,8 @@ class CalibratedRule(AlarmRule):
             return ""
         if self._events * self.rate < ENOUGH:
             few = counted(self._events, "value")
-            enough = f"{ENOUGH / self.rate:,.0f}"
-            words = f". The interval is wide because there are only {few}: at least {enough} make it narrower"
+            needed = f"{ENOUGH / self.rate:,.0f}"
+            words = f". The interval is wide because there are only {few}: at least {needed} make it narrower"
             if self._events * self.rate < 1:
                 words += (
                     f". {few} cannot show what comes once in {1 / self.rate:,.0f}, so even a clear fault may give no "
