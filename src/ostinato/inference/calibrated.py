@@ -191,7 +191,7 @@ class CalibratedRule(AlarmRule):
         if self._held_warm == self._warm:
             return ""
         return (
-            f". The model reads {self._warm:,} values of the past, and most held-out values have fewer before them, so "
+            f". The model reads {counted(self._warm, 'value')} of the past, and most held-out values have fewer before them, so "
             "slow faults may be found late: give longer held-out series"
         )
 
