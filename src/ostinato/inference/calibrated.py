@@ -191,8 +191,8 @@ class CalibratedRule(AlarmRule):
         if self._held_warm == self._warm:
             return ""
         return (
-            f". The model reads {counted(self._warm, 'value')} of the past, and most held-out values have fewer before them, so "
-            "slow faults may be found late: give longer held-out series"
+            f". The model reads {counted(self._warm, 'value')} of the past, and most held-out values have fewer "
+            "before them, so slow faults may be found late: give longer held-out series"
         )
 
     def _scores_of(self, one: Evidence) -> Scores:
