@@ -98,17 +98,16 @@ def sniff(text: str, where: str, skipped: int = 0) -> Dialect:
 def _among_values(first: list[str], rows: list[list[str]]) -> bool:
     """Return whether a first row with words holds values, as in the log of a sensor: a date, its id and a number.
 
-    It does if a date stands above dates, or if a number stands above numbers and every word occurs again below it.
+    It does if a number stands above numbers, and either a date above dates or every word occurs again below it.
     """
     columns = [[c for c in cells if c] for cells in zip(*(r for r in rows if len(r) == len(first)), strict=True)]
     if not columns or not all(columns):
         return False
     below = list(zip(first, columns, strict=True))
-    if any(_WHOLE_DATE.fullmatch(c) and all(_WHOLE_DATE.fullmatch(one) for one in column) for c, column in below):
-        return True
     number = re.compile(r"[-+]?\d+(?:[.,]\d+)?")
     counts = [bool(number.fullmatch(c)) and all(number.fullmatch(one) for one in column) for c, column in below]
-    return any(counts) and all(count or c in column for count, (c, column) in zip(counts, below, strict=True))
+    dated = any(_WHOLE_DATE.fullmatch(c) and all(_WHOLE_DATE.fullmatch(one) for one in column) for c, column in below)
+    return any(counts) and (dated or all(n or c in column for n, (c, column) in zip(counts, below, strict=True)))
 
 
 def _numbers_as_names(first: list[str], rows: list[list[str]]) -> tuple[bool, str]:

@@ -77,6 +77,8 @@ def blank(width: float, height: float, **options: Any) -> Figure:
         ConfigError: matplotlib is not installed.
     """
     try:
+        import matplotlib.figure  # noqa: F401
+
         from ostinato.forecasting.shown_figure import ShownFigure
     except ImportError as error:
         raise missing("a chart", "matplotlib", "plot") from error
