@@ -87,7 +87,7 @@ format: setup ## let ruff put the code in order
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
-demo: ## fit the ladder to the sunspots, forecast two cycles, draw it, report on it
+demo: ## fit models to the sunspots, forecast two cycles, draw it, report on it
 	@$(MAKE) --no-print-directory -j 2 .venv/.demo
 	@mkdir -p out
 	@tools/step --show "fitting models to 309 years of sunspots, for at most two minutes" \

@@ -34,7 +34,7 @@ def german(amount: float) -> str:
 
 
 def main() -> None:
-    """Read the file, print what was set aside, and forecast a week of each shop."""
+    """Read the file, print what was left out, and forecast a week of each shop."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "umsatz.csv"
         path.write_text(export(), encoding="utf-8")

@@ -68,6 +68,14 @@ def test_a_forecast_plots_one_panel_a_series(results: dict[str, Any]) -> None:
     assert len(results["forecast"].plot().axes) == 3
 
 
+@pytest.mark.parametrize("name", ["forecast", "diagnosis"])
+def test_a_notebook_shows_a_plot_without_pyplot(results: dict[str, Any], name: str) -> None:
+    pytest.importorskip("matplotlib")
+    png, shown = results[name].plot()._repr_png_()
+    assert png.startswith(b"\x89PNG")
+    assert 400 < shown["width"] < 1000
+
+
 def test_a_backtest_plots_what_came_the_best_model_and_the_best_baseline(results: dict[str, Any]) -> None:
     pytest.importorskip("matplotlib")
     result = results["backtest"]

@@ -47,7 +47,7 @@ class StateParts(NamedTuple):
 
 
 class SequenceModel(nn.Module):
-    """A front, a backbone and an emission, with the encoding of the inputs.
+    """A sequence model with a likelihood: an encoding, a front with the closed form, a backbone and an emission.
 
     The model holds no state of a sequence: like a recurrence, it takes the state as an argument and returns the next
     one, a flat tuple of the front's tensors and then the backbone's. Without a backbone the model is the closed-form

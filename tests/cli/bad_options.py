@@ -156,7 +156,7 @@ ROWS: tuple[Bad, ...] = (
     ask("a forecast of text", "forecast {models}/names.ost {models}/names.txt", "text has no mean to forecast",
         "use sample"),
     ask("a top-k of 0", f"{SAMPLE} --top-k 0", "top_k must be at least 1, got 0"),
-    ask("a top-k for numbers", "sample {models}/series.ost --top-k 3", "top_k ranks symbols", "remove top_k"),
+    ask("a top-k for numbers", "sample {models}/series.ost --top-k 3", "top_k chooses among symbols", "remove top_k"),
     ask("a min-p above 1", f"{SAMPLE} --min-p 2", "min_p must be at least 0 and at most 1, got 2"),
     ask("a stop string without characters", f"{SAMPLE} --stop ''", "at least 1 character, got ''"),
     ask("a stop string for numbers", "sample {models}/series.ost --stop x", "stop ends a text", "got 'x'"),

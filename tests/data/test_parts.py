@@ -91,6 +91,31 @@ def test_days_of_every_type_go_with_clocks_and_hours(day: str, beside: str) -> N
     assert data.channels == ("sales",)
 
 
+@pytest.mark.parametrize("parts", ["date hour", "year month day hour"])
+def test_hours_from_1_to_24_end_with_the_midnight_after_their_day(parts: str) -> None:
+    ends = pl.Series(HOURS)  # markets of electricity name an hour by its end
+    days = ends.dt.offset_by("-1h")
+    cells = {
+        "date": days.dt.date(),
+        "year": days.dt.year(),
+        "month": days.dt.month(),
+        "day": days.dt.day(),
+        "hour": days.dt.hour() + 1,
+    }
+    data = read(
+        pl.DataFrame({**{part: cells[part] for part in parts.split()}, "load": np.arange(len(HOURS)) % 7 + 0.5})
+    )
+    assert data.times is not None
+    np.testing.assert_array_equal(data.times.astype("datetime64[us]"), HOURS.to_numpy().astype("datetime64[us]"))
+    assert any("midnight at the end of" in note for note in data.notes)
+
+
+def test_hour_24_beside_hour_0_of_the_next_day_is_refused() -> None:
+    frame = pl.DataFrame({"date": ["2024-01-01"] * 25 + ["2024-01-02"] * 24, "hour": [*range(25), *range(24)]})
+    with pytest.raises(DataError, match="occurs twice"):
+        read(frame.with_columns(load=np.arange(49) + 0.5))
+
+
 def test_a_clock_goes_with_year_month_and_day() -> None:
     data = read(table(HOURS, "year month day").with_columns(time=pl.Series(HOURS.strftime("%H:%M"))))
     assert data.times is not None

@@ -160,4 +160,4 @@ def test_a_column_comes_before_an_index_of_its_name() -> None:
     frame = pd.DataFrame({"ds": [1, 2, 3, 4], "y": [0.5, 1.5, 2.5, 4.5]}, index=pd.Index([9, 9, 9, 9], name="y"))
     data = read(frame)
     np.testing.assert_array_equal(data.values[:, 0], frame["y"].to_numpy())
-    assert any("index 'y' is set aside" in note for note in data.notes)
+    assert any("index 'y' is left out" in note for note in data.notes)

@@ -231,7 +231,8 @@ def sheets() -> dict[str, Callable[[], str]]:
         with xlsxwriter.Workbook(buffer, {"in_memory": True}) as file:
             if cover is not None:
                 first = file.add_worksheet("first")
-                first.write(0, 0, cover)
+                for i, line in enumerate(cover.splitlines()):
+                    first.write_row(i, 0, line.split("\t"))
                 if hidden:
                     first.write_column(0, 0, ["y", 1, 2, 3])
                     first.hide()
@@ -250,6 +251,12 @@ def sheets() -> dict[str, Callable[[], str]]:
 
     return {
         "a cover": partial(same, book("Report"), ".xlsx", note="'data' of first, data"),
+        "a cover of several lines": partial(
+            same,
+            book("Report\nSource\tthe operator\nPrinted\t2024\nContact\tA. Person"),
+            ".xlsx",
+            note="'data' of first, data",
+        ),
         "a hidden sheet": partial(same, book("", hidden=True), ".xlsx", note="'data' of first, data"),
         "a date and a clock": partial(same, book(None, clock=True), ".xlsx", times=False, note="read together"),
     }

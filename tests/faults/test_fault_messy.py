@@ -191,10 +191,10 @@ def nanoseconds(form: str, lost: int) -> str:
 
 
 def units(separator: str, second: tuple[str, str]) -> str:
-    """A line of units below the names is set aside, and an error names the right line."""
+    """A line of units below the names is left out, and an error names the right line."""
     lines = [f"{d:%Y-%m-%d}{separator}{y}" for d, y in zip(DAYS, Y, strict=True)]
     head = [f"day{separator}temperature", separator.join(second)]
-    holds(in_file("\n".join([*head, *lines]).encode()), DAYS, f"set aside ({', '.join(w for w in second if w)})")
+    holds(in_file("\n".join([*head, *lines]).encode()), DAYS, f"left out ({', '.join(w for w in second if w)})")
     lines[4] = f"2023-12-24{separator}high"
     with pytest.raises(DataError, match="line 7"):
         in_file("\n".join([*head, *lines]).encode(), target="temperature")
@@ -257,7 +257,7 @@ def objects() -> str:
 
 
 def aside(name: str, cells: list[str], note: str) -> str:
-    """A column that is no time, and is not called one, is set aside with a note."""
+    """A column that is no time, and is not called one, is left out with a note."""
     data = in_file(pd.DataFrame({name: cells, "y": Y[: len(cells)]}))
     assert (data.channels, data.times) == (("y",), None)
     assert any(note in one and repr(name) in one for one in data.notes), data.notes

@@ -191,7 +191,7 @@ ODD: dict[str, Callable[[], str]] = {
     "a source below": lines(f"ds,y\n{BODY}\nSource: a page\n", "below the table: lines 6 to 7", "Source: a page"),
     "empty rows below": lines(f"ds,y\n{BODY},\n,\n"),
     "a comment above": lines(
-        f"# made by a program\nds,y\n{BODY}", "above the table are set aside: line 1 (made by a program)"
+        f"# made by a program\nds,y\n{BODY}", "above the table are left out: line 1 (made by a program)"
     ),
     "a title above": lines(f"Sales of a shop\n\nds,y\n{BODY}", "above the table: lines 1 to 2", "Sales of a shop"),
     "names and values above": lines(
@@ -207,7 +207,7 @@ ODD: dict[str, Callable[[], str]] = {
     "a download of one ticker": lines(YF, "names of the columns", "AAPL", channels=("Close",)),
     "a download of two tickers": lines(TWO, "names of the columns", channels=("AAPL", "MSFT")),
     "a column of words": lines(
-        "ds,shop,y\n" + BODY.replace(",", ",Bonn,"), "set aside, because they hold no numbers: 'shop'"
+        "ds,shop,y\n" + BODY.replace(",", ",Bonn,"), "left out, because they hold no numbers: 'shop'"
     ),
     "other columns of numbers": lines("ds,y,z\n" + BODY.replace("\n", ",7\n"), "modelled column: 'y' of y, z"),
     "two values of one time": refused(f"ds,y\n{BODY}2024-01-02,9\n", "2024-01-02 occurs twice", "line 6", "line 3"),

@@ -262,7 +262,7 @@ READ: dict[str, tuple[str, Callable[[], str]]] = {
     "PeriodIndex": ("pandas", equal(pd.Series([1.0, 2.0], index=pd.period_range("2024-01", periods=2, freq="M")), [1, 2])),
     "Period column as time": ("pandas", equal(column([1.0, 2.0], ds=pd.period_range("2024-01", periods=2, freq="M")), [1, 2])),
     "a column of intervals that is not used": (
-        "pandas", equal(column([1.0, 2.0], bins=pd.interval_range(0, 2)), [1, 2], "set aside"),
+        "pandas", equal(column([1.0, 2.0], bins=pd.interval_range(0, 2)), [1, 2], "left out"),
     ),
     "small values": ("Python", equal([0.0, 1e-149, None], [0.0, 1e-149, np.nan])),
     "list of arrays without axes": ("numpy", equal([np.array(1.5), np.array(2)], [1.5, 2])),

@@ -33,7 +33,7 @@ def test_a_last_row_without_a_time_that_is_the_sum_is_set_aside(tmp_path: Path, 
     data = ostinato.read(written(tmp_path / "a.csv", "date,users" + (",share" if share else ""), rows))
     np.testing.assert_allclose(data.values[:, 0], [1000 + x for x in Y])
     assert data.times is not None
-    assert any("row of sums is set aside" in note and "line 22" in note for note in data.notes), data.notes
+    assert any("row of sums is left out" in note and "line 22" in note for note in data.notes), data.notes
 
 
 def test_a_last_row_without_a_time_that_is_no_sum_is_refused(tmp_path: Path) -> None:

@@ -82,8 +82,8 @@ def test_the_interval_of_the_rate_holds_what_is_found(steps: int, dependent: boo
 
 def test_a_rule_says_how_sure_its_rate_is() -> None:
     few, many = (CalibratedRule([_evidence(1, n, dependent=False)], 0.01) for n in (200, 12_000))
-    assert "because there are only 200 values: at least 2,000 make it surer" in few.words()
-    assert "make it surer" not in many.words()
+    assert "because there are only 200 values: at least 2,000 make it narrower" in few.words()
+    assert "make it narrower" not in many.words()
     assert few.rates[1] / few.rates[0] > 4
     # of values that depend on each other, more than the usual number may be few
     close = CalibratedRule([_evidence(1, 2_500)], 0.01)
@@ -253,7 +253,7 @@ def test_a_batch_is_its_rows() -> None:
 
 
 def test_a_rate_without_room_for_the_cool_down_is_refused() -> None:
-    with pytest.raises(ConfigError, match="impossible with 10 events of cool-down"):
+    with pytest.raises(ConfigError, match="impossible, because the 10 events after"):
         alarm_rule(fitted("series", "ar"), 0.1, made("series"), cool_down=10)
     with pytest.raises(DataError, match="got none"):
         alarm_rule(fitted("series", "ar"), 0.1)
@@ -321,5 +321,5 @@ def test_a_rate_that_few_values_cannot_show_is_refused_or_said(rate: float, cool
     except OstinatoError as error:
         found = str(error)
     said = "even a clear fault may give no alarm: ask for a rate of at least 0.01"
-    refused = ("72 held-out values give no threshold of an alarm", "is impossible with")
+    refused = ("72 held-out values are too few for alarms at", "of events are impossible")
     assert any(words in found for words in ((said,) if rate == 1e-3 and (cool_down or 0) <= 10 else (said, *refused)))

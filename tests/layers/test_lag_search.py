@@ -60,7 +60,7 @@ def test_known_lags_are_found_and_kept_and_their_errors_are_the_noise(weights: d
     assert fit.lags == tuple(weights)
     np.testing.assert_allclose(fit.coefficients, list(weights.values()), atol=0.05)
     assert fit.sigma2 == pytest.approx(1.0, abs=0.1)
-    assert any("likelier" in note for note in fit.notes)
+    assert any("the autoregression uses the lags" in note for note in fit.notes)
 
 
 def test_noise_and_a_short_dense_memory_stay_as_they_are() -> None:

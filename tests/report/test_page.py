@@ -95,7 +95,7 @@ def test_the_trials_of_a_search_are_a_table_with_the_kept_one_marked(pages: dict
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_section_exists_and_every_chart_has_a_text(kind: str, pages: dict[str, Path]) -> None:
     page = Elements(pages[kind].read_text())
-    for heading in ("The ladder", SECTIONS[kind], "Calibration", "Learning", "How far back", "The run"):
+    for heading in ("The models", SECTIONS[kind], "Calibration", "Learning", "How far back", "The run"):
         assert heading in page.words
     drawings = [attributes for tag, attributes in page.tags if tag == "svg"]
     assert len(drawings) >= 4

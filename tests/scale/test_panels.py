@@ -266,7 +266,7 @@ def test_the_horizon_of_a_panel_is_as_long_as_that_of_the_same_series_in_memory(
 
 
 def test_rows_that_occur_twice_are_counted(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """The rows are set aside as in memory, in two of four series, and a note says so; a second run says it again."""
+    """The rows are left out as in memory, in two of four series, and a note says so; a second run says it again."""
     from ostinato.cli.main import main
 
     rows = [(f"s{k}", d, float(k * d % 7)) for k in range(1, 5) for d in range(2000, 2040)]
@@ -294,4 +294,4 @@ def test_rows_that_occur_twice_are_counted(tmp_path: Path, capsys: pytest.Captur
                     str(tmp_path / "f"),
                 ]
             )
-        assert "rows that occur twice are set aside, in 2 series" in capsys.readouterr().err
+        assert "rows that occur twice are left out, in 2 series" in capsys.readouterr().err

@@ -424,7 +424,7 @@ def test_an_id_that_cannot_be_one_is_refused(key: str) -> None:
 
 
 BODIES: list[tuple[Any, str]] = [
-    (b"", "cannot be read"),
+    (b"", "the body is empty"),
     (b"{", "cannot be read"),
     (b"[" * 100_000, "cannot be read"),
     (b'{"y": NaN}', "cannot be read"),
@@ -700,7 +700,7 @@ def test_a_model_of_few_values_is_in_doubt_behind_the_server_too() -> None:
         ("text", {"y": "a", "level": [95]}, "text has no quantiles, got level"),
         ("text", {"events": [{"y": "a"}], "level": [80, 95], "top": 2}, "text has no quantiles, got level"),
         ("text", {"y": "a", "next": [0.5]}, "text has no quantiles, got next"),
-        ("series", {"y": 1.0, "top": 2}, "numbers have no top symbols"),
+        ("series", {"y": 1.0, "top": 2}, "top is for text, and the stream takes numbers"),
     ],
 )
 def test_a_question_that_the_model_cannot_answer_is_refused_and_hurts_no_other_push(

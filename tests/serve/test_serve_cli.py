@@ -26,7 +26,7 @@ BAD = [
     ("--host example.org", "example.org is reached by other machines"),
     ("--store mongo://host/x", "the store mongo:// is unknown"),
     ("--store redis://:secret@host:word", "an invalid host or port"),
-    ("--store postgresql://me:secret@[::1/x", "cannot be taken apart"),
+    ("--store postgresql://me:secret@[::1/x", "cannot parse the address"),
     ("--store valkey://[::1/0", "an invalid host or port"),
     ("--events redis://host:word --store none", "an invalid host or port"),
     ("--events kafka://host --store none", "events come from a stream of Redis, got kafka://host"),

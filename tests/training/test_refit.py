@@ -178,7 +178,7 @@ def test_the_figures_are_those_of_the_model_before_the_refit(tmp_path: Path) -> 
     assert diagnose(loaded, data, max_lag=8, positions=16).score == pytest.approx(
         diagnose(alone.model, data, max_lag=8, positions=16).score
     )
-    assert "after the choice gru was fitted again to all 300 steps" in found.notes[-1]
+    assert "gru was then fitted again to all 300 steps" in found.notes[-1]
     assert any("gru was fitted again to all 300 steps" in line for line in ostinato.inspect_model(loaded))
     record = alone.model.description.ladder_record
     assert record.refit is False

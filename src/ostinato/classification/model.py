@@ -36,7 +36,9 @@ _WEIGHT: Final = re.compile(r"\s*(.+?)\s*=([^,=]+)(?:,|$)")
 @final
 @dataclass(frozen=True)
 class Classifier:
-    """One model of each class, from which Bayes' rule gives P(class | sequence), and a head that was trained for it.
+    """One model for each class, and two rules that turn their likelihoods into P(class | sequence).
+
+    They are Bayes' rule and a trained head.
 
     Attributes:
         classes: The names of the classes, K of them.

@@ -26,7 +26,7 @@ def command(
     threads: options.CodingThreads = "1",
     as_json: options.Json = False,
 ) -> None:
-    """Restore the files that compress wrote, to the bit, with the model that compressed them.
+    """Restore the files that compress wrote, bit for bit, with the model that compressed them.
 
     Example: ostinato decompress digits.ost recording.osz -o recording.wav
     """

@@ -82,7 +82,7 @@ def command(
         typer.Option(
             "--refit/--no-refit",
             help="Whether the kept model is fitted again to all of the data after the choice, the held-out part "
-            "included. The table is of the model before that.",
+            "included. The table shows the figures from before.",
             rich_help_panel=ADVANCED,
         ),
     ] = True,

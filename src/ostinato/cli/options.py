@@ -100,7 +100,7 @@ Adapt = Annotated[
     typer.Option(
         "--adapt/--frozen",
         help="Whether the model goes on learning from the data, each value after it was predicted. Default: an "
-        "adaptive model does, and says so.",
+        "adaptive model learns, and a note says so.",
         rich_help_panel=MODEL,
     ),
 ]
@@ -150,8 +150,8 @@ Device = Annotated[
     str,
     typer.Option(
         metavar="DEVICE",
-        help="Where networks compute: cpu, cuda, cuda:1, mps, or auto, which takes a GPU if a timed step says that it "
-        "pays.",
+        help="Where networks compute: cpu, cuda, cuda:1, mps, or auto, which takes a GPU if a timed step "
+        "is faster there.",
         rich_help_panel=CLUSTER,
     ),
 ]

@@ -119,7 +119,7 @@ class PanelRun:
         if outcome.set_aside:
             screen.say(f"note: values far from all others were taken as missing in {outcome.set_aside:,} series")
         if outcome.twice:
-            screen.say(f"note: rows that occur twice are set aside, in {outcome.twice:,} series")
+            screen.say(f"note: rows that occur twice are left out, in {outcome.twice:,} series")
         if outcome.failed:
             screen.say(f"note: {outcome.failed:,} series failed; {self.output / 'errors.parquet'} lists the reasons")
         print(

@@ -21,7 +21,8 @@ class Columns:
     id_col: Annotated[
         str | None,
         typer.Option(
-            help="The column with the ids of the series. Default: unique_id, if present.", rich_help_panel=DATA
+            help="The column with the ids of the series. Default: unique_id, or found from the content.",
+            rich_help_panel=DATA,
         ),
     ] = None
     time_col: Annotated[
@@ -52,7 +53,7 @@ class Columns:
     sheet: Annotated[
         str | None,
         typer.Option(
-            help="The sheet of a spreadsheet to read. Default: the first one with data.", rich_help_panel=READING
+            help="The sheet of a spreadsheet to read. Default: the first one with a table.", rich_help_panel=READING
         ),
     ] = None
     query: Annotated[

@@ -127,7 +127,7 @@ def command(
         ),
     ] = 3600.0,
     body: Annotated[
-        int, typer.Option(help="The most bytes of a request.", min=1000, rich_help_panel=options.ADVANCED)
+        int, typer.Option(help="The largest request, in bytes.", min=1000, rich_help_panel=options.ADVANCED)
     ] = 8_000_000,
     timeout: Annotated[
         float, typer.Option(help="The most seconds of a request.", min=0.1, rich_help_panel=options.ADVANCED)

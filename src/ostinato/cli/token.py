@@ -15,14 +15,19 @@ def command(
     tokens: Annotated[Path, typer.Option(help="The file of tokens. It holds only their hashes.")] = Path("tokens.json"),
     rate: Annotated[
         float | None,
-        typer.Option(help="The most events and other requests a second on average. Default: no limit.", min=0.001),
+        typer.Option(
+            help="The largest number of events and other requests a second, on average. Default: no limit.", min=0.001
+        ),
     ] = None,
     streams: Annotated[
         int | None,
-        typer.Option(help="The token begins no stream once the server has this many. Default: no limit.", min=0),
+        typer.Option(
+            help="The number of streams of the server from which on the token starts no new one. Default: no limit.",
+            min=0,
+        ),
     ] = None,
     body: Annotated[
-        int | None, typer.Option(help="The most bytes of a request. Default: as the server.", min=1000)
+        int | None, typer.Option(help="The largest request, in bytes. Default: the limit of the server.", min=1000)
     ] = None,
     as_json: options.Json = False,
 ) -> None:

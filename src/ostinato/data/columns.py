@@ -128,7 +128,7 @@ def _values(frame: pl.DataFrame, left: list[str], roles: Roles, where: str) -> R
     labels = [c for c in left if c.lower() in _NUMBERS[:2] and time_col is not None and _are_labels(frame[c])]
     if labels and len(labels) < len(left):
         left = [c for c in left if c not in labels]
-        said.append("the labels of the rows, in the column without a name, are set aside")
+        said.append("the labels of the rows, in the column without a name, are left out")
     numbers = [c for c in left if holds_numbers(frame[c])]
     empty = [c for c in numbers if _is_empty(frame[c]) and c.lower() not in (*PRICES, *TARGETS, *WANTED)]
     empty = empty if len(empty) < len(numbers) else []
@@ -138,12 +138,12 @@ def _values(frame: pl.DataFrame, left: list[str], roles: Roles, where: str) -> R
     counts = [c for c in numbers if _counts_rows(frame[c])]
     if counts and len(counts) < len(numbers):
         numbers = [c for c in numbers if c not in counts]
-        said.append(f"set aside, because they count the rows: {_listed(counts)} (use --target to choose)")
+        said.append(f"left out, because they count the rows: {_listed(counts)} (use --target to choose)")
     parts = _parts_of(frame, numbers, time_col)
     if parts and len(parts) < len(numbers):
         numbers = [c for c in numbers if c not in parts]
         said.append(
-            f"set aside, because the time in {time_col!r} holds them: {', '.join(parts)} (use --target to choose)"
+            f"left out, because the time in {time_col!r} holds them: {', '.join(parts)} (use --target to choose)"
         )
     known = {*numbers, *counts, *parts, *empty}
     aside = [c for c in left if c not in known]
@@ -219,7 +219,7 @@ def _aside(columns: list[str], frame: pl.DataFrame) -> list[str]:
     units = ((c, unit_of(frame[c])) for c in columns if frame[c].dtype == pl.String)
     held = [f"{c!r} hold the unit {unit!r}" for c, unit in units if unit is not None]
     said = [f"the cells of {', '.join(held[:3])}, and are not read as numbers"] if held else []
-    return [f"set aside, because they hold no numbers: {', '.join(examples)}{more}{ids}", *said]
+    return [f"left out, because they hold no numbers: {', '.join(examples)}{more}{ids}", *said]
 
 
 def _example(column: pl.Series) -> str:

@@ -46,7 +46,9 @@ def when(data: SequenceSet, row: int, step: int) -> str:
 
 
 def _describe_text(data: SequenceSet) -> list[str]:
-    end = "each line is one sequence, and its end is an event" if data.terminated else "each file is one sequence"
+    end = "each line is one sequence, and its end is an event"
+    if not data.terminated:
+        end = "each file is one sequence" + " (--per-line makes each line a sequence)" * (len(data) == 1)
     seen: set[int] = set()
     for block in blocks(data.values):
         seen.update(np.unique(block).tolist())

@@ -28,7 +28,7 @@ def frame_of(source: pandas.DataFrame | pandas.Series[Any]) -> tuple[pl.DataFram
         source: The frame or series.
 
     Returns:
-        The frame and notes on what was set aside. A column of a type that polars does not know holds Python objects,
+        The frame and notes on what was left out. A column of a type that polars does not know holds Python objects,
         which are read or refused when the column is used.
 
     Raises:
@@ -47,7 +47,7 @@ def frame_of(source: pandas.DataFrame | pandas.Series[Any]) -> tuple[pl.DataFram
     double = sorted(set(index) & set(columns))
     names = [*(n for n in index if n not in double), *names]
     if double:
-        notes.append(f"the index {double[0]!r} is set aside, because a column has the same name")
+        notes.append(f"the index {double[0]!r} is left out, because a column has the same name")
     name, times = Counter(names).most_common(1)[0] if names else ("", 1)
     if times > 1:
         raise DataError(
@@ -82,7 +82,7 @@ def _index(frame: pandas.DataFrame, notes: list[str]) -> dict[str, Any]:
         if timed or (not column.dtype.is_numeric() and column.dtype != pl.Object and parse_times(column) is not None):
             return {"ds": levels[0]}
         if not column.dtype.is_integer():
-            notes.append("the index of the frame has no name and holds no times, so it is set aside")
+            notes.append("the index of the frame has no name and holds no times, so it is left out")
         return {}
     named = {str(n): level for n, level in zip(frame.index.names, levels, strict=True) if n is not None}
     unnamed = [level for n, level in zip(frame.index.names, levels, strict=True) if n is None]
@@ -94,7 +94,7 @@ def _index(frame: pandas.DataFrame, notes: list[str]) -> dict[str, Any]:
         if len(times) == 1 and len(ids) <= 1 and not taken & {"ds", *(["unique_id"] * len(ids))}:
             return {**named, **({"unique_id": ids[0]} if ids else {}), "ds": times[0]}
     if unnamed:
-        notes.append(f"{len(unnamed)} levels of the index have no name and are set aside")
+        notes.append(f"{len(unnamed)} levels of the index have no name and are left out")
     return named
 
 

@@ -216,9 +216,9 @@ def _indexed(index: list[Any], columns: dict[str, list[Any]]) -> Layout:
     if _times(index) is None:
         rises = None not in numbers and all(b > a for a, b in pairwise(n for n in numbers if n is not None))
         how = "" if rises else "; the rows keep their order"
-        return Layout(rows, (f"the labels of the rows, {shown} ..., are set aside{how}",))
+        return Layout(rows, (f"the labels of the rows, {shown} ..., are left out{how}",))
     if any(name.lower() in (*TIMES, *MORE_TIMES) for name in columns):
-        return Layout(rows, (f"the labels of the rows, {shown} ..., are set aside",))
+        return Layout(rows, (f"the labels of the rows, {shown} ..., are left out",))
     cells = [n if n is not None else label for n, label in zip(numbers, index, strict=True)]
     note = f"the labels of the rows, {shown} ..., are read as the times"
     return Layout([{"ds": cell, **row} for cell, row in zip(cells, rows, strict=True)], (note,))

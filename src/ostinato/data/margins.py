@@ -34,7 +34,7 @@ class Margins:
     Attributes:
         text: The lines of the table, with one line of names.
         skipped: The number of lines before these.
-        notes: What was set aside, in words.
+        notes: What was left out, in words.
     """
 
     text: str
@@ -68,7 +68,7 @@ def without_margins(text: str, skipped: int = 0) -> Margins:
     if first:
         line = records[first][0]
         title = " | ".join(" ".join(c for c in cells if c.strip()) for _, cells in records[:first] if any(cells))
-        notes.append(f"set aside above the table: {_lines(1 + skipped, line - 1 + skipped)} ({title[:80]})")
+        notes.append(f"left out above the table: {_lines(1 + skipped, line - 1 + skipped)} ({title[:80]})")
         text, skipped = _after(text, line - 1), skipped + line - 1
     rows = [cells for _, cells in records[first:]]
     rows, text, skipped = _without_facts(rows, text, skipped, width, notes)
@@ -230,7 +230,7 @@ def _without_units(records: list[list[str]], text: str, skipped: int, width: int
     if not widths and not all(2 * sum(not _are_names([cell]) for cell in cells) > len(cells) for cells in below):
         return text, skipped
     notes.append(
-        f"{_lines(2 + skipped, 2 + skipped)} below the names of the columns is set aside ({', '.join(words)[:80]})"
+        f"{_lines(2 + skipped, 2 + skipped)} below the names of the columns is left out ({', '.join(words)[:80]})"
     )
     end = _after(text, 1)
     del records[1]
@@ -252,7 +252,7 @@ def _without_footer(text: str, skipped: int, width: int, separator: str, notes: 
         return kept
     end = text.count("\n") + 1 + skipped
     start = end - len(removed) + 1
-    notes.append(f"set aside below the table: {_lines(start, end)} ({' | '.join(words)[:80]})")
+    notes.append(f"left out below the table: {_lines(start, end)} ({' | '.join(words)[:80]})")
     return kept
 
 

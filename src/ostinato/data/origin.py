@@ -33,8 +33,8 @@ class Origin:
     Attributes:
         name: The name of the whole source.
         parts: The files or frames, in the order of the rows.
-        rows: The number that each row had before others were set aside, (N,); None if all rows are kept.
-        notes: What was set aside or changed, in words.
+        rows: The number that each row had before others were left out, (N,); None if all rows are kept.
+        notes: What was left out or changed, in words.
         cells: The column and the words of each note on the cells of a column.
         decimal: The decimal sign that the cells of one file show; "?" if they leave it open, "" without decimals.
     """

@@ -39,7 +39,7 @@ def without_preamble(text: str, skipped: int) -> tuple[str, int, tuple[str, ...]
         shown = " | ".join(line.replace('"', "")[:60] for line in (units, made))
         note = (
             f"the file is of a Campbell logger (TOA5): line {2 + skipped} holds the names, and lines {1 + skipped}, "
-            f"{3 + skipped} and {4 + skipped} are set aside ({shown})"
+            f"{3 + skipped} and {4 + skipped} are left out ({shown})"
         )
         return names + "\n" + _NAN.sub(r"\1", rest), skipped + 3, (note,)
     count = _comments(lines)
@@ -50,7 +50,7 @@ def without_preamble(text: str, skipped: int) -> tuple[str, int, tuple[str, ...]
     rest = text[sum(len(line) + 1 for line in lines[:count]) :]
     if any(line.startswith("#datatype,") for line in lines[:count]):
         rest = _ANNOTATION.sub("", rest)  # InfluxDB writes them above each of its tables; the lines stay, and are blank
-    return rest, skipped + count, (f"comments above the table are set aside: {places} ({words[:80]})",)
+    return rest, skipped + count, (f"comments above the table are left out: {places} ({words[:80]})",)
 
 
 def _comments(lines: list[str]) -> int:

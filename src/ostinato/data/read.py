@@ -60,7 +60,7 @@ def read(  # noqa: PLR0913 - the options of the public reader, all by name
         target_col: Nixtla's name for ``target``.
         channel: The channel to read from sound files, counted from 0; every channel is one of the sequence if left out.
         mix: Whether to read the mean of the channels of sound files.
-        sheet: The sheet to read from spreadsheets; the first one that is not empty if left out.
+        sheet: The sheet to read from spreadsheets. If left out, it is the first one that is shown and holds a table.
         query: The query in SQL whose rows are read from a database.
         alphabet: The symbols of text: "characters" or "bytes".
         per_line: Whether each line of a text file is one sequence; found from the content if left out.

@@ -33,7 +33,7 @@ class ReadOptions:
         kind: The kind of the sequences; found from the content if None.
         channel: The channel to read from sound files; every channel if None.
         mix: Whether to read the mean of the channels of sound files.
-        sheet: The sheet to read from spreadsheets; the first one that is not empty if None.
+        sheet: The sheet to read from spreadsheets. If None, it is the first one that is shown and holds a table.
         query: The query whose rows are read from a database.
         alphabet: The symbols of text: "characters" or "bytes".
         per_line: Whether each line of a text file is one sequence; found from the content if None.

@@ -32,7 +32,7 @@ def written(raw: bytes, where: str, ending: str, sheet: str | None = None) -> Wr
         raw: The bytes of the file.
         where: The name of the file.
         ending: The ending of the file, which shows JSON.
-        sheet: The name of the sheet of a spreadsheet; the first one that is not empty if None.
+        sheet: The name of the sheet of a spreadsheet. If None, it is the first one that is shown and holds a table.
 
     Returns:
         The table; None if the file is something else.
@@ -44,7 +44,7 @@ def written(raw: bytes, where: str, ending: str, sheet: str | None = None) -> Wr
     if raw.startswith(sheets.MAGIC):
         return sheets.written(raw, where, sheet)
     if sheet is not None:
-        raise DataError("a sheet was named, but the file is not a spreadsheet", where=where, fix="leave out --sheet")
+        raise DataError("--sheet is given, but the file is not a spreadsheet", where=where, fix="leave out --sheet")
     if ending in _JSON or looks_like_json(raw):
         records, notes = _records(decode(raw, where), where)
         return _of_records(list(records), where, notes)

@@ -1,4 +1,4 @@
-"""A frame as people write it, made clean: rows that are not data are set aside, and words that are numbers are read."""
+"""A frame as people write it, made clean: rows that are not data are left out, and words that are numbers are read."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def without_odd_rows(frame: pl.DataFrame, origin: Origin) -> tuple[pl.DataFrame,
         origin: The origin of its rows.
 
     Returns:
-        The other rows and their origin, with a note on each kind of row that was set aside.
+        The other rows and their origin, with a note on each kind of row that was left out.
     """
     words = [c for c in frame.columns if frame[c].dtype == pl.String]
     if not words:
@@ -39,7 +39,7 @@ def without_odd_rows(frame: pl.DataFrame, origin: Origin) -> tuple[pl.DataFrame,
         if 0 < len(at) < len(frame):
             places = ", ".join(origin.place(int(i)) for i in at[:3])
             more = " ..." if len(at) > 3 else ""
-            origin = origin.noting(f"names of columns that occur again are set aside: {places}{more}")
+            origin = origin.noting(f"names of columns that occur again are left out: {places}{more}")
             keep[at] = False
     for row in range(len(frame) - 1, max(len(frame) - 1 - _TAIL, 0), -1):
         if not keep.all() and all(cell is None or cell == "" for cell in frame.row(row)):
@@ -48,7 +48,7 @@ def without_odd_rows(frame: pl.DataFrame, origin: Origin) -> tuple[pl.DataFrame,
         if not (_is_total(frame, words, row) or (keep.all() and _is_bare_total(frame, row))):
             break
         cells = ", ".join(str(v) for v in frame.row(row) if v is not None)
-        origin = origin.noting(f"a row of sums is set aside: {origin.place(row)} ({cells[:60]})")
+        origin = origin.noting(f"a row of sums is left out: {origin.place(row)} ({cells[:60]})")
         keep[row] = False
     if keep.all():
         return frame, origin

@@ -14,8 +14,8 @@ from ostinato.shapes import Array
 
 #: The most times that missing steps may lengthen a series. Beyond it, its rows are consecutive steps.
 LONGEST = 20
-#: How the note on rows that are set aside begins.
-TWICE = "rows that occur twice are set aside"
+#: How the note on rows that are left out begins.
+TWICE = "rows that occur twice are left out"
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class SeriesRows:
 
 
 def sorted_by_time(series: Sequence[SeriesRows]) -> tuple[list[SeriesRows], list[str]]:
-    """Sort the rows of each series by time, and set aside rows that occur twice.
+    """Sort the rows of each series by time, and leave out rows that occur twice.
 
     Args:
         series: The series as their rows stand in the source.

@@ -25,7 +25,7 @@ def written(raw: bytes, where: str, sheet: str | None) -> Written:
     Args:
         raw: The bytes of the file.
         where: The name of the file.
-        sheet: The name of the sheet; if None, the first one that is shown and has rows.
+        sheet: The name of the sheet. If None, it is the first one that is shown and holds a table.
 
     Raises:
         DataError: The file is damaged, or there is no such sheet.
@@ -81,10 +81,20 @@ def _chosen(book: Any, names: list[str], where: str, sheet: str | None) -> str:
 
 
 def _first(book: Any, names: list[str]) -> str | None:
-    """Return the first sheet that is shown and has rows below its names; else the first with anything in it."""
-    filled = [name for name in names if _load(book, name, "string").width]
-    shown = [name for name in filled if book.load_sheet(name, n_rows=0).visible == "visible"] or filled
-    return next((name for name in shown if len(_load(book, name, "string")) > 1), next(iter(shown), None))
+    """Return the first sheet that is shown and holds a table; else the first with rows, or with anything in it.
+
+    A sheet before the data often holds a few lines about them, such as their source. It has hardly any numbers.
+    """
+    filled = {name: cells for name in names if (cells := _load(book, name, "string")).width}
+    shown = [name for name in filled if book.load_sheet(name, n_rows=0).visible == "visible"] or list(filled)
+    long = [name for name in shown if len(filled[name]) > 1]
+    tables = [name for name in long if _most_numbers(filled[name]) > _FEW or filled[name].height > _NOTES]
+    return next(iter([*tables, *long, *shown]), None)
+
+
+def _most_numbers(cells: pl.DataFrame) -> int:
+    """Return how many numbers the column with the most of them has."""
+    return max(sum(is_number(cell) for cell in column.drop_nulls().to_list()) for column in cells)
 
 
 def _load(book: Any, name: str, dtype: str) -> pl.DataFrame:
@@ -97,6 +107,9 @@ def _rows_above(book: Any, name: str, rows: int) -> int:
     whole = book.load_sheet(name, header_row=None, skip_rows=0, n_rows=1, schema_sample_rows=1, dtypes="string")
     return max(int(whole.total_height) - rows, 0)
 
+
+#: A sheet of at most so many rows, no column of which has more than so many numbers, is a note on other sheets.
+_NOTES, _FEW = 40, 2
 
 #: The errors of formulas, by the names that fastexcel gives them.
 _ERRORS = {

@@ -1,4 +1,4 @@
-"""The diagnosis: how far back the gradient of a model, its gain and the reward of its data reach."""
+"""The diagnosis: how far back the gradient of a model, its gain from the past and the dependence in its data reach."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def diagnose(
     threads: Threads = "auto",
     device: Device = "auto",
 ) -> Diagnosis:
-    """Measure on the held-out part of data how far back the gradient, the gain of the model and the reward reach.
+    """Measure on the held-out part how far back the gradient, the model and the dependence in the data reach.
 
     Only sampled stretches of at most 2 max_lag steps are encoded and unrolled, so the sequences may be larger than RAM
     (``values`` may be a np.memmap).

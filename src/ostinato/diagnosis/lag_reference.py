@@ -1,4 +1,4 @@
-"""The reward of the past in data, independent of any model: measured by a closed form that is fitted to samples."""
+"""How much the past improves a prediction of the data, measured by a closed form that is fitted to samples."""
 
 from __future__ import annotations
 

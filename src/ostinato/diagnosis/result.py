@@ -55,7 +55,7 @@ class LayerFlow:
 
 @dataclass(frozen=True, repr=False)
 class Diagnosis(Shown):
-    """The gradient, the likelihood of the model and the reward of the data, each by lag in steps.
+    """How far back the gradient, the model and the dependence in the data reach, each by lag in steps.
 
     Likelihoods are in nats a step; higher is better.
 

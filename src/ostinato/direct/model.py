@@ -31,7 +31,7 @@ from ostinato.storage import save_described
 
 @dataclass(frozen=True)
 class DirectModel:
-    """The closed form, the networks that move its quantiles, and the calibration of its intervals.
+    """A direct model: a closed form, networks that correct its quantiles, and the calibration of its intervals.
 
     Attributes:
         name: "naive", "seasonal naive", "least squares", or the backbone of the networks, such as "gru".

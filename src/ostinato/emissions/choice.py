@@ -53,7 +53,7 @@ class Choice:
         min_p = real("min_p", min_p, least=0, most=1, fix="use a number between 0 and 1, for example 0.05")
         for name, given in (("top_k", top_k is not None), ("min_p", min_p > 0)):
             if given and not symbols:
-                raise ConfigError(f"{name} ranks symbols, and the values are numbers", fix=f"remove {name}")
+                raise ConfigError(f"{name} chooses among symbols, and the values are numbers", fix=f"remove {name}")
         return Choice(temperature, top_p, top_k, min_p)
 
     @property

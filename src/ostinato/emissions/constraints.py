@@ -57,7 +57,8 @@ def sampling_options(temperature: Any, top_p: Any, *, symbols: bool) -> tuple[fl
     top_p = real("top_p", top_p, above=0, most=1, fix="use a number between 0 and 1, for example 0.9")
     if top_p < 1.0 and not symbols:
         raise ConfigError(
-            f"top_p ranks symbols and must be 1 for numbers, got {top_p:g}", fix="remove top_p, or use temperature"
+            f"top_p chooses among symbols and must be 1 for numbers, got {top_p:g}",
+            fix="remove top_p, or use temperature",
         )
     return (0.0 if temperature < COLDEST else temperature), top_p
 

@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, repr=False)
 class Backtest(Shown):
-    """The result of ``cross_validation``.
+    """The result of ``backtest``.
 
     Attributes:
         frame: unique_id, ds, cutoff (the ds of the last step of the history), (channel), y, and for each model

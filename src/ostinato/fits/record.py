@@ -24,7 +24,7 @@ def refit_notes(name: str, refitted: str | None) -> list[str]:
     """
     if refitted is None:
         return []
-    return [f"after the choice {name} was {refitted}; the table is of the model before that"]
+    return [f"{name} was then {refitted}. The table shows the figures of the model before this step"]
 
 
 def run_facts(data: SequenceSet, config: DataclassInstance, seed: int, split: str) -> dict[str, Any]:

@@ -77,10 +77,12 @@ def blank(width: float, height: float, **options: Any) -> Figure:
         ConfigError: matplotlib is not installed.
     """
     try:
-        from matplotlib.figure import Figure
+        import matplotlib.figure  # noqa: F401
+
+        from ostinato.forecasting.shown_figure import ShownFigure
     except ImportError as error:
         raise missing("a chart", "matplotlib", "plot") from error
-    return Figure(figsize=(width, height), **options)
+    return ShownFigure(figsize=(width, height), **options)
 
 
 def empty(panels: int) -> Figure:
@@ -110,14 +112,19 @@ def key(axes: Any) -> None:
     axes.set_title(title, loc="left", pad=22, color=PICTURE.ink, fontsize=11, parse_math=False)
 
 
-def tidy(axes: Any) -> None:
-    """Remove the lines of axes that a picture does not need, and keep as many dates as there is room for."""
+def few_dates(axes: Any) -> None:
+    """Label at most five dates of an axis of times, which is what a phone has room for."""
     from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 
     if isinstance(axes.xaxis.get_major_locator(), AutoDateLocator):
         locator = AutoDateLocator(minticks=2, maxticks=5)  # type: ignore[no-untyped-call] # every span has an interval
         axes.xaxis.set_major_locator(locator)
         axes.xaxis.set_major_formatter(ConciseDateFormatter(locator))  # type: ignore[no-untyped-call]
+
+
+def tidy(axes: Any) -> None:
+    """Remove the lines of axes that a picture does not need, and keep as many dates as there is room for."""
+    few_dates(axes)
     axes.margins(x=0.01)
     axes.set_axisbelow(True)
     axes.grid(axis="y", color="#e4e7eb", linewidth=0.8)

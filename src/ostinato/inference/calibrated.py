@@ -154,15 +154,15 @@ class CalibratedRule(AlarmRule):
     def words(self) -> str:
         """Return the rule in words."""
         one = self.threshold
+        kinds = ["the surprisal of an event", "a sum of surprisals"]
+        kinds += ["a sum of signed errors", "a move of the level", "a run of equal values"] if self._numeric else []
+        rare = f"{', '.join(kinds[:-1])} or {kinds[-1]} is rarer than 1 in {10**self.tens:,.0f}"
         return (
-            f"alarms at {self.rate:.3g} of ordinary events (90 % interval {self.rates[0]:.2g} to {self.rates[1]:.2g} "
-            f"on data like the held-out ones{self._unsure()}), from surprisal, its sums, those of signed errors, moves "
-            f"of the level and repeated values, each rarer than 1 in {10**self.tens:,.0f} on {self._events:,} held-out "
-            f"values, with {counted(self._cool, 'event')} of cool-down; a surprisal alone is as rare as the rate from "
-            f"{one.nats:.4g} nats "
-            f"(90 % interval {one.low:.4g} to {one.high:.4g})"
-            + (f"; {self._weights}" if self._weights else "")
-            + self._short()
+            f"{self.rate:.3g} of ordinary events give an alarm (90 % interval {self.rates[0]:.2g} to "
+            f"{self.rates[1]:.2g}, from {self._events:,} held-out values){self._unsure()}. An alarm means that {rare}. "
+            f"One surprisal alone is as rare as the rate from {one.nats:.4g} nats on (90 % interval {one.low:.4g} "
+            f"to {one.high:.4g}). After an alarm, the next {counted(self._cool, 'event')} give none unless they are "
+            "far rarer" + (f". {self._weights}" if self._weights else "") + self._short()
         )
 
     def _unsure(self) -> str:
@@ -171,24 +171,28 @@ class CalibratedRule(AlarmRule):
             return ""
         if self._events * self.rate < ENOUGH:
             few = counted(self._events, "value")
-            words = f", because there are only {few}: at least {ENOUGH / self.rate:,.0f} make it surer"
+            needed = f"{ENOUGH / self.rate:,.0f}"
+            words = f". The interval is wide because there are only {few}: at least {needed} make it narrower"
             if self._events * self.rate < 1:
                 words += (
-                    f"; so few do not show what comes once in {1 / self.rate:,.0f}, and even a clear fault may give no "
+                    f". {few} cannot show what comes once in {1 / self.rate:,.0f}, so even a clear fault may give no "
                     f"alarm: ask for a rate of at least {1 / self._events:.1g}, or give more data as the reference"
                 )
             return words
         # the variance of the logarithm of the rate is proportional to 1 / events from here on
         enough = float(f"{self._events * (np.log(self.rates[1] / self.rate) / np.log(2)) ** 2:.1g}")
-        return f", because large surprisals come together here: about {counted(enough, 'value')} make it surer"
+        return (
+            ". The interval is wide because large surprisals come together here: about "
+            f"{counted(enough, 'value')} make it narrower"
+        )
 
     def _short(self) -> str:
         """Return in words what held-out data that are too short for the past of the model leave uncertain."""
         if self._held_warm == self._warm:
             return ""
         return (
-            f"; most of these values have fewer than {self._warm:,} before them, which the model reads, so slow faults "
-            "may be found late: give longer held-out series"
+            f". The model reads {counted(self._warm, 'value')} of the past, and most held-out values have fewer "
+            "before them, so slow faults may be found late: give longer held-out series"
         )
 
     def _scores_of(self, one: Evidence) -> Scores:

@@ -45,7 +45,7 @@ def evidence_of(
     data, record = as_sequences(model, reference), model.description.ladder_record
     judge, weights, same = model.before_refit(data), "", record.data == data.digest
     if judge is not model:
-        weights = "their surprisal is that of the weights before the refit, which had not seen them"
+        weights = "The held-out values were scored with the weights before the refit, which had not seen these values"
     elif record.refit and same:
         weights = "the weights were fitted to these values too, so the threshold may be too low"
     elif record.refit and held_out is not None:

@@ -63,7 +63,7 @@ def _floats(values: Any, where: Where) -> Array:
             plain = given.astype(object)
             for one in plain.flat:
                 if isinstance(one, str | bytes | bool | np.bool_ | complex):
-                    raise DataError(f"the stream is numbers, got {one!r}", where=where(0), fix=fix)
+                    raise DataError(f"the stream takes numbers, got {one!r}", where=where(0), fix=fix)
             given = plain
         return given.astype(np.float64)
     except (TypeError, ValueError, OverflowError) as error:

@@ -256,7 +256,9 @@ class Stream:
     def _text(self, text: Any) -> Seen:
         """Take in a block of text, line by line if the end of a line is an event."""
         if not isinstance(text, str):
-            raise DataError(f"the stream is text, got {type(text).__name__}", where=self._where(0), fix="give a string")
+            raise DataError(
+                f"the stream takes text, got {type(text).__name__}", where=self._where(0), fix="give a string"
+            )
         encoding, surprisals, predictions = self.model.encoding, [], []
         for points, ends in encoding.lines(text):
             data = self._set(points, ends=ends)

@@ -62,10 +62,10 @@ def fit_dense_or_sparse(values: Array, offsets: NDArray[np.int64], max_order: in
     if gain <= (error if coefficients[0] > coefficients[1] else 0.0):
         return dense
     words = (
-        f"the autoregression is on the lags {', '.join(map(str, lags))}: on the last "
-        f"{counted(len(gains), 'step')} of the data "
-        f"it was fitted to, one on few lags with {coefficients[0]} coefficients was {gain:.3f} nats a step (standard "
-        f"error {error:.3f}) likelier than one on every lag with {coefficients[1]}"
+        f"the autoregression uses the lags {', '.join(map(str, lags))} alone. On the last "
+        f"{counted(len(gains), 'step')} of its data, such a form ({coefficients[0]} coefficients) was "
+        f"{gain:.3f} nats a step better (standard error {error:.3f}) than the form with every lag "
+        f"({coefficients[1]} coefficients)"
     )
     fits = [fit_ar_at(x, offsets, lags) for x in channels]
     return [replace(fit, notes=(*fit.notes, words)) for fit in fits]

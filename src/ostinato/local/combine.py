@@ -94,7 +94,9 @@ class Combination:
     def description(self, s: int) -> str:
         """Return the members of series ``s`` with their weights, and the number of windows that these stand on."""
         # of several members the form is named, not the parameters: ETS(A,N,N), but DOT for DOT(theta 1, alpha 0.99)
-        names = [re.sub(r"\([^()]* [^()]*\)", "", one.description(s)) for one in self.fitted]
+        # two members may differ in their seasons alone, so these stay: seasons(24, 168)
+        names = [re.sub(r" moving [^,)]+", "", one.description(s)) for one in self.fitted]
+        names = [re.sub(r"(?<!seasons)\([^()]* [^()]*\)", "", name) for name in names]
         names = [f"({name})" if " + " in name else name for name in names]  # a sum of its own, such as seasons + AR
         if not self._judged:
             return "the combination of " + ", ".join(names)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from ostinato.data.ahead import times_ahead, walls_of
 from ostinato.data.sequences import SequenceSet
 from ostinato.evaluation.calibration import Spans
-from ostinato.forecasting.picture import course
+from ostinato.forecasting.picture import course, few_dates
 from ostinato.forecasting.table import Forecast
 from ostinato.inference.forecast import forecast
 from ostinato.model_file import Model
@@ -133,10 +133,12 @@ def _compared(back: Forecast, i: int, d: int, came: Array) -> Chart:
 
 def _drawn(result: Forecast, i: int, d: int, came: Array | None, figure: Any) -> None:
     """Draw a forecast on a figure, with a legend above it."""
-    axes = figure.subplots()
+    axes, on_a_phone = figure.subplots(), figure.get_figwidth() <= 5
     course(axes, result, i, d, PAGE, came)
     plain(axes)
-    figure.legend(loc="outside upper left", ncols=5 if figure.get_figwidth() > 5 else 3)
+    if on_a_phone:
+        few_dates(axes)
+    figure.legend(loc="outside upper left", ncols=3 if on_a_phone else 5)
 
 
 def _name(result: Forecast, i: int, d: int) -> str:

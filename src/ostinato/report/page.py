@@ -173,7 +173,7 @@ def _judged(record: LadderRecord, data: SequenceSet, encoded: Encoded) -> tuple[
         raw = cut.spans("held-out", data.lengths, data.lengths)
         words = f"the {steps:,} held-out steps of the data, which {_judge(record)} not fitted to"
         if record.refit:
-            words += f". After the choice the model was {record.refitted}; its file holds both"
+            words += f". The model was then {record.refitted}. Its file holds the weights before and after this step"
         return spans, raw, words
     spans, raw = ([(b, 0, int(n)) for b, n in enumerate(x.lengths) if n] for x in (encoded, data))
     steps = sum(z for _, _, z in spans)
@@ -189,7 +189,7 @@ def _judged(record: LadderRecord, data: SequenceSet, encoded: Encoded) -> tuple[
 
 def _judge(record: LadderRecord) -> str:
     """Return the model that the held-out part judges, in words: the one before the refit, if there was a refit."""
-    return "the model before its fit to all of the data was" if record.refit else "the model was"
+    return "the weights before the last fit were" if record.refit else "the model was"
 
 
 def _fans_words(record: LadderRecord, fitted: bool) -> str:

@@ -67,7 +67,7 @@ class Outcome:
         earlier: The number of parts that an earlier run had finished.
         sums: The sums of the verb over all parts.
         set_aside: The number of series of which values were taken as missing, because they are far from all others.
-        twice: The number of series of which rows that occur twice were set aside.
+        twice: The number of series of which rows that occur twice were left out.
     """
 
     folder: Path

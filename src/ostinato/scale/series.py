@@ -56,7 +56,7 @@ def load(panel: ParquetPanel, part: PanelPart) -> tuple[SequenceSet, list[Failur
 
     Returns:
         The usable series in the order of their ids, and the others with their errors. ``meta`` has the number of series
-        of which rows that occur twice were set aside, under ``TWICE``, if there are any.
+        of which rows that occur twice were left out, under ``TWICE``, if there are any.
 
     Raises:
         DataError: A file of the part cannot be read.

@@ -63,7 +63,7 @@ class Done:
         steps: The number of steps of the series with a result.
         sums: The sums of the verb.
         set_aside: The number of series of which values were taken as missing.
-        twice: The number of series of which rows that occur twice were set aside.
+        twice: The number of series of which rows that occur twice were left out.
     """
 
     series: int

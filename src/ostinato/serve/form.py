@@ -67,7 +67,9 @@ class StreamForm(ABC):
             DataError: It asks for quantiles of symbols, or for the likeliest of all numbers.
         """
         if self.has_quantiles and push.top:
-            raise DataError("numbers have no top symbols", fix="ask for quantiles of the next value with next")
+            raise DataError(
+                "top is for text, and the stream takes numbers", fix="ask for quantiles of the next value with next"
+            )
         if not self.has_quantiles and (push.level or push.next):
             name = "level" if push.level else "next"
             raise DataError(f"text has no quantiles, got {name}", fix="ask for the likeliest next characters with top")

@@ -49,7 +49,7 @@ class NumberForm(StreamForm):
             cells = [None] * channels if y is None else y if isinstance(y, list) else [y]
             what, fix = "", ""
             if any(isinstance(v, str) or v is UNSET for v in cells):
-                what, fix = "the stream is numbers, got text", "send y: 1.5, or y: null where a value is missing"
+                what, fix = "the stream takes numbers, got text", "send y: 1.5, or y: null where a value is missing"
             elif len(cells) != channels:
                 what = f"the event has {counted(len(cells), 'value')}, expected {channels}"
                 fix = "give one value for each channel, in the order of the training data"

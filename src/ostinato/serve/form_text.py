@@ -44,7 +44,7 @@ class TextForm(StreamForm):
         for i, y in enumerate(row):
             try:
                 if not isinstance(y, str) or not y:
-                    raise DataError(f"the stream is text, got {_kind(y)}", fix='send y: "text"')
+                    raise DataError(f"the stream takes text, got {_kind(y)}", fix='send y: "text"')
                 self._model.encoding.lines(y)
             except OstinatoError as error:
                 one.outcome = DataError(error.what, where=f"event {i + 1} of the push", fix=error.fix)

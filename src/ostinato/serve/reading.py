@@ -38,6 +38,8 @@ def decoded(kind: type[T], body: str | bytes, what: str = "body") -> T:
     decoder = _DECODERS.get(kind)
     if decoder is None:
         decoder = _DECODERS[kind] = msgspec.json.Decoder(kind)
+    if not body:
+        raise DataError(f"the {what} is empty", fix="send JSON, or {} for the defaults; /openapi.json describes it")
     try:
         found: T = decoder.decode(body)
     except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
@@ -62,7 +64,9 @@ def checked(push: Push) -> Push:
         DataError: It has neither or both.
     """
     if (push.y is UNSET) == (push.events is UNSET):
-        raise DataError("a push has either y or events", fix='send {"y": 1.5}, or {"events": [{"y": 1.5}]}')
+        raise DataError(
+            "a push needs either y or events, got both or neither", fix='send {"y": 1.5}, or {"events": [{"y": 1.5}]}'
+        )
     return push
 
 

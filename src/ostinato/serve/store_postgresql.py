@@ -83,7 +83,7 @@ class PostgreSQLStore(Store):
             known = psycopg.conninfo.conninfo_to_dict(url)
         except psycopg.ProgrammingError:  # whose words may hold the password
             raise ConfigError(
-                "the address of the store cannot be taken apart",
+                "cannot parse the address of the store",
                 fix="write it as postgresql://user:password@host:5432/name, with %40 for an @ in the password",
             ) from None
         there = " ".join(f"-c {name}={value}" for name, value in _THERE.items())

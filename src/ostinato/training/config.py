@@ -196,7 +196,7 @@ def method_for(data: SequenceSet, reach: int) -> Method:
 
     Args:
         data: The sequences.
-        reach: The farthest lag that the data reward, in steps, which the window holds at least.
+        reach: The farthest lag that improves a prediction, in steps. The window holds at least this lag.
     """
     if int(data.lengths.max(initial=0)) <= SHORT:
         return FullBPTT()

@@ -102,8 +102,8 @@ class Refit:
             words = f"set to the unit of all {counted(int(data.lengths.sum()), 'step')}"
         elif not isinstance(base, Markov) or closed:
             before, after = closed_form_name(old_base), closed_form_name(base)
-            words += f": {after}" if closed else f", on {after}"
-            words += "" if before == after else f", before that {before}"
+            words += f", as {after}" if closed else f", on {after}"
+            words += "" if before == after else f" instead of {before}"
         if name not in BARE:
             randomness.seed(options.seed)
             _carry(model, kept, build(name, known, old_base, options, depth=depth))
@@ -120,12 +120,12 @@ class Refit:
         """
         model = copy.deepcopy(kept)
         learn_for_good(model, self.setup.material, "held-out")
-        words = f"taught all {counted(int(self.setup.material.data.lengths.sum()), 'step')}"
+        words = f"given all {counted(int(self.setup.material.data.lengths.sum()), 'step')} to learn"
         if self.setup.material.within is not None:
             held = sum(z - a for _, a, z in self.setup.material.spans("held-out"))
-            words = f"taught {counted(held, 'held-out step')} too"
+            words = f"given {counted(held, 'held-out step')} to learn too"
         if isinstance(model.backbone, Mixture):
-            words += ", its network as it was"
+            words += ", but its network stayed the same"
         return model.fitted_again(kept.eval()).eval(), words
 
     def _likelier(self, name: str, whole: Material, base: Base) -> SequenceModel:

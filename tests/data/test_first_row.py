@@ -1,0 +1,55 @@
+"""The first row of a table holds the names of its columns, or it is a row of values like the others."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+import ostinato
+
+DAYS = [f"2024-01-{1 + i:02d}" for i in range(20)]
+VALUES = [f"{3 + i % 5}.{i % 7}5" for i in range(20)]
+
+
+def logged(separator: str, *, clock: bool, comma: bool) -> str:
+    """Return the log of one sensor, without names of columns."""
+    times = [f"{day}T08:00:00Z" if clock else day for day in DAYS]
+    values = [value.replace(".", ",") if comma else value for value in VALUES]
+    return "".join(separator.join([t, "pump-1", v, "°C"]) + "\n" for t, v in zip(times, values, strict=True))
+
+
+@pytest.mark.parametrize("clock", [False, True])
+@pytest.mark.parametrize(("separator", "comma"), [(",", False), (";", False), (";", True), ("\t", True)])
+def test_a_log_without_names_keeps_its_first_row(tmp_path: Path, separator: str, *, clock: bool, comma: bool) -> None:
+    path = tmp_path / "sensor.csv"
+    path.write_text(logged(separator, clock=clock, comma=comma))
+    data = ostinato.read(str(path))
+    assert data.values[:, 0].tolist() == [float(value) for value in VALUES]
+    assert str(data.times[0]).startswith(DAYS[0])  # type: ignore[index]
+    assert any("the first row is read as values" in note for note in data.notes)
+
+
+def test_ids_that_occur_again_and_numbers_are_values(tmp_path: Path) -> None:
+    path = tmp_path / "two.csv"
+    path.write_text("".join(f"{shop},{value}\n" for shop in ("Bath", "York") for value in VALUES))
+    data = ostinato.read(str(path))
+    assert len(data.values) == 40
+
+
+@pytest.mark.parametrize(
+    ("first", "row"),
+    [
+        ("id,0.1,0.5,0.9", "a,1.0,2.0,3.0"),
+        ("shop,2022,2023", "Bath,4.0,5.0"),
+        ("date,pump-1", "2024-01-01,3.5"),
+        ("place,5", "Bath,4.0"),
+    ],
+)
+def test_names_stay_names(tmp_path: Path, first: str, row: str) -> None:
+    path = tmp_path / "names.csv"
+    path.write_text("\n".join([first, *[row] * 3]) + "\n")
+    with suppress(ostinato.OstinatoError):  # rows of one time that are equal, or columns that are steps
+        data = ostinato.read(str(path))
+        assert not any("the first row is read as values" in note for note in data.notes)
