@@ -107,7 +107,7 @@ def test_hours_from_1_to_24_end_with_the_midnight_after_their_day(parts: str) ->
     )
     assert data.times is not None
     np.testing.assert_array_equal(data.times.astype("datetime64[us]"), HOURS.to_numpy().astype("datetime64[us]"))
-    assert any("midnight at the end of" in note for note in data.notes)
+    assert any("24" in note and "midnight" in note for note in data.notes)
 
 
 def test_hour_24_beside_hour_0_of_the_next_day_is_refused() -> None:

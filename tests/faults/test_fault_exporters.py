@@ -214,7 +214,7 @@ KINDS: dict[str, dict[str, Callable[[], str]]] = {
                 lines(lambda i: f"{1994 + i};{geo};{Y[i]:.2f}") for geo in ("DE", "FR")),  # noqa: B023
             YEARS, ids=["DE", "FR"]),
         "ONS, months": partial(right, ONS + lines(lambda i: f'"{MONTHS[i]:%Y %b}","{Y[i]}"'.upper()), MONTHS,
-                               notes=["set aside above the rows: lines 2 to 7"]),
+                               notes=["left out above the rows: lines 2 to 7"]),
         "ONS, years and months": partial(
             refused, ONS + "".join(f'"{y}","{y}.5"\n' for y in range(2015, 2020))
             + lines(lambda i: f'"{MONTHS[i]:%Y %b}","{Y[i]}"'.upper()), "several lengths", "'2015'", "'2020 JAN'"),

@@ -134,7 +134,7 @@ def _values(frame: pl.DataFrame, left: list[str], roles: Roles, where: str) -> R
     empty = empty if len(empty) < len(numbers) else []
     if empty:
         numbers = [c for c in numbers if c not in empty]
-        said.append(f"set aside, because every cell is empty: {_listed(empty)}")
+        said.append(f"left out, because every cell is empty: {_listed(empty)}")
     counts = [c for c in numbers if _counts_rows(frame[c])]
     if counts and len(counts) < len(numbers):
         numbers = [c for c in numbers if c not in counts]

@@ -193,7 +193,7 @@ def _without_facts(
         return records, text, skipped
     names, aside = (last, range(last)) if own else (0, range(1, start))
     said = " | ".join(" ".join(c for c in records[r] if c.strip()) for r in aside if any(records[r]))
-    notes.append(f"set aside above the rows: {_lines(aside[0] + 1 + skipped, aside[-1] + 1 + skipped)} ({said[:80]})")
+    notes.append(f"left out above the rows: {_lines(aside[0] + 1 + skipped, aside[-1] + 1 + skipped)} ({said[:80]})")
     header = _after(text, names)
     header = header[: header.index("\n") + 1]
     return [records[names], *records[start:]], header + _after(text, start), skipped + start - 1
