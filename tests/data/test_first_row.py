@@ -45,6 +45,18 @@ def test_ids_that_occur_again_and_numbers_are_values(tmp_path: Path) -> None:
         ("shop,2022,2023", "Bath,4.0,5.0"),
         ("date,pump-1", "2024-01-01,3.5"),
         ("place,5", "Bath,4.0"),
+        # names that occur again below themselves
+        ("country,total,2020,2021", "country,total,3,4"),
+        ("sex,0,1,2", "sex,4,5,6"),
+        ("item,202301,202302,202303", "item,1,2,3"),
+        ("state,01,02,04", "state,1,2,3"),
+        ("site,00060,00010", "site,5,6"),
+        ("station,12345,67890", "station,50.1,51.2"),
+        ("product,2023", "product,12"),
+        ("id,kind,2020", "id,kind,3"),
+        ("time,8,9", "time,3,1"),
+        # a word above numbers is a name, whatever stands above the dates
+        ("2024-12-31,Revenue,2023", "2024-01-01,5,7"),
     ],
 )
 def test_names_stay_names(tmp_path: Path, first: str, row: str) -> None:
@@ -53,3 +65,21 @@ def test_names_stay_names(tmp_path: Path, first: str, row: str) -> None:
     with suppress(ostinato.OstinatoError):  # rows of one time that are equal, or columns that are steps
         data = ostinato.read(str(path))
         assert not any("the first row is read as values" in note for note in data.notes)
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        ["web,GET,200,512", "web,GET,200,513", "api,GET,404,88", "web,POST,200,90"],
+        ["a,-1", "a,-2", "b,-3"],
+        ["10:00,a,5", "10:01,a,6", "10:02,b,7"],
+        ["2024-01-01,a,5,NA", "2024-01-02,b,NA,4"],
+    ],
+)
+def test_logs_of_few_rows_keep_their_first_row(tmp_path: Path, rows: list[str]) -> None:
+    path = tmp_path / "log.csv"
+    path.write_text("\n".join(rows) + "\n")
+    with suppress(ostinato.OstinatoError):
+        data = ostinato.read(str(path))
+        assert sum(data.lengths) == len(rows)
+        assert any("the first row is read as values" in note for note in data.notes)

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 
+from ostinato.data.first_row import among_values
 from ostinato.errors import DataError
 
 #: A date, or a date and a time of day, as a cell holds it.
@@ -20,8 +21,6 @@ _GROUPED = re.compile(r"[-+]?[1-9]\d{0,2}(?:([ '.,\u00a0\u2009\u202f\u2019])\d{3
 _FLOAT_DIGITS = 12
 #: A quoted cell of a tab-separated file as a program writes it. A quote that begins any other cell is plain text.
 _QUOTED = re.compile(r'(?m)(?:^|(?<=\t))"(?:[^"]|"")*"(?=\t|\r?$)')
-#: A date with a year, perhaps with a clock: no name of a column that holds dates itself.
-_WHOLE_DATE = re.compile(r"(?:\d{4}[-/.]\d{1,2}[-/.]\d{1,2}|\d{1,2}[-/.]\d{1,2}[-/.]\d{4})(?:[ T]\d.*)?")
 #: The note on a first row that holds values and words.
 _FIRST_IS_DATA = (
     "the first row is read as values, because it does not name the columns (add a row of names to name them)"
@@ -89,25 +88,10 @@ def sniff(text: str, where: str, skipped: int = 0) -> Dialect:
     rows = [[c.strip() for c in cells] for _, cells in Dialect(separator, quoted).records(head)]
     cells = [c.replace(",", ".") if comma else c for c in rows[0]]
     data = any(cells) and all(is_number(c) or DATE.fullmatch(c) or _GROUPED.fullmatch(c) for c in cells if c)
-    if not data and _among_values(cells, rows[1:] if whole else rows[1:-1]):
+    if not data and among_values(cells, rows[1:] if whole else rows[1:-1]):
         return Dialect(separator, quoted, comma, header=False, skipped=skipped, note=_FIRST_IS_DATA)
     names, note = _numbers_as_names(rows[0], rows[1:] if whole else rows[1:-1]) if data else (True, "")
     return Dialect(separator, quoted, comma, names, skipped, note)
-
-
-def _among_values(first: list[str], rows: list[list[str]]) -> bool:
-    """Return whether a first row with words holds values, as in the log of a sensor: a date, its id and a number.
-
-    It does if a number stands above numbers, and either a date above dates or every word occurs again below it.
-    """
-    columns = [[c for c in cells if c] for cells in zip(*(r for r in rows if len(r) == len(first)), strict=True)]
-    if not columns or not all(columns):
-        return False
-    below = list(zip(first, columns, strict=True))
-    number = re.compile(r"[-+]?\d+(?:[.,]\d+)?")
-    counts = [bool(number.fullmatch(c)) and all(number.fullmatch(one) for one in column) for c, column in below]
-    dated = any(_WHOLE_DATE.fullmatch(c) and all(_WHOLE_DATE.fullmatch(one) for one in column) for c, column in below)
-    return any(counts) and (dated or all(n or c in column for n, (c, column) in zip(counts, below, strict=True)))
 
 
 def _numbers_as_names(first: list[str], rows: list[list[str]]) -> tuple[bool, str]:

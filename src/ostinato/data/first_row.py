@@ -1,0 +1,59 @@
+"""A first row that holds words and values: it belongs to the values, as in the log of a sensor, or it is names."""
+
+from __future__ import annotations
+
+import re
+from itertools import pairwise
+
+from ostinato.data.number import MISSING
+from ostinato.data.time_names import MORE_TIMES, PARTS, TIMES
+
+#: A date with a year, perhaps with a clock, or a clock: no name of a column that holds such times itself.
+_TIME = re.compile(
+    r"(?:\d{4}[-/.]\d{1,2}[-/.]\d{1,2}|\d{1,2}[-/.]\d{1,2}[-/.]\d{4})(?:[ T]\d.*)?|\d{1,2}:\d\d(?::\d\d(?:\.\d+)?)?"
+)
+_NUMBER = re.compile(r"[-+]?\d+(?:[.,]\d+)?")
+_WHOLE = re.compile(r"\d+")
+_YEAR = re.compile(r"1[89]\d\d|20\d\d")
+#: Words that name a column of any table, in lower case.
+_NAMES = {"id", "unique_id", "series_id", *TIMES, *MORE_TIMES}.union(*(part.names for part in PARTS.values()))
+
+
+def among_values(first: list[str], rows: list[list[str]]) -> bool:
+    """Return whether a first row with words holds values, as in the log of a sensor: a date, its id and a number.
+
+    It does if a number stands above numbers, and either a time above times or every word occurs again below it. It does
+    not if a word stands above numbers or is the usual name of a column, or if its numbers look like names.
+
+    Args:
+        first: The cells of the first row.
+        rows: The cells of the rows below it; rows of another length are not looked at.
+    """
+    rows = [row for row in rows if len(row) == len(first)]
+    columns = [[cell for cell in cells if cell not in MISSING] for cells in zip(*rows, strict=True)]
+    if not any(columns) or any(c.lower() in _NAMES for c in first):
+        return False
+    below = list(zip(first, columns, strict=True))
+    counts = [all(_NUMBER.fullmatch(cell) for cell in column) for column in columns]
+    numbers = [c for c, n in zip(first, counts, strict=True) if n and c not in MISSING]
+    if not numbers or not all(_NUMBER.fullmatch(c) for c in numbers):
+        return False
+    if any(_TIME.fullmatch(c) and all(map(_TIME.fullmatch, column)) for c, column in below):
+        return True
+    again = all(n or c in column for n, (c, column) in zip(counts, below, strict=True))
+    return again and not _are_names(numbers, [column for n, column in zip(counts, columns, strict=True) if n])
+
+
+def _are_names(numbers: list[str], columns: list[list[str]]) -> bool:
+    """Return whether numbers above numbers are names: years, codes with zeros in front, or numbers that count up."""
+    if not all(_WHOLE.fullmatch(c) for c in numbers):
+        return False
+    cells = [cell for column in columns for cell in column]
+    if all(map(_YEAR.fullmatch, numbers)) and not any(map(_YEAR.fullmatch, cells)):
+        return True
+    if any(re.match("0\\d", c) for c in numbers) and not any(re.match("0\\d", c) for c in cells):
+        return True
+    if len(numbers) > 1 and all(any(not _WHOLE.fullmatch(cell) for cell in column) for column in columns):
+        return True  # no decimals above decimals
+    up = all(int(b) - int(a) == 1 for a, b in pairwise(numbers))
+    return len(numbers) > 1 and up and len({*numbers} & {*cells}) < len(numbers)
