@@ -83,18 +83,21 @@ def _chosen(book: Any, names: list[str], where: str, sheet: str | None) -> str:
 def _first(book: Any, names: list[str]) -> str | None:
     """Return the first sheet that is shown and holds a table; else the first with rows, or with anything in it.
 
-    A sheet before the data often holds a few lines about them, such as their source. It has hardly any numbers.
+    A sheet before the data often holds a few lines about them, such as their source. It has hardly any figures.
     """
     filled = {name: cells for name in names if (cells := _load(book, name, "string")).width}
     shown = [name for name in filled if book.load_sheet(name, n_rows=0).visible == "visible"] or list(filled)
     long = [name for name in shown if len(filled[name]) > 1]
-    tables = [name for name in long if _most_numbers(filled[name]) > _FEW or filled[name].height > _NOTES]
+    tables = [name for name in long if _holds_figures(filled[name]) or filled[name].height > _NOTES]
     return next(iter([*tables, *long, *shown]), None)
 
 
-def _most_numbers(cells: pl.DataFrame) -> int:
-    """Return how many numbers the column with the most of them has."""
-    return max(sum(is_number(cell) for cell in column.drop_nulls().to_list()) for column in cells)
+def _holds_figures(cells: pl.DataFrame) -> bool:
+    """Return whether more than a few numbers are below each other, or two rows hold several numbers or dates."""
+    numbers = cells.select(pl.all().str.contains(_FIGURE).fill_null(value=False))
+    dates = cells.select(pl.all().str.contains(_DATE).fill_null(value=False))
+    beside = (numbers.sum_horizontal() + dates.sum_horizontal() > 1).sum()
+    return max(numbers.sum().row(0), default=0) > _FEW or beside > 1
 
 
 def _load(book: Any, name: str, dtype: str) -> pl.DataFrame:
@@ -110,6 +113,9 @@ def _rows_above(book: Any, name: str, rows: int) -> int:
 
 #: A sheet of at most so many rows, no column of which has more than so many numbers, is a note on other sheets.
 _NOTES, _FEW = 40, 2
+#: A number, perhaps with a sign, a currency or a percent sign; a date, perhaps with a clock.
+_FIGURE = r"^\s*\(?[-+\u2212]?\s*\p{Sc}?\s*[-+]?\d[\d.,'\s]*(?:[eE][-+]?\d+)?\s*[%\p{Sc}]?\)?\s*$"
+_DATE = r"^\s*\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}(?:[ T][\d:.]+)?\s*$"
 
 #: The errors of formulas, by the names that fastexcel gives them.
 _ERRORS = {
