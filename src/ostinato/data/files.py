@@ -234,9 +234,16 @@ def as_utf8(raw: bytes) -> bytes:
         return raw  # the reader says what is wrong with it
 
 
-def _bytes_of(path: Path, most: int = -1) -> bytes:
+def part_of(path: Path, start: int, most: int) -> bytes:
+    """Return some bytes of a file from a place on, packed as they are."""
+    return _bytes_of(path, most, start)
+
+
+def _bytes_of(path: Path, most: int = -1, start: int = 0) -> bytes:
     try:
         with path.open("rb") as file:
+            if start:
+                file.seek(start)
             return file.read(most)
     except OSError as error:
         raise DataError(

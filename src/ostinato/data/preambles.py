@@ -1,4 +1,4 @@
-"""Lines above a table that say themselves what they are: comments, and the head of a file of a Campbell logger."""
+"""Lines above a table that say themselves what they are: comments, and the heads of files of loggers."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from ostinato.data.dialect import DATE, Dialect, is_number, separator_of
 
 #: The first cell of a file of a Campbell logger. Lines 2 to 4 hold the names, the units and how each value was made.
 _TOA5 = ('"TOA5",', "TOA5,")
+#: The first words of a file of LabVIEW, and the line that ends each of its heads.
+_LABVIEW, _HEAD_ENDS = "LabVIEW Measurement", "***End_of_Header***"
 #: How such a logger writes a missing value: a word in quotes among numbers.
 _NAN = re.compile(r'(?m)(^|,)"NAN"(?=,|$)')
 #: An annotation of InfluxDB.
@@ -18,8 +20,8 @@ _MOST = 500
 
 
 def is_logger_file(text: str) -> bool:
-    """Return whether a text begins as the file of a Campbell logger does."""
-    return text.startswith(_TOA5)
+    """Return whether a text begins as the file of a Campbell logger or of LabVIEW does."""
+    return text.startswith((*_TOA5, _LABVIEW))
 
 
 def without_preamble(text: str, skipped: int) -> tuple[str, int, tuple[str, ...]]:
@@ -33,7 +35,16 @@ def without_preamble(text: str, skipped: int) -> tuple[str, int, tuple[str, ...]
         The text, the number of lines before its rows, and notes.
     """
     lines = text[:1_000_000].split("\n", _MOST)
-    if is_logger_file(text) and len(lines) > 4:
+    ends = [i for i, line in enumerate(lines, 1) if line.startswith(_HEAD_ENDS)]
+    if text.startswith(_LABVIEW) and ends:
+        rest = text[sum(len(line) + 1 for line in lines[: ends[-1]]) :]
+        note = f"the file is of LabVIEW: lines {1 + skipped} to {ends[-1] + skipped} above the table are left out"
+        names, _, rows = rest.partition("\n")
+        bare = names.rstrip().removesuffix("\tComment")
+        if all(row.count("\t") < names.count("\t") for row in rows.split("\n")):
+            names = bare  # LabVIEW names the comments, and ends a row before them where there is none
+        return f"{names}\n{rows}", skipped + ends[-1], (note,)
+    if text.startswith(_TOA5) and len(lines) > 4:
         _, names, units, made = lines[:4]
         rest = text[sum(len(line) + 1 for line in lines[:4]) :]
         shown = " | ".join(line.replace('"', "")[:60] for line in (units, made))

@@ -14,6 +14,7 @@ from ostinato.data.origin import Origin
 from ostinato.data.read_options import ReadOptions, no_use
 from ostinato.data.sequences import SequenceSet
 from ostinato.data.source_rows import is_tabular, rows_in_memory
+from ostinato.data.unread_tables import refuse_unread_table
 from ostinato.errors import DataError
 
 
@@ -54,6 +55,8 @@ def _from_files(source: str | Path, options: ReadOptions) -> SequenceSet:
         reader = _FILE_READERS[options.kind]
     else:
         reader = _read_table if is_tabular(paths) else _read_text
+        if reader is _read_text and not options.per_line:
+            refuse_unread_table(paths[0])
     if reader is not _read_sound and (options.channel is not None or options.mix):
         raise no_use("channel" if options.channel is not None else "mix", options)
     data = reader(paths, str(source), options)
