@@ -9,7 +9,7 @@ from os.path import commonpath
 from pathlib import Path
 
 from ostinato.choices import nearest_file
-from ostinato.data.packed import packed_as, unpacked
+from ostinato.data.packed import member_read, packed_as, unpacked
 from ostinato.errors import DataError
 from ostinato.numbers import counted
 
@@ -205,7 +205,7 @@ def head(path: Path) -> bytes:
 
 
 def contents(path: Path) -> bytes:
-    """Read the bytes of a file, and unpack gzip, bzip2, xz, zstd, or a zip archive of one file.
+    """Read the bytes of a file, and unpack gzip, bzip2, xz, zstd, or a zip archive of one data file.
 
     Args:
         path: The file.
@@ -217,6 +217,11 @@ def contents(path: Path) -> bytes:
         DataError: The file cannot be read, or its packed data are damaged.
     """
     return unpacked(_bytes_of(path), str(path))
+
+
+def note_on_archive(path: Path) -> str:
+    """Return a note on a zip archive of which one file is read and others are left out; "" for any other file."""
+    return member_read(_bytes_of(path)) if _bytes_of(path, 2) == b"PK" else ""
 
 
 def is_utf16(path: Path) -> bool:

@@ -1,4 +1,4 @@
-"""Packed files: gzip, bzip2, xz, zstd, and zip archives of one file, recognised by their first bytes."""
+"""Packed files: gzip, bzip2, xz, zstd, and zip archives of one data file, recognised by their first bytes."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import bz2
 import gzip
 import io
 import lzma
+import re
 import zipfile
 import zlib
 from collections.abc import Callable
@@ -32,7 +33,7 @@ def unpacked(raw: bytes, where: str) -> bytes:
         where: The name of the file, for an error.
 
     Raises:
-        DataError: The packed data are damaged, or a zip archive holds several files.
+        DataError: The packed data are damaged, or a zip archive holds several data files.
     """
     for magic, name, unpack in _UNPACKERS:
         if raw.startswith(magic):
@@ -94,19 +95,49 @@ def _without_skippable(raw: bytes) -> bytes:
 
 def _unzip(raw: bytes, where: str) -> bytes:
     with zipfile.ZipFile(io.BytesIO(raw)) as archive:
-        names = [n for n in archive.namelist() if not n.endswith("/") and not n.startswith("__MACOSX/")]
+        names = _members(archive)
         if "[Content_Types].xml" in names or "mimetype" in names:  # a spreadsheet is a zip archive, too
             return raw
-        if len(names) != 1:
+        data = _data_files(names)
+        if len(data) != 1:
+            shown = ", ".join(data[:5]) + (", ..." if len(data) > 5 else "")
             raise DataError(
-                f"the zip archive holds {counted(len(names), 'file')}, expected 1",
+                f"the zip archive holds {counted(len(data), 'file')}, expected 1" + (f": {shown}" if data else ""),
                 where=where,
-                fix="unpack it into a folder",
+                fix="unpack it, and give one of the files or their folder",
             )
-        with archive.open(names[0]) as member:
+        with archive.open(data[0]) as member:
             return _all_of(member, len(raw), where)
 
 
+def member_read(raw: bytes) -> str:
+    """Return a note on the one data file that is read of a zip archive with other files, such as metadata; or ""."""
+    try:
+        with zipfile.ZipFile(io.BytesIO(raw)) as archive:
+            names = _members(archive)
+    except _DAMAGED:
+        return ""
+    data = _data_files(names)
+    if len(data) != 1 or len(names) == 1 or "[Content_Types].xml" in names or "mimetype" in names:
+        return ""
+    others = [name for name in names if name not in data]
+    return f"{data[0]} of the zip archive is read; left out: {', '.join(others)[:120]}"
+
+
+def _members(archive: zipfile.ZipFile) -> list[str]:
+    return [n for n in archive.namelist() if not n.endswith("/") and not n.startswith("__MACOSX/")]
+
+
+def _data_files(names: list[str]) -> list[str]:
+    """Return the names without those of files about the data, unless that leaves none."""
+    return [name for name in names if not _ABOUT.search(name)] or names
+
+
+#: The names of files that describe the others, as the World Bank and others put them into an archive.
+_ABOUT = re.compile(
+    r"(?:^|/)(?:\.[^/]*|(?:metadata|readme|licen[cs]e|copying|citation|changelog)(?![a-z])[^/]*|[^/]*\.(?:md|pdf|html?|docx?))$",
+    re.IGNORECASE,
+)
 _SKIPPABLE = tuple(bytes([first, 0x2A, 0x4D, 0x18]) for first in range(0x50, 0x60))
 _UNPACKERS: tuple[tuple[bytes, str, Callable[[bytes, str], bytes]], ...] = (
     (b"\x1f\x8b", "gzip file", _gunzip),

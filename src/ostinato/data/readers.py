@@ -60,6 +60,8 @@ def _from_files(source: str | Path, options: ReadOptions) -> SequenceSet:
     if reader is not _read_sound and (options.channel is not None or options.mix):
         raise no_use("channel" if options.channel is not None else "mix", options)
     data = reader(paths, str(source), options)
+    if archives := [note for path in paths if (note := files.note_on_archive(path))]:
+        data = replace(data, notes=(*archives, *data.notes))
     if reader is not _read_sound and (wide := [path.name for path in paths if files.is_utf16(path)]):
         others = f" and {len(wide) - 1:,} more" if len(wide) > 1 else ""
         return replace(data, notes=(f"{wide[0]}{others} is text in UTF-16", *data.notes))
