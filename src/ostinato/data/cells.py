@@ -106,9 +106,10 @@ def _rounded_integers(column: pl.Series, values: pl.Series) -> tuple[str, ...]:
     wide = column.dtype in (pl.Int64, pl.UInt64, pl.Int128) or "128" in str(column.dtype)
     if not wide or not len(column):
         return ()
-    large = (values.abs() >= EXACT).fill_null(value=False)
-    if not large.any():
+    low, high = values.min(), values.max()
+    if low is None or max(-low, high) < EXACT:  # type: ignore[operator,type-var]
         return ()
+    large = (values.abs() >= EXACT).fill_null(value=False)
     pairs = zip(column.filter(large).to_list(), values.filter(large).to_list(), strict=True)
     lost = [(x, y) for x, y in pairs if int(y) != x]
     if not lost:
