@@ -13,7 +13,7 @@ from ostinato import scale
 from ostinato.local.growth import growth
 from ostinato.local.intermittent import is_intermittent
 from ostinato.local.methods import METHODS
-from ostinato.local.outliers import outliers
+from ostinato.local.outliers import last_jump, outliers
 from ostinato.local.panel import Panel
 
 
@@ -64,6 +64,48 @@ def test_a_forecast_does_not_follow_an_outlier_and_says_so(at: int) -> None:
     assert figures.min() > 90
     assert figures.max() < 110
     assert any("taken as missing: 1 value of 1 series" in note for note in made.notes)
+
+
+@pytest.mark.parametrize("model", METHODS)
+@pytest.mark.parametrize("value", [1e6, -1e6, 1000.0, 160.0])
+def test_a_last_value_far_away_may_be_a_mistake_or_a_new_level(model: str, value: float) -> None:
+    made = ostinato.forecast({"a": np.r_[noise(59), value], "b": noise()}, horizon=12, model=model)
+    a, b = (made.frame.filter(unique_id=key).drop("unique_id", "ds") for key in "ab")
+    low, high = sorted([100.0, value])
+    assert 0.9 * (high - low) > np.abs(a["ostinato"].to_numpy() - low).max()
+    assert 0.9 * (high - low) > np.abs(a["ostinato"].to_numpy() - high).max()
+    for level in (80, 95):
+        ends = a.select(f"ostinato-lo-{level}", f"ostinato-hi-{level}").to_numpy()
+        assert (ends[:, 0] < low + 1).all()
+        assert (ends[:, 1] > high - 1).all()
+        assert (ends[:, 1] - ends[:, 0] < high - low + 60).all()
+    assert b.to_numpy().max() < 110
+    assert any("the last value of 1 series is far from all others" in note for note in made.notes)
+
+
+@pytest.mark.parametrize(
+    ("y", "jumps"),
+    [
+        (np.r_[noise(59), 1e6], True),
+        (np.r_[noise(58), 1e6, np.nan], True),
+        (np.r_[noise(58), 1e6, 1e6], False),  # a new level, which the methods follow
+        (np.r_[noise(57), [1e6] * 3], False),
+        (noise(), False),
+        (np.r_[np.zeros(59), 5.0], False),  # the first event
+        (30.0 ** np.arange(20), False),  # growth: every value is as far from those before it
+        (np.r_[noise(6), 1e6], False),
+        (np.full(60, np.nan), False),
+    ],
+    ids=str,
+)
+def test_when_the_last_value_is_set_aside(y: np.ndarray, jumps: bool) -> None:
+    assert (last_jump(y) != 0) == jumps
+
+
+def test_a_new_level_of_two_values_is_followed() -> None:
+    made = ostinato.forecast({"a": np.r_[noise(58), 1000.0, 1001.0]}, horizon=6)
+    assert (np.abs(made.frame["ostinato"].to_numpy() - 1000) < 150).all()
+    assert not any("may be a mistake" in note for note in made.notes)
 
 
 @pytest.mark.parametrize("name", METHODS)

@@ -25,6 +25,8 @@ RISE = np.minimum(100.0, 90 + 1.5 * np.arange(12))
         ([0, 0, 0, 0, 0, 0, 1, 0] * 4, 0, np.inf),  # and as many about .1 would not
         ([1, 1, 0, 1, 1, 1], 0, 1),
         ([0, 100, 100, 0], 0, np.inf),
+        ([100] * 59 + [99], 0, 100),  # so many counts above 99 would have had a 101
+        ([99] * 59 + [100, 100], 0, np.inf),  # and so few would not
         ([100.0, 100.0, 100.0], 0, np.inf),  # never changed
         ([99, 100, 100, 101], 0, np.inf),
         ([-1, 50, 100, 100], -np.inf, np.inf),

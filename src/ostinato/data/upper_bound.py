@@ -8,8 +8,8 @@ from ostinato.shapes import Array
 
 #: The upper bounds of shares and of percentages.
 _WHOLE = (1.0, 100.0)
-#: The likelihood ratio from which zeros and ones are taken for yes and no, and not for counts. At this ratio a 2 has a
-#: probability of less than 1/40, unless nearly all values are 1.
+#: The likelihood ratio from which two values are taken for all that there are, and not for counts of a step. At this
+#: ratio a third value has a probability of less than 1/40, unless nearly all values are the upper one.
 _LIKELIER = 5.0
 
 
@@ -17,8 +17,9 @@ def upper_bound(y: Array) -> float:
     """Return the upper bound of values (T,): 1 for shares, 100 for percentages, and otherwise infinity.
 
     Values are shares or percentages if their minimum is at least 0, their maximum is 1 or 100 and occurs more than
-    once, and they are not just two whole numbers. Values of only 0 and 1 are bounded by 1 as well if they are five
-    times as likely to mean no and yes as to count events, of which a step may have two (see ``_is_binary``).
+    once, and they are not just two whole numbers. Two whole numbers, such as 0 and 1 or 99 and 100, are bounded as well
+    if they are five times as likely to mean no and yes as to count steps up from the lower one, of which there may be
+    two (see ``_is_binary``).
 
     Args:
         y: The values. NaN where a value is missing.
@@ -30,7 +31,7 @@ def upper_bound(y: Array) -> float:
     if (seen == most).sum() <= 1 or len(different) < 2:
         return np.inf
     parts = len(different) > 2 or bool((seen % 1 > 0).any())
-    return most if parts or (most == 1 and _is_binary(seen)) else np.inf
+    return most if parts or _is_binary((seen == most).astype(np.float64)) else np.inf
 
 
 def _is_binary(y: Array) -> bool:

@@ -30,17 +30,20 @@ _LEAST = 3
 def exact_changes(panel: Panel) -> NDArray[np.int64]:
     """Return the number of equal changes of each series, (S,); 0 if changes differ or all values are equal."""
     lags = (1, *panel.seasons)
-    out = np.array([max(_alike(y, lag) for lag in lags) for y in panel.values], dtype=np.int64)
+    out = np.array([max(alike(y, lag, _rounding(y)) for lag in lags) for y in panel.values], dtype=np.int64)
     return np.where(are_equal(panel), 0, out)
 
 
-def _alike(y: Array, lag: int) -> int:
-    """Return the number of changes of y (T,) over a lag if at least three follow each other and all are alike, or 0."""
-    if len(y) <= lag + _LEAST or abs((y[-1] - y[-1 - lag]) - (y[-2] - y[-2 - lag])) > _rounding(y):
+def alike(y: Array, lag: int, rounding: float) -> int:
+    """Return the number of changes of y (T,) over a lag if at least three follow each other and all are alike, or 0.
+
+    Changes are alike if they differ by at most ``rounding``.
+    """
+    if len(y) <= lag + _LEAST or abs((y[-1] - y[-1 - lag]) - (y[-2] - y[-2 - lag])) > rounding:
         return 0  # the usual case, at the cost of four numbers; a missing value among them goes on
     change = y[lag:] - y[:-lag]
     seen = change[np.isfinite(change)]
-    alike = len(seen) >= _LEAST and seen.max() - seen.min() <= _rounding(y)
+    alike = len(seen) >= _LEAST and seen.max() - seen.min() <= rounding
     return len(seen) if alike else 0
 
 
@@ -64,11 +67,23 @@ def with_exact(made: Ahead, panel: Panel, gaps: NDArray[np.int64], probabilities
     rows = np.flatnonzero(count)
     if not len(rows):
         return made
-    n, steps = count[rows, None], gaps[rows, None] + np.arange(1, made.point.shape[1] + 1)
-    differs, expected = steps / (n + steps), steps / (n + 1)
+    steps = gaps[rows, None] + np.arange(1, made.point.shape[1] + 1)
     usual = np.array([np.nanmean(np.abs(np.diff(panel.values[s][np.isfinite(panel.values[s])]))) for s in rows])
-    scale = _SHARE * usual[:, None] * np.sqrt(expected / differs)
-    least = made.point[rows, :, None] + scale[..., None] * away(differs, differs, probabilities)
+    least = made.point[rows, :, None] + rule_quantiles(usual[:, None], count[rows, None], steps, probabilities)
     own = made.quantiles[rows]
     outer = np.where(probabilities < 0.5, np.minimum(own, least), np.maximum(own, least))
     return made.with_rows(rows, made.point[rows], np.where(probabilities == 0.5, own, outer))
+
+
+def rule_quantiles(usual: Array, n: NDArray[np.int64], steps: NDArray[np.int64], probabilities: Array) -> Array:
+    """Return the quantiles (E, H, Q) of the distance from a rule that held n times.
+
+    Args:
+        usual: The usual size of a change, (E, 1).
+        n: The number of changes that followed the rule, (E, 1).
+        steps: The steps from the last value to those ahead, (E, H).
+        probabilities: The increasing probabilities of the quantiles, (Q,).
+    """
+    differs, expected = steps / (n + steps), steps / (n + 1)
+    scale = _SHARE * usual * np.sqrt(expected / differs)
+    return scale[..., None] * away(differs, differs, probabilities)

@@ -215,7 +215,9 @@ def _has(names: list[str]) -> str:
 
 
 def _follow(names: list[str]) -> str:
-    return "follows a line or repeats a season" if len(names) == 1 else "follow a line or repeat a season"
+    if len(names) == 1:
+        return "follows a line, repeats a season or grows by one factor"
+    return "follow a line, repeat a season or grow by one factor"
 
 
 def _set_aside(made: LocalForecast, names: list[str]) -> list[str]:
@@ -230,6 +232,12 @@ def _set_aside(made: LocalForecast, names: list[str]) -> list[str]:
     if far:
         count = counted(int(made.outliers.sum()), "value")
         notes.append(f"taken as missing: {count} of {len(far):,} series, far from all others: {some_of(far)}")
+    jumped = [name for name, one in zip(names, made.jumped.tolist(), strict=True) if one]
+    if jumped:
+        notes.append(
+            f"the last value of {len(jumped):,} series is far from all others, and may be a mistake or a new level: "
+            f"forecasts stay between both, and intervals hold both: {some_of(jumped)}"
+        )
     if single:
         notes.append(
             f"{len(single):,} series {_has(single)} one value, which does not show how values vary: intervals follow "
@@ -245,7 +253,7 @@ def _set_aside(made: LocalForecast, names: list[str]) -> list[str]:
     if exact:
         notes.append(
             f"{len(exact):,} series {_follow(exact)} without any error: after n equal changes the next differs with a "
-            "chance of about 1 / (n + 1); 80 % intervals keep the width of the method where it is below 20 %: "
+            "chance of about 1 / (n + 1); 80 % intervals are not wider for it where it is below 20 %: "
             f"{some_of(exact)}"
         )
     if cut:

@@ -14,7 +14,8 @@ from ostinato.data.sequences import SequenceSet
 from ostinato.emissions.quantiles import containing
 from ostinato.local.equal import are_equal, quantiles_of_equal
 from ostinato.local.exact import exact_changes, with_exact
-from ostinato.local.outliers import outliers
+from ostinato.local.exact_growth import exact_factors, with_exact_growth
+from ostinato.local.outliers import last_jump, outliers, with_last_jumps
 from ostinato.local.panel import Ahead, Fit, Fitted, Panel
 from ostinato.local.single_value import have_single_value, quantiles_of_single_value
 from ostinato.local.special import Rule, with_special
@@ -34,15 +35,22 @@ class Group:
         rows: The number b * D + d of each channel d of a sequence b, (S,).
         gaps: The number of missing steps after the last observed one, (S,).
         outliers: The number of values of each series that are taken as missing, (S,).
-        panel: The series, up to their last observed step.
+        jumps: The jump to a last value that is set aside, or 0, (S,); see ``last_jump``.
+        panel: The series, up to their last observed step, or the one before it if that is set aside.
         found: The seasons that neither the calendar nor the caller gave, see ``with_week``.
     """
 
     rows: NDArray[np.int64]
     gaps: NDArray[np.int64]
     outliers: NDArray[np.int64]
+    jumps: Array
     panel: Panel
     found: tuple[int, ...] = ()
+
+    def observed(self) -> list[Array]:
+        """Return the values of each series with the last one that is set aside, (T_s,) each."""
+        pairs = zip(self.panel.values, self.jumps.tolist(), strict=True)
+        return [np.append(y, y[-1] + jump) if jump else y for y, jump in pairs]
 
 
 @dataclass(frozen=True)
@@ -56,9 +64,11 @@ class LocalForecast:
         floored: Whether the forecast of each channel was cut off at 0, (B * D,).
         capped: Whether that of each channel was cut off at 1 or 100, (B * D,).
         outliers: The number of values of each channel that were taken as missing, (B * D,).
+        jumped: Whether the last value of each channel is far from all others, (B * D,); see ``last_jump``.
         single: Whether each channel has a single value, (B * D,); its intervals come from its rule in ``SPECIAL``.
         equal: Whether each channel has several values that are all equal, (B * D,); see ``SPECIAL``.
-        exact: Whether each channel follows a line or repeats a season without any error, (B * D,); see ``with_exact``.
+        exact: Whether each channel follows a line, repeats a season or grows by a factor without any error, (B * D,);
+            see ``with_exact`` and ``with_exact_growth``.
         found: The seasons in steps that were found in the data.
     """
 
@@ -68,6 +78,7 @@ class LocalForecast:
     floored: NDArray[np.bool_]
     capped: NDArray[np.bool_]
     outliers: NDArray[np.int64]
+    jumped: NDArray[np.bool_]
     single: NDArray[np.bool_]
     equal: NDArray[np.bool_]
     exact: NDArray[np.bool_]
@@ -103,20 +114,24 @@ def groups(data: SequenceSet, season: int | None = None) -> Iterator[Group]:
         key = calendar.frequency if calendar is not None else data.frequency, seasons
         members.setdefault(key, []).append(b)
     for (_, seasons), sequences in members.items():
-        rows, gaps, far, values = [], [], [], []
+        rows, gaps, far, jumps, values = [], [], [], [], []
         for b in sequences:
             for d, y in enumerate(modelled(data, b)):
                 aside = outliers(y, seasons)
                 known = np.where(aside, np.nan, y)
                 seen = np.flatnonzero(np.isfinite(known))
+                jump = last_jump(known)
+                seen = seen[:-1] if jump else seen
                 if len(seen):
                     rows.append(b * D + d)
                     gaps.append(len(y) - 1 - int(seen[-1]))
                     far.append(int(aside.sum()))
+                    jumps.append(jump)
                     values.append(known[seen[0] : seen[-1] + 1])
         if rows:
             panel = with_week(Panel(tuple(values), seasons))
-            yield Group(np.array(rows), np.array(gaps), np.array(far), panel, panel.seasons[len(seasons) :])
+            found_here = panel.seasons[len(seasons) :]
+            yield Group(np.array(rows), np.array(gaps), np.array(far), np.array(jumps), panel, found_here)
 
 
 def local_forecast(
@@ -124,9 +139,10 @@ def local_forecast(
 ) -> LocalForecast:
     """Fit a local method to every channel of every sequence, and forecast the steps after the end of the sequences.
 
-    A value that is far from all others is taken as missing, see ``outliers``. The intervals of a series of one value
-    and those of a series of equal values come from the rules in ``SPECIAL``, whatever the method. The intervals of an
-    exact line or season are at least as wide as those of ``with_exact``.
+    A value that is far from all others is taken as missing, see ``outliers``, and one at the end of a series may also
+    begin a new level, see ``with_last_jumps``. Exact growth goes on, see ``with_exact_growth``. The intervals of a
+    series of one value and those of a series of equal values come from the rules in ``SPECIAL``. The
+    intervals of an exact line or season are at least as wide as those of ``with_exact``. All this holds for any method.
 
     Steps that are missing at the end of a sequence are forecast too, and left out of the result. Prices are forecast as
     logarithms, so that their point forecast is a median. A channel is not forecast outside of its ``Support``. The
@@ -143,21 +159,26 @@ def local_forecast(
     series = len(data) * len(data.channels)
     point, quantiles = np.full((series, horizon), np.nan), np.full((series, horizon, len(probabilities)), np.nan)
     said, far = [""] * series, np.zeros(series, dtype=np.int64)
-    floored, capped, single, equal, exact = np.zeros((5, series), dtype=bool)
+    floored, capped, jumped, single, equal, exact = np.zeros((6, series), dtype=bool)
     found: tuple[int, ...] = ()
     for group in groups(data, season):
         fitted = fit(group.panel)
         made = _after_gaps(fitted, group.gaps, horizon, probabilities)
         # the logarithm of a price may fall below 0
         logs = data.traits.log_returns
-        support = Support.real(len(group.panel)) if logs else Support.of(group.panel.values)
+        support = Support.real(len(group.panel)) if logs else Support.of(group.observed())
         floored[group.rows], capped[group.rows] = support.below(made.point), support.above(made.point)
         # a line that has come to the end of its support stays there, and a departure begins there
         made = Ahead(support.inside(made.point), made.quantiles)
         made = with_special(made, group.panel, group.gaps, probabilities, SPECIAL, logs=logs)
         made = with_exact(made, group.panel, group.gaps, probabilities)
-        single[group.rows], equal[group.rows] = have_single_value(group.panel), are_equal(group.panel)
         exact[group.rows] = exact_changes(group.panel) > 0
+        if not logs:
+            made = with_exact_growth(made, group.panel, group.gaps, probabilities)
+            exact[group.rows] |= exact_factors(group.panel) > 0
+        made = with_last_jumps(made, group.jumps, probabilities)
+        jumped[group.rows] = group.jumps != 0
+        single[group.rows], equal[group.rows] = have_single_value(group.panel), are_equal(group.panel)
         floored[group.rows] |= support.below(made.quantiles)
         capped[group.rows] |= support.above(made.quantiles)
         point[group.rows], quantiles[group.rows] = support.inside(made.point), support.inside(made.quantiles)
@@ -170,7 +191,7 @@ def local_forecast(
     if data.count:
         quantiles = _whole(point[..., None], quantiles, probabilities)
     seasons = tuple(dict.fromkeys(found))
-    return LocalForecast(point, quantiles, tuple(said), floored, capped, far, single, equal, exact, seasons)
+    return LocalForecast(point, quantiles, tuple(said), floored, capped, far, jumped, single, equal, exact, seasons)
 
 
 def _whole(point: Array, quantiles: Array, probabilities: Array) -> Array:
