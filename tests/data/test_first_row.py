@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 import ostinato
+from ostinato.data.dialect import sniff
 
 DAYS = [f"2024-01-{1 + i:02d}" for i in range(20)]
 VALUES = [f"{3 + i % 5}.{i % 7}5" for i in range(20)]
@@ -47,9 +47,5 @@ def test_ids_that_occur_again_and_numbers_are_values(tmp_path: Path) -> None:
         ("place,5", "Bath,4.0"),
     ],
 )
-def test_names_stay_names(tmp_path: Path, first: str, row: str) -> None:
-    path = tmp_path / "names.csv"
-    path.write_text("\n".join([first, *[row] * 3]) + "\n")
-    with suppress(ostinato.OstinatoError):  # rows of one time that are equal, or columns that are steps
-        data = ostinato.read(str(path))
-        assert not any("the first row is read as values" in note for note in data.notes)
+def test_names_stay_names(first: str, row: str) -> None:
+    assert sniff("\n".join([first, *[row] * 3]) + "\n", "names.csv").header
