@@ -16,7 +16,9 @@ import torch
 
 import ostinato
 from ostinato import Budget, DirectOptions, LadderOptions
+from ostinato import settings as ostinato_settings
 from ostinato.randomness import drawing, own_draws, seed
+from ostinato.settings import undisturbed
 from ostinato.shapes import Array
 
 Y = 10 + 3 * np.sin(np.arange(90) * 2 * np.pi / 7) + np.random.default_rng(0).normal(size=90).round(2)
@@ -151,6 +153,35 @@ def test_verbs_in_several_threads_do_not_disturb_each_other(dtype: torch.dtype) 
         found = list(pool.map(lambda name: VERBS[name](), names))
     for one, other in zip(found, expected, strict=True):
         np.testing.assert_array_equal(one, other)
+
+
+def test_a_verb_that_ends_takes_no_type_from_one_that_begins(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The last verb with another type puts the caller's back, and may not do so while another asks what holds."""
+    asked = []
+
+    def default() -> torch.dtype:
+        asked.append(guard.locked())
+        return torch.float32
+
+    guard = ostinato_settings._lock
+    monkeypatch.setattr(torch, "get_default_dtype", default)
+    assert ostinato_settings.are_usual()
+    assert asked == [True]
+
+
+@pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt])
+def test_settings_come_back_after_an_error(error: type[BaseException]) -> None:
+    @undisturbed
+    def verb() -> None:
+        assert torch.get_default_dtype() == torch.float32
+        raise error
+
+    with SETTINGS["all at once"]():
+        before = settings()
+        with pytest.raises(error):
+            verb()
+        assert settings() == before
+    assert ostinato_settings.are_usual()
 
 
 def test_the_numbers_of_a_fit_are_those_of_its_seed_in_torch() -> None:

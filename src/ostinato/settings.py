@@ -42,16 +42,16 @@ def undisturbed(verb: Callable[P, R]) -> Callable[P, R]:
 
 def are_usual() -> bool:
     """Return whether the settings are the usual ones, which most calls find; it takes about a microsecond."""
-    if _types["running"]:  # the usual type holds only as long as a verb in another thread
-        return False
     context = decimal.getcontext()
     if context.prec < 28 or context.traps[decimal.Inexact] or np.geterr() != _ERRORS:
         return False
     torch = sys.modules.get("torch")
-    if torch is None or not hasattr(torch, "get_default_device"):  # torch is only loaded, or not at all
+    if torch is None or not hasattr(torch, "get_default_device"):  # torch is still being loaded, or not there
         return True
+    with _lock:  # the usual type may hold only as long as a verb in another thread, which ends between two questions
+        lasting = not _types["running"] and torch.get_default_dtype() == torch.float32
     return bool(
-        torch.get_default_dtype() == torch.float32
+        lasting
         and torch.is_grad_enabled()
         and not torch.is_inference_mode_enabled()
         and not torch.is_autocast_enabled("cpu")

@@ -252,6 +252,8 @@ KINDS: dict[str, dict[str, Callable[[], str]]] = {
             right, table([era(i) for i in range(N)], "年月,値"), HEISEI, notes=["eras of Japan"]),
         "Reiwa, days": partial(
             right, table([f"令和6年{t.month}月{t.day}日" for t in DAYS], "日付,値"), DAYS, notes=["2024-01-01"]),
+        "a month of the calendar of the moon": partial(
+            refused, table([f"明治5年{1 + i % 12}月" for i in range(N)], "日付,値"), "'明治5年1月'", "era"),
         "a year that its era does not have": partial(
             refused, table([f"平成32年{t.month}月{t.day}日" for t in DAYS], "日付,値"), "era"),
     },

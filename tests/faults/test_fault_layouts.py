@@ -91,6 +91,9 @@ def jsons() -> dict[str, Callable[[], str]]:
     )
     rows["values"] = partial(refused, LONG.to_json(orient="values"), ".json", "no names", "orient='records'")
     rows["labels that are words"] = partial(refused, json.dumps({"A": {"x": 1}, "B": {"x": 2}}), ".json", "A, B")
+    for name, series in {"a word": "up", "labels": {"metric": "up", "values": [[1, "2"]]}, "no pairs": {}}.items():
+        answer = {"data": {"resultType": "matrix", "result": [series]}}
+        rows[f"Prometheus, {name}"] = partial(refused, json.dumps(answer), ".json", "a series", "orient='records'")
     rows["columns of other lengths"] = partial(refused, json.dumps({"a": [1, 2], "y": [1]}), ".json", "'y' has 1")
     return rows
 

@@ -1,8 +1,8 @@
 """Dates with years of the eras of Japan, such as 令和6年1月, 令和元年5月1日 and ㍻31年4月, as Gregorian ones.
 
-Since 1873 the calendar of Japan is the Gregorian one, and its years are counted from the first year of an era. Of the
-years only the last of an era and the first of the next one are the same. Eras by their letter, such as R6, are not
-read: they may be something else.
+Since 1873 the calendar of Japan is the Gregorian one, and its years are counted from the first year of an era. Months
+and days before are of a calendar of the moon, and are not read. Of the years only the last of an era and the first of
+the next one are the same. Eras by their letter, such as R6, are not read: they may be something else.
 """
 
 from __future__ import annotations
@@ -18,6 +18,8 @@ from ostinato.data.time_form import Stamps
 
 #: The year before the first one of each era, and the last year of it.
 _ERAS = {"明治": (1867, 45), "大正": (1911, 15), "昭和": (1925, 64), "平成": (1988, 31), "令和": (2018, 99)}
+#: The first year whose months and days are those of the Gregorian calendar.
+_GREGORIAN = 1873
 #: The signs that hold a whole era.
 _SIGNS = {"㍾": "明治", "㍽": "大正", "㍼": "昭和", "㍻": "平成", "㋿": "令和"}
 LOOK = rf"^\s*(?:{'|'.join((*_ERAS, *_SIGNS))})"
@@ -44,6 +46,8 @@ def rewritten(column: pl.Series, _zone: str | None) -> Rewritten | None:
     if bool((number > last).any()) or bool((number < 1).any()):
         return None
     years = number + era.replace_strict({name: before for name, (before, _) in _ERAS.items()}, return_dtype=pl.Int64)
+    if longest != "year" and bool((years < _GREGORIAN).any()):
+        return None
     words = years.cast(pl.String)
     for part in ("month", "day")[: {"year": 1, "month": 1, "day": 2}[longest]]:
         words = words + "-" + parts[part].str.zfill(2).fill_null("01")

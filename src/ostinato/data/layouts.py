@@ -125,10 +125,13 @@ def _range_query(item: dict[str, Any], where: str) -> Layout | None:
     if not isinstance(data, dict) or data.get("resultType") != "matrix" or not isinstance(data.get("result"), list):
         return None
     rows = []
-    for series in data["result"]:
-        metric, pairs = dict(series.get("metric") or {}), series.get("values")
+    for series in (one if isinstance(one, dict) else {} for one in data["result"]):
+        metric, pairs = series.get("metric") or {}, series.get("values")
         if not isinstance(pairs, list) or not all(isinstance(pair, list) and len(pair) == 2 for pair in pairs):
             raise DataError("a series has no list of times and values", where=where, fix=_WRITE)
+        if not isinstance(metric, dict):
+            what = f"the labels of a series are of the type {type(metric).__name__}, expected an object"
+            raise DataError(what, where=where, fix=_WRITE)
         labels = ",".join(f'{label}="{value}"' for label, value in metric.items() if label != "__name__")
         name = f"{metric.get('__name__', '')}{{{labels}}}"
         rows += [{"unique_id": name, "timestamp": time, "value": value} for time, value in pairs]

@@ -17,6 +17,11 @@ from ostinato.errors import DataError
 
 #: The first bytes of a spreadsheet: a zip archive, or the older container of Excel.
 MAGIC = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")
+#: A sheet of at most so many rows, no column of which has more than so many numbers, is a note on other sheets.
+_NOTES, _FEW = 40, 2
+#: A number, perhaps with a sign, a currency or a percent sign; a date, perhaps with a clock.
+_FIGURE = r"^\s*\(?[-+\u2212]?\s*\p{Sc}?\s*[-+]?\d[\d.,'\s]*(?:[eE][-+]?\d+)?\s*[%\p{Sc}]?\)?\s*$"
+_DATE = r"^\s*\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}(?:[ T][\d:.]+)?\s*$"
 
 
 def written(raw: bytes, where: str, sheet: str | None) -> Written:
@@ -88,8 +93,8 @@ def _first(book: Any, names: list[str]) -> str | None:
     filled = {name: cells for name in names if (cells := _load(book, name, "string")).width}
     shown = [name for name in filled if book.load_sheet(name, n_rows=0).visible == "visible"] or list(filled)
     long = [name for name in shown if len(filled[name]) > 1]
-    tables = [name for name in long if _holds_figures(filled[name]) or filled[name].height > _NOTES]
-    return next(iter([*tables, *long, *shown]), None)
+    tables = (name for name in long if filled[name].height > _NOTES or _holds_figures(filled[name]))
+    return next(tables, next(iter([*long, *shown]), None))
 
 
 def _holds_figures(cells: pl.DataFrame) -> bool:
@@ -110,12 +115,6 @@ def _rows_above(book: Any, name: str, rows: int) -> int:
     whole = book.load_sheet(name, header_row=None, skip_rows=0, n_rows=1, schema_sample_rows=1, dtypes="string")
     return max(int(whole.total_height) - rows, 0)
 
-
-#: A sheet of at most so many rows, no column of which has more than so many numbers, is a note on other sheets.
-_NOTES, _FEW = 40, 2
-#: A number, perhaps with a sign, a currency or a percent sign; a date, perhaps with a clock.
-_FIGURE = r"^\s*\(?[-+\u2212]?\s*\p{Sc}?\s*[-+]?\d[\d.,'\s]*(?:[eE][-+]?\d+)?\s*[%\p{Sc}]?\)?\s*$"
-_DATE = r"^\s*\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}(?:[ T][\d:.]+)?\s*$"
 
 #: The errors of formulas, by the names that fastexcel gives them.
 _ERRORS = {
