@@ -124,22 +124,26 @@ class TestAtomicWrite:
     "error", [MemoryError(), RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 16 bytes")]
 )
 def test_memory_that_is_refused_is_an_error_without_a_traceback(
-    error: Exception, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    error: Exception, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def refuse(*_: object) -> None:
         raise error
 
+    model = tmp_path / "any.ost"
+    model.touch()
     monkeypatch.setattr("ostinato.model_file.load_model", refuse)
     with pytest.raises(SystemExit) as stop:
-        main(["sample", "any.ost"])
+        main(["sample", str(model)])
     assert stop.value.code == 1
     assert "the memory of this machine is not enough" in capsys.readouterr().err
 
 
-def test_other_errors_of_the_program_keep_their_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_other_errors_of_the_program_keep_their_traceback(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*_: object) -> None:
         raise RuntimeError("sizes do not match")
 
+    model = tmp_path / "any.ost"
+    model.touch()
     monkeypatch.setattr("ostinato.model_file.load_model", fail)
     with pytest.raises(RuntimeError, match="sizes do not match"):
-        main(["sample", "any.ost"])
+        main(["sample", str(model)])

@@ -63,6 +63,33 @@ def test_a_command_loads_only_what_it_needs(verb: str, tmp_path: Path) -> None:
     assert done.stdout.split("loaded")[1].split() == []
 
 
+#: Every command that reads files, with one that is not there.
+ABSENT = """
+fit no.csv|score no.ost {csv}|score {csv} no.csv|classify no.ost {csv}|classify {csv} no.csv|forecast no.csv --horizon 2
+backtest no.csv --horizon 2|sample no.ost|stream no.ost|serve no.ost|compress no.ost {csv}|compress {csv} no.txt
+decompress no.ost {csv}|decompress {csv} no.osz|export no.ost --onnx step.onnx|inspect no.csv|diagnose no.ost {csv}
+diagnose {csv} no.csv|report no.ost|report {csv} no.csv
+"""
+
+
+def test_an_absent_file_is_said_before_torch_is_loaded(tmp_path: Path) -> None:
+    csv = tmp_path / "y.csv"
+    csv.write_text("y\n1\n2\n")
+    lines = [line.format(csv=csv).split() for line in ABSENT.strip().replace("\n", "|").split("|")]
+    code = f"""
+import sys
+from ostinato.cli.main import main
+for line in {lines}:
+    try:
+        main(line)
+    except SystemExit as stop:
+        print(stop.code, "torch" in sys.modules, *line, flush=True)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=tmp_path)
+    assert done.stdout.splitlines() == [f"2 False {' '.join(line)}" for line in lines]
+    assert done.stderr.count("where: no.") == len(lines)
+
+
 def test_public_names_resolve() -> None:
     import ostinato
 

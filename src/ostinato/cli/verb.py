@@ -7,7 +7,7 @@ from typing import Any
 
 from typer.core import TyperCommand
 
-from ostinato.cli import help_page, overwrite, screen, standard
+from ostinato.cli import absent, help_page, overwrite, screen, standard
 
 
 class Verb(TyperCommand):
@@ -27,6 +27,7 @@ class Verb(TyperCommand):
 
         Raises:
             ConfigError: A file to write is one of the files to read, or two results are to be written to one file.
+            ModelFileError, DataError: A file to read is not there.
             FileNotFoundError: The working directory was removed. oneMKL, which torch computes with, would end the
                 process without a word about it.
         """
@@ -34,4 +35,5 @@ class Verb(TyperCommand):
         arguments = [p.name for p in self.params if p.param_type_name == "argument" and p.name]
         with screen.sign("starting"), standard.streams(ctx.params, arguments):
             overwrite.watch(ctx.params, arguments)
+            absent.refuse(ctx.params, arguments)
             return super().invoke(ctx)

@@ -61,6 +61,15 @@ def save_described(
     save_bundle(path, tensors, {"description": asdict(description), **document})
 
 
+def check_opens(path: str | Path) -> None:
+    """Raise ModelFileError if a model file is missing or cannot be opened, without the libraries that read it."""
+    try:
+        with Path(path).open("rb"):
+            pass
+    except OSError as error:
+        raise _unreadable(Path(path), error) from error
+
+
 def load_bundle(path: str | Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """Return the tensors and the document that ``save_bundle`` wrote.
 
@@ -77,11 +86,7 @@ def load_bundle(path: str | Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     try:
         raw = path.read_bytes()
     except OSError as error:
-        raise ModelFileError(
-            f"cannot read the model file: {error.strerror or error}",
-            where=str(path),
-            fix=nearest_file(path),
-        ) from error
+        raise _unreadable(path, error) from error
     body, digest = raw[:-_DIGEST], raw[-_DIGEST:]
     whole = _whole(body, path)
     version = whole.get("format_version")
@@ -123,6 +128,12 @@ def _whole(body: bytes, path: Path) -> dict[str, Any]:
     except (ValueError, AttributeError, TypeError) as error:
         raise _damaged(path) from error
     return whole if isinstance(whole, dict) else {}
+
+
+def _unreadable(path: Path, error: OSError) -> ModelFileError:
+    """Return the error about a file that the system does not read."""
+    what = f"cannot read the model file: {error.strerror or error}"
+    return ModelFileError(what, where=str(path), fix=nearest_file(path))
 
 
 def _other(path: Path) -> ModelFileError:
