@@ -15,7 +15,8 @@ except ImportError as error:
     _engine = None  # type: ignore[assignment]
     ABSENT: str | None = f"the compiled engine is not installed: {error}"
 else:
-    ABSENT = None
+    # the newest name that the package asks for: without it, the engine was compiled from earlier sources
+    ABSENT = None if hasattr(_engine, "listed") else "the compiled engine is older than the package: install it again"
 
 
 def sets() -> list[str]:
