@@ -59,7 +59,7 @@ def _weight_of_lstm(module: nn.LSTM) -> str | None:
             w = own.get(name + end)
             if isinstance(w, Tensor) and w.shape != size:
                 return f"{name}{end} must have the shape {size}, got {tuple(w.shape)}"
-        biases = [own.get(name + end) for name in ("bias_ih", "bias_hh")]
+        biases: list[Any] = [own.get(name + end) for name in ("bias_ih", "bias_hh")]
         # one bias of another size is broadcast to the other, or refused
         if all(isinstance(b, Tensor) and b.shape != (4 * H,) for b in biases):
             return f"bias_ih{end} must have the shape {(4 * H,)}, got {tuple(biases[0].shape)}"
