@@ -61,6 +61,18 @@ def refused(name: str, word: str, case: Case) -> Row:
     return Row(KIND, name, "torch.nn", check)
 
 
+def ours_alone(name: str, word: str, case: Case) -> Row:
+    """A row that ours refuses, and that torch.nn, which is not called, computes from memory outside of the tensors."""
+
+    def check() -> str:
+        ours = run(case, nn)
+        assert isinstance(ours, RuntimeError), ours
+        assert word in str(ours), str(ours)
+        return "refused: RuntimeError"
+
+    return Row(KIND, name, "sizes of torch.nn's documentation", check)
+
+
 def taken(name: str, case: Case) -> Row:
     """A row whose case gives a result; ours gives the same numbers, shapes and types."""
 
@@ -230,6 +242,7 @@ TAKEN: dict[str, Case] = {
         torch.func.functional_call(net := home.GRU(3, 4), {k: w / 2 for k, w in net.named_parameters()}, ones(5, 2, 3)),
         net(ones(5, 2, 3)),
     ),
+    "nested tensors": lambda home: home.GRU(3, 4)(torch.nested.nested_tensor([ones(5, 3), ones(5, 3)])),
     "mode": lambda home: [net(3, 4).mode for net in (home.RNN, home.GRU, home.LSTM)],
     "mode of relu": lambda home: home.RNN(3, 4, 1, "relu").mode,
     "_flat_weights and their names": lambda home: (
@@ -251,6 +264,7 @@ TAKEN: dict[str, Case] = {
     "autocast of an LSTMCell": autocast(torch.bfloat16, lambda home: home.LSTMCell(3, 4), ones(2, 3)),
     "autocast of bfloat16 inputs": autocast(torch.bfloat16, lambda home: home.GRU(3, 4), ones(5, 2, 3).bfloat16()),
 }
+TRUTHS = (1, 2, -1, 2.5, "yes", 0, None)
 CHECKS: dict[str, tuple[str, Case]] = {
     "check_input": ("dimensions", lambda home: home.GRU(3, 4).check_input(ones(5, 3), None)),
     "check_hidden_size": ("hidden", lambda home: home.GRU(3, 4).check_hidden_size(ones(1, 2, 3), (1, 2, 4))),
@@ -259,10 +273,63 @@ CHECKS: dict[str, tuple[str, Case]] = {
         lambda home: home.LSTM(3, 4).check_forward_args(ones(5, 2, 3), (zeros(1, 2, 4), zeros(1, 2, 3)), None),
     ),
 }
+
+
+def of_packed(cls: str, lengths: list[int], rows: int) -> Case:
+    """Run a network on packed sequences of these lengths, with states of so many rows."""
+    inputs = pack_sequence([ones(n, 3) for n in lengths], enforce_sorted=False)
+    pair = ones(1, rows, 4), ones(1, rows, 4)
+    return lambda home: getattr(home, cls)(3, 4)(inputs, pair if cls == "LSTM" else pair[0])
+
+
+def cut(name: str, **kwargs: Any) -> Case:
+    """Run an LSTM, one of whose weights has lost all but its first column or value."""
+
+    def change(net: Any) -> None:
+        for each in name.split():
+            w = getattr(net, each)
+            w.data = w.data[..., :1].clone()
+
+    return lambda home: changed(home.LSTM(3, 4, **kwargs), change)
+
+
+UNCHECKED: dict[str, tuple[str, Case]] = {
+    **{
+        f"{cls}, {rows} rows of states for sequences of {lengths}": (
+            f"(1, {len(lengths)}, 4)",
+            of_packed(cls, lengths, rows),
+        )
+        for cls in ("RNN", "GRU", "LSTM")
+        for lengths in ([5, 5], [5, 3], [3, 5])
+        for rows in (1, 3)
+    },
+    **{
+        f"LSTM{kwargs}, {name} cut": (name.split()[0], cut(name, **kwargs))
+        for kwargs, names in (
+            ({}, ("weight_ih_l0", "weight_hh_l0", "bias_ih_l0 bias_hh_l0")),
+            (
+                {"num_layers": 2, "bidirectional": True},
+                ("weight_ih_l1_reverse", "weight_hh_l1", "weight_hh_l0_reverse"),
+            ),
+            ({"proj_size": 2}, ("weight_hr_l0", "weight_hh_l0")),
+        )
+        for name in names
+    },
+}
 ROWS = [
+    *[ours_alone(name, word, case) for name, (word, case) in UNCHECKED.items()],
     *[refused(name, word, case) for name, (word, case) in (CONSTRUCTORS | CALLS | CHECKS).items()],
     *[taken(name, case) for name, case in TAKEN.items()],
 ]
+
+
+@pytest.mark.parametrize("value", TRUTHS, ids=str)
+def test_bidirectional_is_its_truth(value: Any) -> None:
+    torch.manual_seed(0)
+    true = torch.nn.GRU(3, 4, bidirectional=bool(value))(ones(5, 2, 3))
+    torch.manual_seed(0)
+    ours = nn.GRU(3, 4, bidirectional=value)(ones(5, 2, 3))
+    torch.testing.assert_close(ours, true)
 
 
 @pytest.mark.parametrize("row", ROWS, ids=str)

@@ -101,7 +101,7 @@ class RecurrentNetwork(DropIn, nn.RNNBase):
         if isinstance(x, Tensor) and self.engine_runs(x):
             try:
                 results = self._by(unroll, input, hx)
-            except (ConfigError, ApartError):  # weights of other shapes or devices: torch.nn refuses them in its words
+            except (ConfigError, ApartError):  # weights of other shapes or devices: by_torch refuses them
                 results = None
             if results is not None:
                 return results
@@ -123,7 +123,7 @@ class RecurrentNetwork(DropIn, nn.RNNBase):
         """
         # what ``_weights`` asks, in a loop of C++
         known = are_listed(self)
-        if not known or x.dim() != 3:
+        if not known or x.is_nested or x.dim() != 3:
             return None
         weights = self._flat_weights
         if self.batch_first:
@@ -131,7 +131,7 @@ class RecurrentNetwork(DropIn, nn.RNNBase):
         steps, rows, width = x.shape
         if width != self.input_size or not steps:
             return None
-        both, P = self.bidirectional, self.proj_size
+        both, P = bool(self.bidirectional), self.proj_size
         key = self.mode, self.reset_after, P, self.hidden_size, both, x.dtype, rows
         form, h0, c0 = _STARTS.get(key) or _start_of(key)
         if h0._version or (c0 is not None and c0._version):  # a hook or a mode may have got hold of them

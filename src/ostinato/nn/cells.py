@@ -24,7 +24,7 @@ class RecurrentCell(DropIn, nn.RNNCellBase):
         if isinstance(input, Tensor) and self.engine_runs(input):
             try:
                 results = self._by(unroll, input, hx)
-            except (ConfigError, ApartError):  # weights of other shapes or devices: torch.nn refuses them in its words
+            except (ConfigError, ApartError):  # weights of other shapes or devices: by_torch refuses them
                 results = None
             if results is not None:
                 return results

@@ -13,6 +13,7 @@ from torch.fx import Proxy
 from torch.nn.utils import parametrize
 from torch.nn.utils.rnn import PackedSequence
 
+from ostinato.nn.sizes import state_of_packed, unchecked
 from ostinato.ops.engine.extension import ABSENT
 from ostinato.ops.engine.gate import outside_of_tracing_and_autocast
 from ostinato.ops.selection import is_named, prefers_native
@@ -44,6 +45,8 @@ class DropIn(nn.Module):
 
     def engine_runs(self, x: Tensor) -> bool:
         """Return whether the engine runs this module on inputs of the device and the type of x."""
+        if x.is_nested:
+            return False  # it has no sizes to look at
         usual = not torch.compiler.is_compiling() and not ABSENT and x.dtype in _COMPUTED and x.is_cpu
         if usual and outside_of_tracing_and_autocast() and not is_named():
             return True  # the checks that follow would pass too, and take longer
@@ -129,6 +132,10 @@ def by_torch(module: DropIn, forward: Callable[..., Any], inputs: Any, hx: Any) 
         # torch.fx traces into modules from outside torch.nn; this one is a node of the graph, as those of torch.nn are
         tracer = cast("torch.fx.Tracer", inputs.tracer)
         return tracer.create_proxy("call_module", tracer.path_of_module(module), (inputs, hx), {})
+    if not torch.compiler.is_compiling() and not torch.jit.is_tracing():  # type: ignore[attr-defined, no-untyped-call]
+        reason = unchecked(module, inputs, hx)
+        if reason is not None:
+            raise RuntimeError(f"{type(module).__name__}: {reason}")
     try:
         return forward(inputs, hx)
     except _ERRORS as error:
@@ -153,11 +160,9 @@ def misfit(module: DropIn, inputs: Any, hx: Any) -> str | None:
         return f"the state hx must be {wanted}, got {_kind(hx)}"
     if isinstance(inputs, PackedSequence) and isinstance(module, nn.RNNBase):
         # torch.nn sorts the rows of the states before it looks at their sizes
-        sizes = [module.get_expected_hidden_size(data, inputs.batch_sizes)]
-        sizes += [module.get_expected_cell_size(data, inputs.batch_sizes)] if isinstance(module, nn.LSTM) else []
-        for name, s, size in zip(("hidden state h_0", "hidden state c_0"), states, sizes, strict=False):
-            if s.shape != size:
-                return f"the {name} must have the shape {tuple(size)}, got {tuple(s.shape)}"
+        reason = state_of_packed(module, inputs, states)
+        if reason is not None:
+            return reason
     weights = {name: w for name, w in module.named_parameters(recurse=False) if w is not None}
     named = {"the input": data, **dict(zip(("h_0", "c_0"), states, strict=False)), **weights}
     first = next(iter(weights), None)
