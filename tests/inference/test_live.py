@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 
@@ -65,6 +67,56 @@ def test_invalid_values_are_refused_after_live_steps() -> None:
         with pytest.raises((DataError, ValueError)):
             stream.update(bad)
     assert stream.steps == 5
+
+
+#: One step of the value 3, in types that numbers come in, and whether the step in plain numbers takes it.
+STEPS: list[tuple[Any, bool]] = [
+    *[([kind(3)], True) for kind in (int, float, np.int8, np.uint64, np.float16, np.float32, np.float64)],
+    *[([[kind(3)]], True) for kind in (int, np.int32, np.float32)],
+    *[(np.array([[3]], dtype), True) for dtype in ("u1", "i8", "f4", object)],
+    *[(torch.tensor(shape), True) for shape in ([3.0], [[3.0]], [3])],
+    *[(frame, True) for frame in (pd.DataFrame([[3.0]]), pd.DataFrame({9: [3]}), pd.Series([3], index=[9]))],
+    (((3,),), True),
+    (range(3, 4), False),
+    (np.ma.masked_array([3.0, 9.0], [False, True])[:1], True),
+    (np.float64(3.0), False),
+    ([np.array(3.0)], False),
+]
+#: What holds no number at a step.
+NO_NUMBERS: list[Any] = [
+    *({9: 3.0}, {3.0}, b"3", "3", [{9: 3.0}], [b"3"], ["3"], [True], np.array([True]), [np.True_], [3j], [{3.0}]),
+    *([np.timedelta64(3, "s")], np.array([3], "m8[ns]"), [np.datetime64("2020-01-01")], pd.DataFrame({9: ["3"]})),
+]
+
+
+@engine
+@pytest.mark.parametrize("name", ["ar", "gru", "filter", "ets"])
+def test_a_step_may_come_in_any_type_of_number(name: str) -> None:
+    model, data = fitted("series", name), made("series")
+    known = live(model, data, 4)
+    expected, later = known.update([3.0]), known.update([1.0])
+    for given, plain in STEPS:
+        stream, step = live(model, data, 4), plain_form(model, "a")
+        assert step is not None
+        step.hold(model.initial_state(1))
+        assert (step.take(given) is not None) == plain, given
+        seen = stream.update(given)
+        np.testing.assert_allclose(seen.surprisal, expected.surprisal, rtol=1e-5, err_msg=repr(given))
+        np.testing.assert_allclose(stream.update([1.0]).surprisal, later.surprisal, rtol=1e-5)
+    for given in NO_NUMBERS:
+        with pytest.raises(DataError):
+            live(model, data, 4).update(given)
+
+
+@engine
+def test_a_masked_value_is_missing() -> None:
+    model, data = fitted("channels", "ar"), made("channels")
+    masked = np.ma.masked_array([[0.5, 9.0], [1.0, 2.0]], [[False, True], [False, False]])
+    expected = live(model, data, 4).update([[0.5, np.nan], [1.0, 2.0]])
+    np.testing.assert_array_equal(live(model, data, 4).update(masked).surprisal, expected.surprisal)
+    single = live(model, data, 4)
+    found = np.concatenate([single.update(masked[t : t + 1]).surprisal for t in range(2)])
+    np.testing.assert_allclose(found, expected.surprisal, rtol=1e-5)
 
 
 @pytest.mark.parametrize("name", DENSITIES)

@@ -58,7 +58,11 @@ def _floats(values: Any, where: Where) -> Array:
     """Return values as float64: numbers and None, but no strings, which may hold anything."""
     fix = "give numbers, and None or NaN where a value is missing"
     try:
+        if isinstance(values, np.ma.MaskedArray):
+            values = np.ma.filled(values.astype(np.float64), np.nan)
         given: NDArray[Any] = np.asarray(values)
+        if given.dtype.kind == "m":
+            raise DataError(f"the stream takes numbers, got durations ({given.dtype})", where=where(0), fix=fix)
         if given.dtype.kind not in "iuf":
             plain = given.astype(object)
             for one in plain.flat:

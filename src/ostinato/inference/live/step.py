@@ -22,15 +22,29 @@ from ostinato.shapes import State
 
 
 def one_step(values: Any) -> list[float] | None:
-    """Return the numbers of the one step in values; None if values are anything else."""
+    """Return the numbers of the one step in values; None if values are anything else.
+
+    Iterating anything but lists, tuples and arrays may give names or bytes, such as the columns of a frame.
+    """
     try:
-        (row,) = values
-        cells = [row] if isinstance(row, float | int) else list(row)
-        if not all(isinstance(v, float | int | np.floating | np.integer) and not isinstance(v, bool) for v in cells):
-            return None
-        return [float(v) for v in cells]
+        (row,) = _ordered(values)
+        cells = [row] if isinstance(row, float | int | np.generic) else _ordered(row)
+        return [float(v) for v in cells] if all(map(_number, cells)) else None
     except (TypeError, ValueError, OverflowError):
         return None
+
+
+def _ordered(values: Any) -> Any:
+    """Return values that are iterated in the order of the steps or channels; other values are refused."""
+    if isinstance(values, list | tuple | np.ndarray):
+        return values
+    if not hasattr(values, "__array__"):
+        raise TypeError(type(values))
+    return np.asarray(values)
+
+
+def _number(v: Any) -> bool:
+    return isinstance(v, float | int | np.floating | np.integer) and not isinstance(v, bool | np.timedelta64)
 
 
 class Live(ABC):
