@@ -136,3 +136,9 @@ def test_a_folder_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(ModelFileError, match="cannot write the file") as info:
         atomic_write(tmp_path / "no" / "m.ost", b"x")
     assert "make the folder first" in (info.value.fix or "")
+
+
+@pytest.mark.skipif(not Path("/dev/zero").exists(), reason="this system has no /dev/zero")
+def test_a_file_without_an_end_is_refused() -> None:
+    with pytest.raises(ModelFileError, match="not a model file"):
+        load_bundle("/dev/zero")

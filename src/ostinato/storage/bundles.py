@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 FORMAT, VERSION = "ostinato", 2
 _DIGEST = 32
+#: The bytes of a bundle that hold the name of its format, the name itself, and the bytes that are read of other files.
+_HEAD, _MARK, _OTHER = 64, f'"{FORMAT}"'.encode(), 1 << 20
 
 
 def save_bundle(path: str | Path, tensors: dict[str, Tensor], document: dict[str, Any]) -> None:
@@ -84,7 +86,10 @@ def load_bundle(path: str | Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
 
     path = Path(path)
     try:
-        raw = path.read_bytes()
+        with path.open("rb") as file:
+            raw = file.read(_HEAD)
+            # a device may have no end: of a file that is no bundle, as much is read as tells what it is
+            raw += file.read() if _MARK in raw else file.read(_OTHER)
     except OSError as error:
         raise _unreadable(path, error) from error
     body, digest = raw[:-_DIGEST], raw[-_DIGEST:]
@@ -110,7 +115,7 @@ def is_bundle(path: str | Path) -> bool:
     if not path.is_file():
         return False
     with path.open("rb") as file:
-        return f'"{FORMAT}"'.encode() in file.read(64)
+        return _MARK in file.read(_HEAD)
 
 
 def _whole(body: bytes, path: Path) -> dict[str, Any]:
