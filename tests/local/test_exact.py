@@ -26,7 +26,8 @@ def widths(y: np.ndarray, model: str, season: int | None = None) -> tuple[np.nda
 @pytest.mark.parametrize("slope", [2.0, -0.3, 1e-9, 5e100])
 def test_a_break_comes_as_often_as_the_rule_of_succession_says(n: int, slope: float) -> None:
     y = slope * np.arange(n + 1.0)
-    made = with_exact(Ahead(np.zeros((1, 3)), np.zeros((1, 3, len(P)))), Panel((y,)), np.zeros(1, dtype=np.int64), P)
+    panel, none = Panel((y,)), Ahead(np.zeros((1, 3)), np.zeros((1, 3, len(P))))
+    made = with_exact(none, panel, exact_changes(panel), np.zeros(1, dtype=np.int64), P)
     for h in range(1, 4):
         differs = h / (n + h)
         scale = abs(slope) / 2 * np.sqrt(h / (n + 1) / differs)

@@ -34,7 +34,8 @@ def test_exact_growth_goes_on_by_every_method(model: str, factor: float, start: 
 def test_the_factor_breaks_as_often_as_the_rule_of_succession_says(n: int, sign: int) -> None:
     y = sign * 5 * 1.1 ** np.arange(n + 1.0)
     none = Ahead(np.zeros((1, 3)), np.zeros((1, 3, len(P))))
-    made = with_exact_growth(none, Panel((y,)), np.array([2]), P)
+    panel = Panel((y,))
+    made = with_exact_growth(none, panel, exact_factors(panel), np.array([2]), P)
     for k, h in enumerate((3, 4, 5)):
         differs = h / (n + h)
         scale = np.log(1.1) / 2 * np.sqrt(h / (n + 1) / differs)

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ostinato.local.equal import are_equal, away
-from ostinato.local.panel import Ahead, Panel
+from ostinato.local.panel import Ahead, Panel, steps_ahead
 from ostinato.shapes import Array
 from ostinato.spread import ROUNDING
 
@@ -52,7 +52,9 @@ def _rounding(y: Array) -> float:
     return 4 * ROUNDING * float(np.nanmax(np.abs(y)))
 
 
-def with_exact(made: Ahead, panel: Panel, gaps: NDArray[np.int64], probabilities: Array) -> Ahead:
+def with_exact(
+    made: Ahead, panel: Panel, count: NDArray[np.int64], gaps: NDArray[np.int64], probabilities: Array
+) -> Ahead:
     """Return forecasts (S, H) with intervals of at least this width for the series that follow a rule exactly.
 
     Changes of logarithms are treated like those of other values.
@@ -60,14 +62,14 @@ def with_exact(made: Ahead, panel: Panel, gaps: NDArray[np.int64], probabilities
     Args:
         made: The forecasts of a method.
         panel: The series.
+        count: Their numbers of equal changes, see ``exact_changes``, (S,).
         gaps: The number of missing steps between the end of each series and the first step ahead, (S,).
         probabilities: The increasing probabilities of the quantiles, (Q,).
     """
-    count = exact_changes(panel)
     rows = np.flatnonzero(count)
     if not len(rows):
         return made
-    steps = gaps[rows, None] + np.arange(1, made.point.shape[1] + 1)
+    steps = steps_ahead(gaps[rows], made.point.shape[1])
     usual = np.array([np.nanmean(np.abs(np.diff(panel.values[s][np.isfinite(panel.values[s])]))) for s in rows])
     least = made.point[rows, :, None] + rule_quantiles(usual[:, None], count[rows, None], steps, probabilities)
     own = made.quantiles[rows]

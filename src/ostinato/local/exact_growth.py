@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from ostinato.local.equal import are_equal
 from ostinato.local.exact import alike, exact_changes, rule_quantiles
-from ostinato.local.panel import Ahead, Panel
+from ostinato.local.panel import Ahead, Panel, steps_ahead
 from ostinato.shapes import Array
 from ostinato.spread import ROUNDING
 
@@ -40,20 +40,22 @@ def _equal_factors(y: Array) -> int:
     return alike(logs, 1, 4 * ROUNDING * max(1.0, float(np.nanmax(np.abs(logs)))))
 
 
-def with_exact_growth(made: Ahead, panel: Panel, gaps: NDArray[np.int64], probabilities: Array) -> Ahead:
+def with_exact_growth(
+    made: Ahead, panel: Panel, count: NDArray[np.int64], gaps: NDArray[np.int64], probabilities: Array
+) -> Ahead:
     """Return forecasts (S, H) that continue exact growth. A series that would grow beyond all numbers stays as it is.
 
     Args:
         made: The forecasts of a method.
         panel: The series, and not their logarithms.
+        count: Their numbers of equal factors, see ``exact_factors``, (S,).
         gaps: The number of missing steps between the end of each series and the first step ahead, (S,).
         probabilities: The increasing probabilities of the quantiles, (Q,).
     """
-    count = exact_factors(panel)
     rows = np.flatnonzero(count)
     if not len(rows):
         return made
-    steps = gaps[rows, None] + np.arange(1, made.point.shape[1] + 1)
+    steps = steps_ahead(gaps[rows], made.point.shape[1])
     last = np.array([panel.values[s][-1] for s in rows])[:, None]
     factor = np.array([np.nanmedian(panel.values[s][1:] / panel.values[s][:-1]) for s in rows])[:, None]
     away = rule_quantiles(np.abs(np.log(factor)), count[rows, None], steps, probabilities)

@@ -64,6 +64,16 @@ class Ahead:
         return Ahead(points, all_quantiles)
 
 
+def steps_ahead(gaps: NDArray[np.int64], horizon: int) -> NDArray[np.int64]:
+    """Return the steps from the last values of series to those of a horizon, (S, H).
+
+    Args:
+        gaps: The number of missing steps between the end of each series and the first step ahead, (S,).
+        horizon: The number of steps ahead, H.
+    """
+    return gaps[:, None] + np.arange(1, horizon + 1)
+
+
 class Fitted(Protocol):
     """A local method that was fitted to a panel."""
 

@@ -171,11 +171,13 @@ def local_forecast(
         # a line that has come to the end of its support stays there, and a departure begins there
         made = Ahead(support.inside(made.point), made.quantiles)
         made = with_special(made, group.panel, group.gaps, probabilities, SPECIAL, logs=logs)
-        made = with_exact(made, group.panel, group.gaps, probabilities)
-        exact[group.rows] = exact_changes(group.panel) > 0
+        changes = exact_changes(group.panel)
+        made = with_exact(made, group.panel, changes, group.gaps, probabilities)
+        exact[group.rows] = changes > 0
         if not logs:
-            made = with_exact_growth(made, group.panel, group.gaps, probabilities)
-            exact[group.rows] |= exact_factors(group.panel) > 0
+            factors = exact_factors(group.panel)
+            made = with_exact_growth(made, group.panel, factors, group.gaps, probabilities)
+            exact[group.rows] |= factors > 0
         made = with_last_jumps(made, group.jumps, probabilities)
         jumped[group.rows] = group.jumps != 0
         single[group.rows], equal[group.rows] = have_single_value(group.panel), are_equal(group.panel)

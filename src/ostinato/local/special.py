@@ -8,7 +8,7 @@ from typing import NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from ostinato.local.panel import Ahead, Panel
+from ostinato.local.panel import Ahead, Panel, steps_ahead
 from ostinato.shapes import Array
 
 
@@ -67,7 +67,7 @@ def with_special(
         if not len(rows):
             continue
         value = np.array([panel.values[s][-1] for s in rows])[:, None]
-        steps = gaps[rows, None] + np.arange(1, made.point.shape[1] + 1)
+        steps = steps_ahead(gaps[rows], made.point.shape[1])
         said = rule.quantiles(Special(panel, rows, value, steps), probabilities, logs=logs)
         made = made.with_rows(rows, value, said)
     return made
