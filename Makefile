@@ -44,7 +44,7 @@ $(BIN)/python:
 	@touch $@
 
 .venv/.engine: $(SOURCES) .venv/.tools
-	@tools/step "compiling the engine for this processor (a minute on one core)" \
+	@tools/step "compiling the engine for this processor (two minutes on one core)" \
 		$(NINJA_ALONE) $(PIP) install -v --no-compile --no-deps --no-build-isolation --editable .
 	@touch $@
 
