@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -21,6 +21,9 @@ from ostinato.data.wide_decimals import column_of as arrow_column
 from ostinato.errors import DataError
 from ostinato.numbers import counted
 from ostinato.shapes import Array
+
+#: The number of steps up to which the other axis may be that of time.
+_FEW = 4
 
 
 def as_frame(source: Any) -> tuple[pl.DataFrame, tuple[str, ...]] | None:  # noqa: PLR0911 - one for each type
@@ -59,11 +62,14 @@ def _without_objects(frame: pl.DataFrame) -> pl.DataFrame:
 
 
 def _is_numbered(index: Any, pandas: Any) -> bool:
-    """Return whether an index only counts the rows."""
-    return bool(
-        index.nlevels == 1
-        and (isinstance(index, pandas.RangeIndex) or (index.name is None and index.dtype.kind in "iuf"))
-    )
+    """Return whether an index only counts the rows, one by one: after a sort or a filter it does not."""
+    if index.nlevels > 1 or not (isinstance(index, pandas.RangeIndex) or (index.name is None and _are_numbers(index))):
+        return False
+    return bool((np.diff(index.to_numpy()) == 1).all())
+
+
+def _are_numbers(index: Any) -> bool:
+    return getattr(index.dtype, "kind", "") in ("i", "u", "f")
 
 
 def _from_arrow(table: Any) -> pl.DataFrame:
@@ -122,6 +128,7 @@ def from_arrays(data: Any, kind: str | None) -> SequenceSet:
     named, meta = _named(data)
     notes: dict[str, None] = {}
     rows = {name: _array(x, name, notes) for name, x in named.items()}
+    notes.update(dict.fromkeys(_doubts(data, rows)))
     widths = {x.shape[1] for x in rows.values() if len(x)} or {1}
     if len(widths) > 1:
         raise DataError(
@@ -138,6 +145,23 @@ def from_arrays(data: Any, kind: str | None) -> SequenceSet:
     ]
     parts = tuple(FileRows(f"sequence {n!r}", len(x), unit="step") for n, x in rows.items())
     return join(series, channels, kind, Provenance(Origin("the arrays", parts), meta, tuple(notes)))
+
+
+def _doubts(data: Any, rows: Mapping[str, Array]) -> Iterator[str]:
+    """Yield a note where steps may have been taken for series or for channels, because there are so few of them."""
+    lengths = {len(x) for x in rows.values()}
+    if not isinstance(data, Mapping) and len(lengths) == 1 and 1 < max(lengths) <= _FEW < len(rows):
+        yield (
+            f"the list is read as {len(rows):,} sequences of {counted(max(lengths), 'step')} (for one sequence of "
+            f"{max(lengths)} channels, give np.array(...) of it)"
+        )
+    for name, x in rows.items():
+        if 0 < len(x) <= _FEW < x.shape[1]:
+            yield (
+                f"sequence {name!r} is read as {counted(len(x), 'step')} of {x.shape[1]:,} channels, as an array "
+                "(T, D) (if its rows are channels, transpose it)"
+            )
+            return
 
 
 def _named(data: Any) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -194,6 +218,9 @@ def _is_tensor(data: Any) -> bool:
 def _array(data: Any, name: str, notes: dict[str, None]) -> Array:
     """Return anything like an array as (T, D), and add to the notes what was converted."""
     where = f"sequence {name!r}"
+    if isinstance(data, Mapping):
+        what, fix = "it is a mapping, such as one row of a table", "make a frame of all rows: pandas.DataFrame(rows)"
+        raise DataError(what, where=where, fix=fix)
     x = _plain(data, where)
     if x.ndim not in (1, 2):
         raise DataError(

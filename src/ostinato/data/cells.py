@@ -165,7 +165,7 @@ def number_of(cell: Any) -> float | None:  # noqa: PLR0911 - one for each type
         except OverflowError:
             return float("inf") if str(cell)[:1] != "-" else float("-inf")
         except (TypeError, ValueError):
-            return None
+            return float("nan") if isinstance(cell, Decimal) and cell.is_nan() else None
     return None
 
 
@@ -219,7 +219,9 @@ def stand_in(x: Array) -> str | None:
 def _is_stand_in(value: float) -> bool:
     """Return whether a number is written with three nines or more, or is one that a program has for a missing value."""
     digits = f"{abs(value):.10g}".replace(".", "")
-    programs = (-9999.25, -32768, 32767, -2147483648, 1e20, 1e30)
+    programs = (-9999.25, -32768, 32767, -2147483648, 1e20, 1e30, 1e35, 1e36)
+    if abs(value) >= 9.9692e36 and f"{abs(value):.4e}" == "9.9692e+36":  # NetCDF
+        return True
     return (len(digits) > 2 and set(digits) == {"9"}) or value in programs or value in _REPEATED
 
 

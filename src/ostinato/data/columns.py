@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -13,6 +14,7 @@ from ostinato.data.keys import key_of
 from ostinato.data.numerals import as_numbers, unit_of
 from ostinato.data.order import refuse_lost_order
 from ostinato.data.parts import may_be_parts, repeated
+from ostinato.data.sides import refuse_sides
 from ostinato.data.stamps import parse_times
 from ostinato.data.time_column import NO_TIME, time_of, uncertain_dates
 from ostinato.data.time_numbers import seem_since_1970
@@ -147,6 +149,7 @@ def _values(frame: pl.DataFrame, left: list[str], roles: Roles, where: str) -> R
         )
     known = {*numbers, *counts, *parts, *empty}
     aside = [c for c in left if c not in known]
+    refuse_sides(frame, aside, numbers, where)
     chosen = _by_name(numbers, aside, frame)
     if chosen is not None:
         note = f"modelled column: {chosen!r} of {_listed(numbers)} (use --target to choose)"
@@ -178,6 +181,8 @@ def _without_numbers(frame: pl.DataFrame, words: list[str], where: str) -> DataE
         hint = f", and remove the unit {unit!r} from the cells of {name!r}, after bringing all of them to one unit"
         if unit.upper() in {"CR", "DR"}:  # credit and debit: without the letters, both would be above 0
             hint = f", and write the cells of {name!r} as numbers, with a minus sign in place of DR"
+    if len(frame.columns) == 1 and re.search(r"\w[^\w\s.]+\w", frame.columns[0]):
+        hint = ", and put a comma, a semicolon, a tab or | between the cells of a line"
     what = f"the table has no column of numbers; the columns are {_listed(frame.columns)}"
     return DataError(what, where=where, fix=f"give a table with a column of numbers{hint}")
 

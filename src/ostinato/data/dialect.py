@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import NamedTuple
 
 from ostinato.data.first_row import among_values
 from ostinato.errors import DataError
@@ -17,6 +18,12 @@ from ostinato.errors import DataError
 DATE = re.compile(r"\d{1,4}[-/.]\d{1,2}([-/.]\d{1,4})?([ T].*)?")
 #: A number with signs between its thousands.
 _GROUPED = re.compile(r"[-+]?[1-9]\d{0,2}(?:([ '.,\u00a0\u2009\u202f\u2019])\d{3})(?:\1\d{3})*(?:[.,]\d+)?")
+#: The signs that are looked at for lines of one kind.
+_SEEN = 100_000
+#: The largest number of a clock; a month, a day and an hour are smaller.
+_CLOCK = 59
+#: A line of digits, a comma and digits.
+_PAIR = re.compile(r"\s*[-+]?\d+,\d+\s*")
 #: The number of decimals beyond which a program writes all digits of a float.
 _FLOAT_DIGITS = 12
 #: A quoted cell of a tab-separated file as a program writes it. A quote that begins any other cell is plain text.
@@ -60,13 +67,14 @@ class Dialect:
             line = reader.line_num + 1 + self.skipped
 
 
-def sniff(text: str, where: str, skipped: int = 0) -> Dialect:
+def sniff(text: str, where: str, skipped: int = 0, decimal: str | None = None) -> Dialect:
     """Find the dialect of a table.
 
     Args:
         text: The table.
         where: The name of the file, for an error.
         skipped: The number of blank lines before the table.
+        decimal: The decimal sign, if given, of lines such as "12,5", which may be one decimal or two whole numbers.
 
     Returns:
         The dialect.
@@ -76,6 +84,13 @@ def sniff(text: str, where: str, skipped: int = 0) -> Dialect:
     """
     head = "\n".join(text[:100_000].split("\n")[:50])
     separator = separator_of(head)
+    pairs = _pairs(text) if separator == "," else None
+    if pairs is not None and (pairs.header or pairs.decimals or decimal == ","):
+        return Dialect(";", comma=True, header=pairs.header, skipped=skipped)
+    if pairs is not None and pairs.padded and decimal is None:
+        what = f"lines such as {pairs.padded!r} may hold one decimal, or two whole numbers"
+        fix = "say that the comma is a decimal sign (--decimal ,) or that it is none (--decimal .), or name the columns"
+        raise DataError(what, where=where, fix=fix)
     quoted = '"' in text and (separator != "\t" or not re.search(r'(?m)(^|\t)"', _QUOTED.sub("", text)))
     if quoted and text.count('"') % 2 and re.search(rf'(?m)(^|{re.escape(separator)})"', text):
         opened = _unclosed(text, separator) + skipped
@@ -91,7 +106,38 @@ def sniff(text: str, where: str, skipped: int = 0) -> Dialect:
     if not data and among_values(cells, rows[1:] if whole else rows[1:-1]):
         return Dialect(separator, quoted, comma, header=False, skipped=skipped, note=_FIRST_IS_DATA)
     names, note = _numbers_as_names(rows[0], rows[1:] if whole else rows[1:-1]) if data else (True, "")
+    if pairs is not None and not names and decimal is None:
+        line = ",".join(rows[0])
+        note = f"lines such as {line!r} are read as two numbers (use --decimal if the comma is a decimal sign)"
     return Dialect(separator, quoted, comma, names, skipped, note)
+
+
+class _Pairs(NamedTuple):
+    """Lines that each hold digits, one comma and digits.
+
+    Attributes:
+        header: Whether the first line is one name, so that all others hold one decimal.
+        decimals: Whether the lines can only be decimals: a line is as -0,5, or as 12,05 beside 12,60 and more.
+        padded: A line as 12,05, which may also be a year and a month, or a clock; empty if there is none.
+    """
+
+    header: bool
+    decimals: bool
+    padded: str
+
+
+def _pairs(text: str) -> _Pairs | None:
+    """Return what the lines of a text are if the first thousands, perhaps but for a name, are as 12,5; or None."""
+    part = text if len(text) <= _SEEN else text[: text.rfind("\n", 0, _SEEN)]
+    lines = [line for line in part.split("\n") if line.strip()]
+    name = bool(lines) and not re.search(r"[\d,;\t]", lines[0])
+    rest = lines[name:]
+    if len(rest) < 2 or not all(map(_PAIR.fullmatch, rest)):
+        return None
+    padded = next((line.strip() for line in rest if re.search(r",0\d", line)), "")
+    ends = [line.partition(",")[2].strip() for line in rest]
+    beyond = bool(padded) and len(set(map(len, ends))) == 1 and max(map(int, ends)) > _CLOCK
+    return _Pairs(name, beyond or any(line.lstrip().startswith("-0,") for line in rest), padded)
 
 
 def _numbers_as_names(first: list[str], rows: list[list[str]]) -> tuple[bool, str]:

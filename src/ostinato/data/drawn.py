@@ -18,6 +18,8 @@ _RULE = re.compile(r"[-+=|: \u2500-\u257f]*[-=\u2500]{2}[-+=|: \u2500-\u257f]*")
 _CROSSED = re.compile(r"-+(?:\+-+)+")
 #: The lines from which the form of a table is seen.
 _HEAD = 50
+#: A number with or without a decimal comma.
+_COMMA = re.compile(r"[-+]?\d+(?:,\d+)?(?:[eE][-+]?\d+)?")
 #: A number whose thousands are apart by blanks.
 _GROUPED = re.compile(r"\s*[-+]?\d{1,3}(?: \d{3})+(?:[.,]\d+)?\s*")
 
@@ -33,11 +35,20 @@ def with_tabs(text: str) -> tuple[str, str] | None:
         return None
     if any(line.lstrip().startswith("|") for line in head) or _CROSSED.fullmatch(head[1].strip()):
         rows, how = _between_lines(text.split("\n")), "drawn lines"
-    elif any(sign in line for line in head[:2] for sign in "\t,;|") or " " not in head[1].strip():
+    elif " " not in head[1].strip() or (
+        any(sign in line for line in head[:2] for sign in "\t,;|") and not _has_decimal_commas(head)
+    ):
         return None
     else:
         rows, how = _between_blanks(text.split("\n")), "blanks"
     return None if rows is None else ("\n".join(map(_joined, rows)), f"the table has {how} between its columns")
+
+
+def _has_decimal_commas(head: list[str]) -> bool:
+    """Return whether all lines, perhaps below a line of names, hold numbers with decimal commas between blanks."""
+    rows = head[1:] if not any(map(_COMMA.fullmatch, head[0].split())) and "," not in head[0] else head
+    cells = [line.split() for line in rows]
+    return all(len(row) > 1 and all(_COMMA.fullmatch(c) or DATE.fullmatch(c) for c in row) for row in cells)
 
 
 def _between_lines(lines: list[str]) -> list[list[str]] | None:

@@ -11,9 +11,11 @@ from ostinato.data.time_names import MORE_TIMES, PARTS, TIMES
 #: A date with a year, perhaps with a clock, or a clock: no name of a column that holds such times itself.
 _TIME = re.compile(
     r"(?:\d{4}[-/.]\d{1,2}[-/.]\d{1,2}|\d{1,2}[-/.]\d{1,2}[-/.]\d{4})(?:[ T]\d.*)?|\d{1,2}:\d\d(?::\d\d(?:\.\d+)?)?"
+    r"|\d{8}[ T_]\d{4,6}"
 )
 _NUMBER = re.compile(r"[-+]?\d+(?:[.,]\d+)?")
 _WHOLE = re.compile(r"\d+")
+_DECIMAL, _LONG = re.compile(r"[-+]?\d+[.,]\d+"), re.compile(r"\d{8,}")
 _YEAR = re.compile(r"1[89]\d\d|20\d\d")
 #: Words that name a column of any table, in lower case.
 _NAMES = {"id", "unique_id", "series_id", *TIMES, *MORE_TIMES}.union(*(part.names for part in PARTS.values()))
@@ -22,7 +24,8 @@ _NAMES = {"id", "unique_id", "series_id", *TIMES, *MORE_TIMES}.union(*(part.name
 def among_values(first: list[str], rows: list[list[str]]) -> bool:
     """Return whether a first row with words holds values, as in the log of a sensor: a date, its id and a number.
 
-    It does if a number stands above numbers, and either a time above times or every word occurs again below it. It does
+    It does if a number stands above numbers, and either a time above times or every word occurs again below it, or if
+    the number is no name: a decimal among those below it, or as many digits as a date or a time since 1970 has. It does
     not if a word stands above numbers or is the usual name of a column, or if its numbers look like names.
 
     Args:
@@ -40,8 +43,29 @@ def among_values(first: list[str], rows: list[list[str]]) -> bool:
         return False
     if any(_TIME.fullmatch(c) and all(map(_TIME.fullmatch, column)) for c, column in below):
         return True
+    if _no_names([(c, column) for (c, column), n in zip(below, counts, strict=True) if n and c not in MISSING]):
+        return True
     again = all(n or c in column for n, (c, column) in zip(counts, below, strict=True))
     return again and not _are_names(numbers, [column for n, column in zip(counts, columns, strict=True) if n])
+
+
+def _no_names(below: list[tuple[str, list[str]]]) -> bool:
+    """Return whether a number above numbers, with the cells below it, cannot be the name of a column.
+
+    Decimals that rise may be names, such as quantiles and depths.
+    """
+    if any(_LONG.fullmatch(c) and column and all(len(x) == len(c) for x in column) for c, column in below):
+        return True
+    decimals = [(c, column) for c, column in below if _DECIMAL.fullmatch(c) and any(map(_DECIMAL.fullmatch, column))]
+    if not decimals or (len(decimals) > 1 and all(_size(a) < _size(b) for (a, _), (b, _) in pairwise(decimals))):
+        return False
+    name, column = decimals[0]
+    low, high = min(map(_size, column)), max(map(_size, column))
+    return 2 * low - high <= _size(name) <= 2 * high - low
+
+
+def _size(cell: str) -> float:
+    return float(cell.replace(",", "."))
 
 
 def _are_names(numbers: list[str], columns: list[list[str]]) -> bool:

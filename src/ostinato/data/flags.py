@@ -18,7 +18,7 @@ FLAGGED = (
     r"(?P<flag>[bcdefnprsuz]{1,3}|\s[ADEFPRSX]|\([A-Za-z]{1,3}\)|\[[A-Za-z\d]\]|[a-z]\)|\s\d\)|[*\u2020\u2021]{1,3})$"
 )
 #: Numbers with a letter for thousands, millions or more, as in 1.2K: the b of such a column stands for billions.
-MULTIPLES = r"\d\s?[kKmMGTB]$"
+MULTIPLES = r"\d\s?(?:[kKmMGTB]|bn)$"
 #: A whole number that names something, such as the line 3b of a bus or the house 12b.
 _NAME = r"^\d+[a-z]{0,3}$"
 #: How often each word comes at least, at the mean, in a column of names.

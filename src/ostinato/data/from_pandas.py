@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
+from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
+from ostinato.data.parts import may_be_parts
 from ostinato.data.stamps import parse_times
+from ostinato.data.time_names import TIMES, says_when
 from ostinato.errors import DataError
 from ostinato.numbers import counted
 
@@ -75,13 +78,15 @@ def _index(frame: pandas.DataFrame, notes: list[str]) -> dict[str, Any]:
 
     levels = [frame.index.get_level_values(i).to_series(index=frame.index) for i in range(frame.index.nlevels)]
     if frame.index.nlevels == 1 and frame.index.name is None:
-        if isinstance(frame.index, pd.RangeIndex):
+        if isinstance(frame.index, pd.RangeIndex) and frame.index.step > 0:
             return {}
         column = column_of(levels[0], "ds")
         timed = isinstance(frame.index, pd.DatetimeIndex | pd.PeriodIndex)
         if timed or (not column.dtype.is_numeric() and column.dtype != pl.Object and parse_times(column) is not None):
             return {"ds": levels[0]}
-        if not column.dtype.is_integer():
+        if column.dtype.is_integer():
+            notes.extend(_lost_order(column) if _are_steps(frame) else ())
+        else:
             notes.append("the index of the frame has no name and holds no times, so it is left out")
         return {}
     named = {str(n): level for n, level in zip(frame.index.names, levels, strict=True) if n is not None}
@@ -96,6 +101,26 @@ def _index(frame: pandas.DataFrame, notes: list[str]) -> dict[str, Any]:
     if unnamed:
         notes.append(f"{len(unnamed)} levels of the index have no name and are left out")
     return named
+
+
+def _are_steps(frame: pandas.DataFrame) -> bool:
+    """Return whether no column of a frame may hold the times of its rows."""
+    numbers = all(getattr(dtype, "kind", "O") in "iufb" for dtype in frame.dtypes)
+    names = [str(name) for name in frame.columns]
+    return numbers and not any(name.lower() in TIMES or says_when(name) for name in names) and not may_be_parts(names)
+
+
+def _lost_order(index: pl.Series) -> list[str]:
+    """Return a note on an index of whole numbers if rows were left out or moved, as by dropna and sort_values."""
+    steps = index.diff().drop_nulls()
+    if not len(steps) or (steps[0] > 0 and bool((steps == steps[0]).all())):
+        return []
+    shown = ", ".join(map(str, index.head(3).to_list()))
+    how = "with gaps" if bool((steps > 0).all()) else "in another order"
+    return [
+        f"the index of the frame, {shown} ..., numbers the rows {how}; they are read as steps one after the other "
+        "(name the index ds if it counts the steps)"
+    ]
 
 
 def _counts(level: pandas.Series[Any]) -> bool:
@@ -135,7 +160,7 @@ def _categories(column: pandas.Series[Any], name: str) -> pl.Series:
 
 def _of_objects(column: pandas.Series[Any], name: str) -> pl.Series:
     """Return Python objects as words, numbers or times if all have one such type, and otherwise as they are."""
-    missing = column.isna().to_numpy()
+    missing = _missing(column)
     cells = [None if gone else cell for cell, gone in zip(column.tolist(), missing, strict=True)]
     types = {type(cell) for cell in cells} - {type(None)}
     if types <= {str} or types <= {bytes} or types <= {bool} or types <= {int} or types <= {float, int}:
@@ -155,6 +180,15 @@ def _of_objects(column: pandas.Series[Any], name: str) -> pl.Series:
     return pl.Series(name, cells, dtype=pl.Object)
 
 
+def _missing(column: pandas.Series[Any]) -> Any:
+    """Return whether each cell is missing, (N,). pandas does not compare the signaling NaN of a decimal."""
+    try:
+        return column.isna().to_numpy()
+    except InvalidOperation:
+        quiet = [Decimal("NaN") if isinstance(c, Decimal) and c.is_snan() else c for c in column.tolist()]
+        return type(column)(quiet, dtype=object).isna().to_numpy()
+
+
 def _check_halves(cells: list[Any], name: str) -> None:
     """Raise DataError if a word has a lone surrogate, which no text in UTF-8 can have."""
     for row, cell in enumerate(cells):
@@ -165,6 +199,6 @@ def _check_halves(cells: list[Any], name: str) -> None:
 
 
 def _objects(column: pandas.Series[Any], name: str) -> pl.Series:
-    missing = column.isna().to_numpy()
+    missing = _missing(column)
     cells = [None if gone else cell for cell, gone in zip(column.tolist(), missing, strict=True)]
     return pl.Series(name, cells, dtype=pl.Object)

@@ -6,6 +6,7 @@ not known is refused: read as one record, a table of a year would be one row of 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from itertools import pairwise
 from typing import Any, NamedTuple
 
@@ -46,7 +47,7 @@ def layout_of(item: Any, where: str) -> Layout | None:
         return _rows(item, where) if item and all(isinstance(row, list) for row in item) else None
     if not isinstance(item, dict) or not item:
         return None
-    for known in (_split, _schema, _lists, _range_query, _records, _one_table):
+    for known in (_split, _schema, _lists, _range_query, _records, _one_table, _deep_records):
         found = known(item, where)
         if found is not None:
             return found
@@ -172,6 +173,24 @@ def _records(item: dict[str, Any], where: str) -> Layout | None:
         raise DataError(f"the object holds several lists: {', '.join(lists)}", where=where, fix=_WRITE)
     note = f"the records of the field {tables[0]!r} are read"
     return Layout(lists[tables[0]], (note,) if len(item) > 1 else ())
+
+
+def _deep_records(item: dict[str, Any], _where: str) -> Layout | None:
+    """Read the only list within objects within an object, as {"hits": {"total": 2, "hits": [{...}, ...]}}."""
+    lists = list(_lists_within(item, ()))
+    if len(lists) != 1 or not lists[0][1] or not all(isinstance(row, dict) for row in lists[0][1]):
+        return None
+    path, rows = lists[0]
+    return Layout(rows, (f"the records of the field {'.'.join(path)!r} are read",))
+
+
+def _lists_within(item: dict[str, Any], path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], list[Any]]]:
+    """Yield the lists within an object and the objects in it, with the names of the fields that lead to them."""
+    for name, value in item.items():
+        if isinstance(value, list):
+            yield (*path, name), value
+        elif isinstance(value, dict):
+            yield from _lists_within(value, (*path, name))
 
 
 def _of_objects(item: dict[str, Any], where: str) -> Layout | None:

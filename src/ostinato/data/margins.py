@@ -22,6 +22,8 @@ TOTAL = re.compile(
 _WIDTH = re.compile(r"\d+[sdn]")
 #: The number of lines at each end of a file that are looked at.
 _HEAD, _TAIL = 50, 12
+#: What stands in place of a value, and names no fact.
+_NO_NAMES = {word.lower() for word in MISSING} | {"-", "inf", "-inf", "infinity", ":", ".."}
 #: The fewest lines of words that are facts: above a line of names, about one series, and about several, where pandas
 #: writes a line for each level of its names; and the fewest rows that show a table below them.
 _FACTS, _ROWS = (3, 4, 6), 4
@@ -177,10 +179,10 @@ def _without_facts(
 ) -> tuple[list[list[str]], str, int]:
     """Set aside what offices of statistics say of a series between its name and its rows, such as its unit.
 
-    These are at least three lines that begin with a word, above rows that all begin with a digit. The last of the lines
-    holds the names if it is filled and a blank line is above it; if not, the first does.
+    These are at least three lines that begin with a word, above rows that all begin with a number or a date. The last
+    of the lines holds the names if it is filled and a blank line is above it; if not, the first does.
     """
-    begins = [bool(re.match(r"\s*\d", cells[0])) if any(cells) else None for cells in records]
+    begins = [bool(re.match(r"\s*[-+\u2212(]?[.,]?\d", cells[0])) if any(cells) else None for cells in records]
     start = begins.index(True) if True in begins else 0
     words = [r for r in range(start) if begins[r] is False]
     if len(words) < _FACTS[0] or False in begins[start:] or begins[start:].count(True) < _ROWS:
@@ -189,6 +191,8 @@ def _without_facts(
         return records, text, skipped
     last = words[-1]
     own = begins[last - 1] is None and all(c.strip() for c in records[last]) and _are_names(records[last])
+    if not _are_facts([[c.strip() for c in records[r]] for r in words[1:]], apart=own):
+        return records, text, skipped
     if not own and len(words) < (_FACTS[1] if width == 2 else _FACTS[2]):
         return records, text, skipped
     names, aside = (last, range(last)) if own else (0, range(1, start))
@@ -197,6 +201,19 @@ def _without_facts(
     header = _after(text, names)
     header = header[: header.index("\n") + 1]
     return [records[names], *records[start:]], header + _after(text, start), skipped + start - 1
+
+
+def _are_facts(lines: list[list[str]], *, apart: bool) -> bool:
+    """Return whether lines may be facts about a series, each with its own name in front, and not rows of a table.
+
+    Rows may begin with a word too: an id, or a sign for a missing value. Most of them have numbers behind it, as facts
+    have that are ``apart`` from the names of the columns, above a blank line.
+    """
+    names = [cells[0] for cells in lines]
+    if len(set(names)) < len(names) or any(name.lower() in _NO_NAMES for name in names):
+        return False
+    numbers = sum(any(is_number(c.replace(",", ".")) for c in cells[1:]) for cells in lines)
+    return apart or 2 * numbers < len(lines)
 
 
 def _with_corner(records: list[list[str]], text: str, separator: str, notes: list[str]) -> tuple[list[list[str]], str]:

@@ -15,8 +15,9 @@ from ostinato.data.signs import plain_signs
 from ostinato.numbers import counted
 
 _CURRENCY = (
-    r"US\$|A\$|C\$|R\$|HK\$|NT\$|kr\.?|z\u0142|K\u010d|Fr\.?|Rs\.?|CHF|EUR|USD|GBP|JPY|KRW|CNY|INR|SEK|NOK|DKK|PLN|CZK"
-    r"|BRL|AUD|CAD|\p{Sc}|\uc6d0|\u5186|\u5143"
+    r"(?:US|AU|CA|NZ|MX|HK|NT|SG|[ACRS])\$|CN\u00a5|GH\u20b5|kr\.?|z\u0142|K\u010d|Fr\.?|Rs\.?|Rp|RM|RMB|TL|Ft|\u0440\u0443\u0431\.?"
+    r"|CHF|EUR|USD|GBP|JPY|KRW|CNY|INR|SEK|NOK|DKK|PLN|CZK|BRL|AUD|CAD|NZD|HKD|TWD|SGD|MYR|IDR|THB|PHP|VND|TRY|RUB|UAH"
+    r"|HUF|RON|BGN|ILS|AED|SAR|EGP|ZAR|NGN|KES|GHS|MXN|COP|ARS|CLP|PEN|\p{Sc}|\uc6d0|\u5186|\u5143"
 )
 #: The parts of a number: brackets, sign, currency, digits with their separators, exponent, unit, sign, bracket. In
 #: accounts the currency may stand before the bracket, and in Turkish and Basque the percent sign before the number.
@@ -47,6 +48,9 @@ _GRAMMARS = {".": _grammar(r"\.", ","), ",": _grammar(",", r"\.")}
 _OPEN = r"^[1-9]\d{0,2}[.,]\d{3}$"
 #: Two numbers with a comma between them, as the weather service of the USA writes +0123,1 for 12.3 of quality 1.
 _TWO = r"^0\d{3},\d$"
+#: A number with one sign and an exponent: programs write no thousands there, so the sign is a decimal sign.
+_SCIENTIFIC = {".": r"^\d+\.\d+$", ",": r"^\d+,\d+$"}
+_OR_MORE = "a plus sign behind some of its cells may mean that much or more"
 _PAIR = "zeros in front and a comma may be two numbers: a value, and a code of its quality"
 
 
@@ -180,7 +184,7 @@ def _read(  # noqa: PLR0914 - each part of a number has a name
         pl.col("digits").str.strip_chars(), pl.coalesce("last", "inner"), pl.coalesce("close", "shut")
     )
     digits = parts["digits"]
-    dot, comma = (digits.str.contains(g).fill_null(value=False) for g in _GRAMMARS.values())
+    dot, comma = _fitting(digits, parts["exponent"].is_not_null())
     only_dot, only_comma = int((dot & ~comma).sum()), int((comma & ~dot).sum())
     found = None if only_dot == only_comma == 0 else "." if only_dot >= only_comma else ","
     point = point_of(digits) if found is None and decimal is None else Point.AS_READ
@@ -192,6 +196,9 @@ def _read(  # noqa: PLR0914 - each part of a number has a name
     reasons = [_PAIR] if two.any() else []
     signs = sum(parts[c].is_not_null().cast(pl.Int8) for c in ("first", "second", "last", "open"))
     ok = fits & ~twice & (signs <= 1) & (parts["open"].is_null() == parts["close"].is_null())
+    # 85+ is an open class, unless the minus signs stand behind the numbers too
+    ok &= ~(more := _or_more(parts["last"], seen))
+    reasons += [_OR_MORE] if more.any() else []
     symbols = parts.select(pl.coalesce("front", "before", "after")).to_series()
     symbols = symbols.set(symbols.is_in(list(_LETTERS)), None)
     kinds = symbols.filter(ok).drop_nulls().value_counts(sort=True)[symbols.name].to_list()
@@ -233,6 +240,20 @@ def _read(  # noqa: PLR0914 - each part of a number has a name
         )
     left_open = undecided and bool(open_cells.any())
     return Numerals(values, bad, found, "; ".join(reasons) if looks else "", notes, left_open, int(two.sum()))
+
+
+def _fitting(digits: pl.Series, power: pl.Series) -> tuple[pl.Series, pl.Series]:
+    """Return whether digits fit a decimal point, and a decimal comma, (N,); ``power`` says which have an exponent."""
+    dot, comma = (digits.str.contains(g).fill_null(value=False) for g in _GRAMMARS.values())
+    by_dot, by_comma = (power & digits.str.contains(g).fill_null(value=False) for g in _SCIENTIFIC.values())
+    return dot & ~by_comma, comma & ~by_dot
+
+
+def _or_more(last: pl.Series, seen: pl.Series) -> pl.Series:
+    """Return whether the plus sign behind a number, (N,), is not its sign, because other numbers have none there."""
+    plus = (last == "+").fill_null(value=False)
+    signs = (last == "-").any() or (plus | seen.is_null()).all()
+    return plus & False if signs else plus
 
 
 def _notes(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Sequence
 
 import numpy as np
@@ -16,6 +17,8 @@ from ostinato.data.time_names import CLOCKS, DAYS, PARTS, WHOLE_TIMES, says_cloc
 from ostinato.errors import DataError
 
 _CLOCK = r"^\s*\d{1,2}:\d{2}(:\d{2}(\.\d+)?)?(\s*[AaPp][Mm])?\s*$"
+#: The names of the columns of a table without names.
+_UNNAMED = re.compile(r"channel_\d+")
 #: The name of the column that the parts are joined to.
 JOINED = "ds"
 
@@ -57,7 +60,7 @@ def joined(
                 where=origin.at(row),
                 fix="correct the row, or name the column of times with --time-col",
             )
-        ends = [c for c in parts if c.lower().strip() in PARTS["hour"].names and span_of(frame[c]) == TO_24]
+        ends = [c for c in parts if _plain(c) in PARTS["hour"].names and span_of(frame[c]) == TO_24]
         if len(parts) == 2 and _week_of(parts):
             _check_weeks(frame[parts[0]], frame[parts[1]], origin)
         words = ", ".join(repr(c) for c in parts[:-1])
@@ -105,12 +108,17 @@ def repeated(frame: pl.DataFrame, columns: Sequence[str], times: Times) -> list[
 
 def _week_of(columns: Sequence[str]) -> str | None:
     """Return the column that has the name of a week; None if none has."""
-    return next((c for c in columns if c.lower().strip() in PARTS["week"].names), None)
+    return next((c for c in columns if _plain(c) in PARTS["week"].names), None)
 
 
 def _by_name(columns: Sequence[str]) -> dict[str, str]:
-    """Return columns by their names in small letters."""
-    return {c.lower().strip(): c for c in reversed(columns)}
+    """Return columns by their plain names."""
+    return {_plain(c): c for c in reversed(columns)}
+
+
+def _plain(name: str) -> str:
+    """Return a name in small letters, without the underscore that SPSS puts behind its parts of a time: YEAR_."""
+    return name.lower().strip().removesuffix("_")
 
 
 def _of_numbers(frame: pl.DataFrame, free: dict[str, str]) -> tuple[pl.Series, list[str]] | None:
@@ -220,7 +228,7 @@ def _whole(column: pl.Series) -> bool:
 
 def _of_clock(frame: pl.DataFrame, free: dict[str, str]) -> tuple[pl.Series, list[str]] | None:
     """Join a column of days and a column of clocks or of hours."""
-    if not any(says_clock(c) or c in PARTS["hour"].names for c in free):
+    if not any(_may_be_clock(c) or c in PARTS["hour"].names for c in free):
         return None  # no column is read as days for nothing, because that takes as long as the reading itself
     order = [
         *(free[n] for n in DAYS if n in free),
@@ -242,9 +250,16 @@ def _of_clock(frame: pl.DataFrame, free: dict[str, str]) -> tuple[pl.Series, lis
 def _clock_of(frame: pl.DataFrame, free: dict[str, str], day: str | None = None) -> str | None:
     """Return the column of times of day beside a column of days; None if there is none."""
     exact = [free[n] for n in CLOCKS if n in free]
-    others = (c for name, c in sorted(free.items(), key=lambda item: frame.columns.index(item[1])) if says_clock(name))
+    others = (
+        c for name, c in sorted(free.items(), key=lambda item: frame.columns.index(item[1])) if _may_be_clock(name)
+    )
     found = next((c for c in [*exact, *others] if c != day and clock(frame[c])), None)
     return found or next((free[c] for c in free if _digits(frame, free[c])), None)
+
+
+def _may_be_clock(name: str) -> bool:
+    """Return whether a column of this name may hold times of day: by its name, or because it has none."""
+    return says_clock(name) or _UNNAMED.fullmatch(name) is not None
 
 
 def _digits(frame: pl.DataFrame, name: str) -> bool:

@@ -74,11 +74,13 @@ def _comments(lines: list[str]) -> int:
         return 0
     separator = separator_of("\n".join(lines[count : count + 20]))
     try:
-        cells = [found for _, found in Dialect(separator).records("\n".join((lines[count - 1], lines[count])))]
+        # blank lines may stand between the names and the first row
+        above = next(i for i in range(count - 1, -1, -1) if lines[i].strip() or not i)
+        cells = [found for _, found in Dialect(separator).records("\n".join((lines[above], lines[count])))]
     except csv.Error:
         return 0
     named, first = cells[0], cells[-1]
     if any(is_number(c.strip().replace(",", ".")) or DATE.fullmatch(c.strip()) for c in first if c.strip()):
-        return count - 1 if len(named) == len(first) else count
+        return above if len(named) == len(first) else count
     # a column may be called #
     return 0 if named and named[0].strip() == "#" and len(named) == len(first) else count

@@ -13,7 +13,7 @@ from ostinato.data.periods import begun, read_periods
 from ostinato.data.spelled_clocks import in_usual_words
 from ostinato.data.stamp_formats import DAY_FIRST, MONTH_FIRST, formats_of, parse_words
 from ostinato.data.time_form import Stamps, TimeForm, Times, micros
-from ostinato.data.time_numbers import from_floats, from_integers, lost_note
+from ostinato.data.time_numbers import from_floats, from_integers, lost_note, odd_clock
 from ostinato.data.time_rewriting import rewritings, unlike
 from ostinato.data.zones import instants, zone_of
 
@@ -74,6 +74,8 @@ def unreadable(column: pl.Series, day_first: bool | None = None) -> int:
     """Return the number of the first row that ``read_times`` cannot read."""
     if column.null_count():
         return int(column.is_null().arg_max() or 0)
+    if column.dtype.is_integer() and (odd := odd_clock(column)) is not None:
+        return odd
     return int(_unread(column.cast(pl.String), day_first).arg_max() or 0)
 
 

@@ -18,7 +18,11 @@ from ostinato.data.margins import Margins, without_margins
 from ostinato.data.origin import Origin
 from ostinato.data.preambles import is_logger_file, without_preamble
 from ostinato.data.text_table import TextTable
+from ostinato.data.unread_tables import refuse_print
 from ostinato.errors import DataError
+
+#: The fewest numbers in a line that are a series, and not one step of several channels.
+_ONE_LINE = 12
 
 
 def from_files(
@@ -109,6 +113,8 @@ def parse(
     else:
         table = records.written(raw, where, ending(Path(where)), sheet)
         text, where = (decode(raw, where), where) if table is None else (table.text, table.where)
+        if table is None:
+            refuse_print(text, where)
         eye = with_tabs(text) if table is None and not words else None
         text, said = (text, ()) if eye is None else (eye[0], eye[1:])
         if not text.strip():
@@ -118,6 +124,9 @@ def parse(
         margins = replace(margins, notes=(*said, *margins.notes))
         cells = TextTable(margins, where, id_col, decimal, table)
         frame, origin = cells.words() if words else cells.numbers()
+        if not words and len(frame) == 1 and frame.width >= _ONE_LINE and frame.columns[0] == "channel_1":
+            what = f"the table is one row of {frame.width} numbers without names of columns"
+            raise DataError(what, where=where, fix="write each number on a line of its own")
         origin = origin if table is None else table.located(origin)
     if not len(frame):
         raise DataError("the table has a header but no rows", where=where, fix="give a file that has data")
@@ -149,7 +158,7 @@ def looks_like_table(raw: bytes) -> bool:
     text = raw[:20_000].decode("utf-8-sig", errors="ignore")
     if is_logger_file(text):
         return True
-    lines = lines_of(without_preamble(text, 0)[0])[:50]
+    lines = [line for line in lines_of(without_preamble(text, 0)[0])[:50] if line.strip()]
     lines = lines[:-1] if len(lines) > 2 else lines
     if len(lines) < 2 or with_tabs("\n".join(lines)) is not None:
         return len(lines) > 1

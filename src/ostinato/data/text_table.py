@@ -38,7 +38,7 @@ class TextTable:
     ) -> None:
         self._where, self._decimal = where, decimal
         self._margins, self._text = margins, margins.text
-        self._dialect = sniff(self._text, where, self._margins.skipped)
+        self._dialect = sniff(self._text, where, self._margins.skipped, decimal)
         if table is not None and table.named:
             self._dialect = replace(self._dialect, header=True, note="")
         # spreadsheets and JSON hold numbers, which have no zeros at their ends, and words
@@ -204,13 +204,17 @@ class _Lines:
 def _check_widths(text: str, dialect: Dialect, where: str) -> None:
     """Raise DataError if a row has more or fewer cells than the first row."""
     width = 0
+    widths = Counter(len(cells) for _, cells in dialect.records(text) if cells)
     for line, cells in dialect.records(text):
         width = width or len(cells)
         if cells and len(cells) != width:
+            fix = f"put quotes around a cell that contains {dialect.separator!r}, or correct the row"
+            if width < widths.most_common(1)[0][0]:
+                fix = f"delete the lines above the names of the columns, if they are no part of the table; or {fix}"
             raise DataError(
                 f"the row has {counted(len(cells), 'cell')}, expected {width} as in the first row",
                 where=f"{where}, line {line}: {dialect.separator.join(cells)[:60]!r}",
-                fix=f"put quotes around a cell that contains {dialect.separator!r}, or correct the row",
+                fix=fix,
             )
 
 

@@ -22,6 +22,8 @@ _OTHER_ZEROS = 30_000
 _EPOCHS = ((10**9, "nanoseconds"), (10**6, "microseconds"), (10**3, "milliseconds"), (1, "seconds"))
 #: The seconds from 1970 to 1990 and to 2100.
 _SINCE, _UNTIL = 631_152_000, 4_102_444_800
+#: The microseconds of a day.
+_DAY = 86_400_000_000
 
 
 def from_integers(
@@ -49,7 +51,8 @@ def from_integers(
         return Stamps(whole.astype(np.int64), TimeForm(dtype))
     clocked = _of_clocks(column, dtype, name, low, high)
     if clocked is not None:
-        return clocked
+        # few that are none are mistakes: 2024013125 is no second since 1970
+        return None if np.isnat(clocked.times).any() else clocked
     if says_week(name) and low >= 180_001 and high <= 210_053 and not (says_month(name) and _ends(whole, 100, 12)):
         return _of_weeks(whole, dtype, name)
     for found in (_of_years, _of_months, _of_quarters, _of_days, _since_1970):
@@ -70,15 +73,37 @@ def _ends(whole: NDArray[np.int64], unit: int, most: int) -> bool:
 
 
 def _of_clocks(column: pl.Series, dtype: pl.DataType, name: str, low: int, high: int) -> Stamps | None:
-    """Return numbers such as 202401311300 as dates with their clock; None if some are none."""
+    """Return numbers such as 202401311300 as dates with their clock, (N,); NaT for those that are none; or None.
+
+    It is None if a tenth of the numbers or more are none. Hour 24 is the midnight at the end of its day.
+    """
     for digits, pattern, rest in ((10, "%Y%m%d%H", "00"), (12, "%Y%m%d%H%M", ""), (14, "%Y%m%d%H%M%S", "")):
-        if low >= 17 * 10 ** (digits - 2) and high < 22 * 10 ** (digits - 2):
-            words = column.cast(pl.String) + rest
-            whole = pattern.replace("%H", "%H%M") if rest else pattern
-            times = words.str.to_datetime(whole, strict=False, time_unit="us")
-            note = f"whole numbers such as {low} in column {name!r} are read as dates with their clock"
-            return None if times.null_count() else Stamps(micros(times), TimeForm(dtype, pattern), (note,))
+        if low < 17 * 10 ** (digits - 2) or high >= 22 * 10 ** (digits - 2):
+            continue
+        words = column.cast(pl.String) + rest
+        whole = pattern.replace("%H", "%H%M") if rest else pattern
+        ends = words.str.contains(r"^\d{8}24(?:00)+$").fill_null(value=False)
+        usual = words.str.replace(r"^(\d{8})24", "${1}00") if ends.any() else words
+        times = usual.str.to_datetime(whole, strict=False, time_unit="us")
+        if 10 * times.null_count() >= len(times):
+            return None
+        note = f"whole numbers such as {low} in column {name!r} are read as dates with their clock"
+        form = TimeForm(dtype, pattern)
+        if ends.any():
+            times += (ends.cast(pl.Int64) * _DAY).cast(pl.Duration("us"))
+            note += f"; hour 24, as in {column[int(ends.arg_max() or 0)]}, is the midnight at the end of its day"
+            form = TimeForm()
+        return Stamps(micros(times), form, (note,))
     return None
+
+
+def odd_clock(column: pl.Series) -> int | None:
+    """Return the number of the first of whole numbers, (N,), that is no date with its clock where most are; or None."""
+    whole = column.cast(pl.Int64, strict=False)
+    low, high = int(whole.min() or 0), int(whole.max() or 0)  # type: ignore[arg-type]
+    found = _of_clocks(whole, column.dtype, column.name, low, high)
+    odd = np.isnat(found.times) if found is not None else np.zeros(0, dtype=bool)
+    return int(odd.argmax()) if odd.any() else None
 
 
 def _of_years(

@@ -68,7 +68,7 @@ def check_opens(path: str | Path) -> None:
     try:
         with Path(path).open("rb"):
             pass
-    except OSError as error:
+    except (OSError, ValueError) as error:  # a path with a null character is a ValueError
         raise _unreadable(Path(path), error) from error
 
 
@@ -90,7 +90,7 @@ def load_bundle(path: str | Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
             raw = file.read(_HEAD)
             # a device may have no end: of a file that is no bundle, as much is read as tells what it is
             raw += file.read() if _MARK in raw else file.read(_OTHER)
-    except OSError as error:
+    except (OSError, ValueError) as error:
         raise _unreadable(path, error) from error
     body, digest = raw[:-_DIGEST], raw[-_DIGEST:]
     whole = _whole(body, path)
@@ -135,9 +135,11 @@ def _whole(body: bytes, path: Path) -> dict[str, Any]:
     return whole if isinstance(whole, dict) else {}
 
 
-def _unreadable(path: Path, error: OSError) -> ModelFileError:
+def _unreadable(path: Path, error: OSError | ValueError) -> ModelFileError:
     """Return the error about a file that the system does not read."""
-    what = f"cannot read the model file: {error.strerror or error}"
+    what = f"cannot read the model file: {getattr(error, 'strerror', None) or error}"
+    if isinstance(error, ValueError):
+        return ModelFileError(what, where=repr(str(path)), fix="check the path")
     return ModelFileError(what, where=str(path), fix=nearest_file(path))
 
 

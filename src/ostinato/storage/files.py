@@ -53,6 +53,8 @@ def atomic_write(path: str | Path, content: bytes | Iterable[bytes]) -> int:
     Raises:
         WriteError: The file cannot be written; the error says why.
     """
+    if "\0" in str(path):
+        raise WriteError("the path holds a null character", where=repr(str(path)), fix="choose another path")
     path = Path(path)
     temporary: Path | None = None
     parts = (content,) if isinstance(content, bytes) else content
