@@ -13,7 +13,14 @@ import torch
 #: The threads of each test that does not set its own number; CI runs the tests of the engine with several.
 THREADS = int(os.environ.get("TEST_THREADS", "1"))
 
+# Python looks for cycles after each 700 objects more, and tests and libraries have them by the million.
+gc.set_threshold(50_000, 10, 10)
+
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
+
+#: Long tests, which begin a run. At its end they would leave the other workers without work; and there tests are handed
+#: out by twos, so that each worker would make the fixture that the tests of a file share.
+FIRST = ("tests/typing/", "tests/training/test_workers.py")
 
 
 @pytest.fixture
@@ -32,6 +39,11 @@ def shared_data() -> Callable[[str], Path]:
 @pytest.fixture(autouse=True)
 def _threads() -> None:
     torch.set_num_threads(THREADS)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the tests of FIRST in front; the others keep their order."""
+    items.sort(key=lambda item: not item.nodeid.startswith(FIRST))
 
 
 def pytest_collection_finish() -> None:

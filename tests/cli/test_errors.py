@@ -16,6 +16,7 @@ from ostinato.cli.checkpoint import checkpoint
 from ostinato.cli.main import main
 from ostinato.errors import ConfigError, LostError, WriteError
 from ostinato.storage import atomic_write
+from warm import programs
 
 
 @pytest.fixture(scope="module")
@@ -23,9 +24,9 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return fit_models(tmp_path_factory.mktemp("models"))
 
 
-def ostinato(*arguments: object, stdin: bytes = b"", stdout: Any = subprocess.PIPE) -> Any:
+def ostinato(*arguments: object, stdout: Any = subprocess.PIPE) -> Any:
     command = [sys.executable, "-m", "ostinato", *map(str, arguments)]
-    return subprocess.run(command, input=stdin, stdout=stdout, stderr=subprocess.PIPE, check=False)
+    return subprocess.run(command, stdin=subprocess.DEVNULL, stdout=stdout, stderr=subprocess.PIPE, check=False)
 
 
 def attempt(model: Path, error: type[BaseException], *, resume: bool = False, begun: bool = True) -> None:
@@ -65,7 +66,8 @@ def test_no_space_on_standard_output(models: Path) -> None:
 
 
 def test_a_stream_answers_the_lines_before_a_bad_one(models: Path) -> None:
-    done = ostinato("stream", models / "series.ost", stdin=b"1\n2\nthree\n4\n")
+    words = [str(programs() / "ostinato"), "stream", str(models / "series.ost")]
+    done = subprocess.run(words, input=b"1\n2\nthree\n4\n", capture_output=True, check=False)
     assert done.returncode == 2
     assert [line.split(b",")[0] for line in done.stdout.splitlines()] == [b"value", b"1", b"2"]
     assert b"line 3 of standard input: 'three'" in done.stderr

@@ -18,6 +18,7 @@ from losses_of_workers import METHODS, STEPS
 
 from ostinato.errors import ModelFileError
 from ostinato.storage import load_bundle
+from warm import programs
 
 HERE = Path(__file__).parent
 TORCHRUN = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
@@ -34,7 +35,7 @@ def done(command: list[str]) -> str:
 def losses(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, list[float]]]:
     """Return the losses of one process and of two."""
     folder, script, out = tmp_path_factory.mktemp("losses"), str(HERE / "losses_of_workers.py"), []
-    for count, start in ((1, [sys.executable]), (2, TORCHRUN)):
+    for count, start in ((1, [str(programs() / "script")]), (2, TORCHRUN)):
         file = folder / f"{count}.json"
         done([*start, script, str(file)])
         found = json.loads(file.read_text())
@@ -78,11 +79,14 @@ def test_a_fit_resumes_after_its_processes_are_killed(tmp_path: Path) -> None:
     wave = np.sin(np.arange(3000) / 5) + 0.3 * np.random.default_rng(0).standard_normal(3000)
     data, one, two = tmp_path / "wave.csv", tmp_path / "one.ost", tmp_path / "two.ost"
     data.write_text("y\n" + "".join(f"{v:.4f}\n" for v in wave))
-    fit = ["-m", "ostinato", "fit", str(data), "--model", "gru", "--hidden", "8", "--dropout", "0", "--steps", "60"]
+    fit = ["fit", str(data), "--model", "gru", "--hidden", "8", "--dropout", "0", "--steps", "60"]
     fit += ["--checkpoint-every", "0s", "-o"]
-    done([sys.executable, *fit, str(one)])
+    alone = [str(programs() / "ostinato"), *fit]
+    done([*alone, str(one)])
     running = tmp_path / "two.ost.checkpoint" / "gru.running"
-    pair = subprocess.Popen([*TORCHRUN, "--max-restarts", "1", *fit, str(two)], stderr=subprocess.PIPE, text=True)
+    pair = subprocess.Popen(
+        [*TORCHRUN, "--max-restarts", "1", "-m", "ostinato", *fit, str(two)], stderr=subprocess.PIPE, text=True
+    )
     step_beyond(0, running, pair)
     first = workers(pair)
     os.kill(first[1], signal.SIGKILL)  # torchrun starts both again
@@ -92,5 +96,7 @@ def test_a_fit_resumes_after_its_processes_are_killed(tmp_path: Path) -> None:
     for process in (pair.pid, *workers(pair)):
         os.kill(process, signal.SIGKILL)
     pair.communicate()
-    assert "started with 2 workers, continued with 1" in done([sys.executable, *fit, str(two), "--resume"])
+    assert "started with 2 workers, continued with 1" in done(
+        [str(programs() / "ostinato"), *fit, str(two), "--resume"]
+    )
     np.testing.assert_allclose(held_out(two), held_out(one), atol=1e-4)

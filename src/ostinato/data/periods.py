@@ -6,6 +6,7 @@ calendar year of its number.
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -87,8 +88,12 @@ def _days(words: pl.Series, unit: str) -> pl.Series:
 
 
 def _of_unit(words: pl.Series, unit: str) -> Periods | None:
+    # most columns are of no kind: the first word says so without a look at the others
+    forms = (expression for name, expression, _ in _PERIODS if name == unit)
+    if not len(words) or not any(re.search(form, words[0] or "") for form in forms):
+        return None
     days = _days(words, unit)
-    if not len(words) or days.null_count():
+    if days.null_count():
         return None
     shapes, years = words, None
     for name, expression, pattern in _PERIODS:

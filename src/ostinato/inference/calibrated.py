@@ -10,13 +10,14 @@ alarms at the rate that was asked for. So the dependence between steps and betwe
 from __future__ import annotations
 
 from collections.abc import Sequence
-from operator import gt
+from functools import partial
 from typing import final
 
 import numpy as np
 from scipy.special import ndtri
 
 from ostinato.inference.alarm import ENOUGH, AlarmThreshold, alarm_threshold
+from ostinato.inference.alarm_course import SLACK, Course, Limits
 from ostinato.inference.alarm_memory import Memory, Scores
 from ostinato.inference.alarm_rule import AlarmRule, Alarms
 from ostinato.inference.evidence import Evidence
@@ -27,8 +28,6 @@ from ostinato.shapes import Array
 
 #: The steps after an alarm that give none, but for an event that is so many times as rare in powers of ten.
 COOL_DOWN, FAR = 10, 2.0
-#: What each step may differ from the usual before a cumulative sum grows, in standard deviations (Page 1954).
-SLACK = 0.5
 #: The size of a normal score that one step may add to a sum, so that one spike is not a shift.
 MOST = 3.0
 #: The size of a normal score that counts for a move of the level.
@@ -92,8 +91,9 @@ class CalibratedRule(AlarmRule):
         # sums that are always 0 would make any other one look rarer than all held-out data
         self._held_warm = warm if 2 * np.count_nonzero(settled) >= len(settled) else 0
         settled |= self._held_warm == 0
-        x = np.concatenate([self._statistics(one)[0] for one in evidence])
         scores = [self._scores_of(one) for one in evidence]
+        courses = list(map(self._course, evidence, scores))
+        x = np.concatenate([one.statistics for one in courses])
         # the statistics that are cumulative sums, and the scores that each of them adds up
         steepest = {1: sum_slope([one.score for one in scores], SLACK)}
         steepest[2] = sum_slope([one.signed for one in scores], SLACK)
@@ -108,7 +108,7 @@ class CalibratedRule(AlarmRule):
         )
         #: The number of alarms on the held-out data from which the threshold of the rate follows.
         self._least = max(rate * self._events, min(float(ENOUGH), self._events / (CROWDED * (cool_down + 1))))
-        self.tens: float = self._threshold(evidence)
+        self.tens: float = self._threshold(courses)
         parts = [one.surprisal[np.isfinite(one.surprisal)] for one in evidence]
         #: The 90 % interval of the share of alarms on data like these.
         self.rates: tuple[float, float] = rate_interval(parts, rate, self._least)
@@ -230,43 +230,19 @@ class CalibratedRule(AlarmRule):
             errors=np.column_stack([held.errors[:, 1:], scores.error * calm]) if len(self._filters) else held.errors,
         )
 
-    def _statistics(self, one: Evidence, limits: Sequence[float] | None = None) -> tuple[Array, int]:
-        """Return the statistics (T, S) of a sequence of observed events, and the number of alarms.
+    def _course(self, one: Evidence, scores: Scores) -> Course:
+        """Return the course of a sequence of observed events with these scores."""
+        move = self._moves(scores.error) if len(self._filters) else None
+        return Course.of(one, scores, self._held_warm - one.past, move)
 
-        Args:
-            one: The sequence.
-            limits: What each statistic must exceed for an alarm; None gives no alarms.
-        """
-        scores = self._scores_of(one)
-        more = less = up = down = run = quiet = 0.0
-        far, K = np.inf, len(self._filters)
-        most = (np.inf,) * 5 if limits is None else (*limits, np.inf)[:5]
-        move = self._moves(scores.error)
-        ahead = move.tolist()
-        alarms, out = 0, np.empty((len(one.surprisal), _RUN + 1))
-        parts = (one.surprisal, scores.score, scores.signed, scores.same)
-        for t, (s, level, signed, same) in enumerate(zip(*(part.tolist() for part in parts), strict=True)):
-            more, less = max(more + level - SLACK, 0.0), max(less - level - SLACK, 0.0)
-            up, down = max(up + signed - SLACK, 0.0), max(down - signed - SLACK, 0.0)
-            if one.past + t < self._held_warm or quiet > 0:
-                more = less = up = down = 0.0
-            run = run + 1 if same else 0.0
-            out[t, 1:] = max(more, less), max(up, down), run
-            if quiet > 0:
-                alarm, told = s > far, [s]
-            else:
-                told = [s, max(more, less), max(up, down), run, ahead[t]]
-                alarm = any(map(gt, told, most))
-            if alarm:
-                alarms, quiet, far = alarms + 1, float(self._cool), self._far(told, most[0])
-                more = less = up = down = run = 0.0
-                # what gave this alarm, and what follows within the cool-down, gives no other one
-                after = slice(t + self._cool + 1, t + self._cool + K)
-                ahead[after] = self._moves(scores.error[after]).tolist()
-            else:
-                quiet -= 1
-        out[:, 0] = one.surprisal
-        return np.column_stack([out, move] if K else [out]), alarms
+    def _limits(self, tens: float) -> Limits:
+        """Return the limits of a threshold in powers of ten of rarity."""
+        most = [rarity.inverse(tens) for rarity in self._rarities]
+        return Limits(most, self._cool, len(self._filters) - 1, self._moves, partial(self._far, least=most[0]))
+
+    def _count(self, one: Evidence) -> int:
+        """Return the number of alarms on a sequence of observed events, whose stream does not learn."""
+        return self._course(one, self._scores_of(one)).alarms(self._limits(self.tens))
 
     def _far(self, told: Sequence[float], least: float) -> float:
         """Return the surprisal, at least ``least``, that gives an alarm in the cool-down of one of these statistics."""
@@ -281,7 +257,7 @@ class CalibratedRule(AlarmRule):
         past = np.concatenate([np.zeros(K - 1), errors])
         return matched(np.lib.stride_tricks.sliding_window_view(past, K), self._filters)
 
-    def _threshold(self, evidence: Sequence[Evidence]) -> float:
+    def _threshold(self, courses: Sequence[Course]) -> float:
         """Return the threshold at which the evidence gives alarms at the rate.
 
         If fewer than ``ENOUGH`` alarms are expected, the threshold of so many is continued: one more power of ten of
@@ -294,8 +270,8 @@ class CalibratedRule(AlarmRule):
         low, high = 0.0, 12.0
         for _ in range(20):
             middle = (low + high) / 2
-            limits = [rarity.inverse(middle) for rarity in self._rarities]
-            found = sum(self._statistics(one, limits)[1] for one in evidence)
+            limits = self._limits(middle)
+            found = sum(one.alarms(limits) for one in courses)
             low, high = (middle, high) if found > least else (low, middle)
         free = (events - least * self._cool) / (events - wanted * self._cool)
         further = least / wanted / free
