@@ -64,7 +64,7 @@ def indices(y: Array, season: int) -> Array:
         y: The series, (T,).
         season: The season m in steps.
     """
-    return _multiplicative(y[None], season)[0]
+    return np.asarray(_multiplicative(y[None], season)[0])
 
 
 def additive_indices(y: Array, season: int) -> Array:
@@ -74,7 +74,7 @@ def additive_indices(y: Array, season: int) -> Array:
         y: The series, (T,), at least two seasons.
         season: The season m in steps.
     """
-    return _additive(y[None], season)[0]
+    return np.asarray(_additive(y[None], season)[0])
 
 
 def _multiplicative(y: Array, season: int) -> Array:
@@ -188,7 +188,7 @@ def _figures(y: Array, season: int) -> list[tuple[Array, bool]]:
     figure[positive] = _multiplicative(y[positive], season)
     multiplicative = positive & (figure >= _LEAST).all(axis=1)
     figure[~multiplicative] = _additive(y[~multiplicative], season)
-    return list(zip(figure, multiplicative.tolist(), strict=True))
+    return [(row, bool(one)) for row, one in zip(figure, multiplicative, strict=True)]
 
 
 def interpolated(y: Array) -> Array:
