@@ -186,7 +186,7 @@ def _figures(y: Array, season: int) -> list[tuple[Array, bool]]:
     """Return the indices of each series y (S, T), (m,), and whether they are multiplicative."""
     figure, positive = np.ones((len(y), season)), ~(y <= 0).any(axis=1)
     figure[positive] = _multiplicative(y[positive], season)
-    multiplicative = positive & (figure >= _LEAST).all(axis=1)
+    multiplicative = np.asarray(positive & (figure >= _LEAST).all(axis=1))
     figure[~multiplicative] = _additive(y[~multiplicative], season)
     return [(row, bool(one)) for row, one in zip(figure, multiplicative, strict=True)]
 
