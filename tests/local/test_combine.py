@@ -13,7 +13,7 @@ from scipy.special import ndtri
 
 import ostinato
 from ostinato.emissions.quantiles import LEVELS
-from ostinato.local.calibrate import SHARES, calibrate
+from ostinato.local.calibrate import SHARES, _quantile, calibrate
 from ostinato.local.combine import Combination, combine, compare, mix
 from ostinato.local.held_out import Windows, cuts, hold_out
 from ostinato.local.panel import Ahead, Fit, Fitted, Panel
@@ -333,3 +333,18 @@ def test_a_lead_that_windows_do_not_tell_has_no_number() -> None:
         (said,) = (one for one in ostinato.forecast({"a": y}, horizon=4).notes if one.startswith("auto"))
         assert "too few to tell whether" in said
         assert "%" not in said
+
+
+@given(
+    st.integers(0, 2**32 - 1), st.sampled_from([1, 2, 3, 11, 40, 300]), st.sampled_from([0.2, 1 / 3, 0.9, 0.975, 1.0])
+)
+def test_a_conformal_quantile_is_that_of_all_values_in_order(seed: int, count: int, share: float) -> None:
+    """The search sorts a few values only; ties, weights that follow the values and NaN change nothing."""
+    rng = np.random.default_rng(seed)
+    values = np.clip(np.round(5 * rng.standard_normal(count), int(rng.integers(0, 3))), -8, 8)
+    values[rng.random(count) < rng.choice([0.0, 0.2])] = np.nan
+    weight = np.where(values > 1, 1 / 16, 1.0) if rng.random() < 0.5 else 0.5 ** rng.integers(0, 5, count)
+    order = np.argsort(values, kind="stable")
+    reached = np.cumsum(weight[order])
+    expected = np.interp(share * reached[-1], reached - weight[order] / 2, values[order])
+    np.testing.assert_equal(_quantile(values, weight, share), expected)

@@ -190,3 +190,15 @@ def test_a_panel_in_blocks_has_the_fits_of_the_whole(monkeypatch: pytest.MonkeyP
     for name in ("theta", "last", "residuals"):
         for a, b in zip(getattr(parts, name), getattr(whole, name), strict=True):
             np.testing.assert_allclose(a, b, rtol=1e-6, atol=1e-9)
+
+
+@pytest.mark.parametrize("seasons", [(), (4,)])
+def test_forms_that_are_searched_together_end_where_each_ends_alone(seasons: tuple[int, ...]) -> None:
+    """Forms of one recurrence are one unroll, and the search of a row knows nothing of the others."""
+    rng = np.random.default_rng(5)
+    panel = Panel(tuple(50 + rng.standard_normal(length).cumsum() for length in (45, 30, 38, 24, 60)), seasons)
+    together = fit_ets(panel)
+    alone = {form: fit_ets(panel, [form]) for form in STABLE if seasons or not form.seasonal}
+    for s, chosen in enumerate(together.forms):
+        assert together.aicc[s] == pytest.approx(alone[chosen].aicc[s], rel=1e-9)
+        assert together.aicc[s] <= min(fit.aicc[s] for fit in alone.values()) + 1e-6

@@ -118,3 +118,16 @@ def test_the_variance_ahead_is_that_of_every_error_by_itself(fit: Callable[[Pane
             expected[:, at + 1 :] += ((paths - undisturbed) ** 2)[:, at + 1 :]
     made = squared_answers(found.alpha, found.weight, found._series.steps, horizon, found._series.dynamic)
     np.testing.assert_allclose(made, expected, rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize("fit", [fit_dot, fit_theta])
+def test_series_of_a_panel_are_fitted_as_each_alone(fit: Callable[[Panel], Theta]) -> None:
+    """The panel leaves out series that have ended from a step on."""
+    rng = np.random.default_rng(8)
+    series = [30 + rng.standard_normal(T).cumsum() + 5 * np.sin(np.arange(T)) for T in (40, 9, 77, 5, 40, 1, 23)]
+    together = fit(Panel(tuple(series), (4,)))
+    for s, y in enumerate(series):
+        one = fit(Panel((y,), (4,)))
+        np.testing.assert_allclose([together.alpha[s], together.weight[s], together.sigma[s]],
+                                   [one.alpha[0], one.weight[0], one.sigma[0]], rtol=1e-12)  # fmt: skip
+        np.testing.assert_allclose(together.ahead(6, P).quantiles[s], one.ahead(6, P).quantiles[0], rtol=1e-9)

@@ -27,7 +27,7 @@ from scipy.special import ndtri
 from ostinato.local.growth import Growth, growth
 from ostinato.local.halton import halton
 from ostinato.local.panel import Ahead, Panel, stacked
-from ostinato.local.seasonality import Adjustment, adjustments, interpolated, restored
+from ostinato.local.seasonality import Adjustment, adjustments, all_interpolated, restored
 from ostinato.local.student import student
 from ostinato.shapes import Array
 from ostinato.spread import FLOOR, spreads, stills
@@ -184,7 +184,7 @@ def fit_ar(panel: Panel) -> AR:
 
     Missing values are interpolated, and no error is counted at them.
     """
-    filled = [interpolated(y) for y in panel.values]
+    filled = all_interpolated(panel.values)
     found = adjustments(filled, panel.seasons)
     series = [a.removed(y) for a, y in zip(found, filled, strict=True)]
     z = stacked(series)

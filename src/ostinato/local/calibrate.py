@@ -197,15 +197,16 @@ def _conformal(score: Array, seen: NDArray[np.bool_], weight: Array, sure: float
     """
     count = worth(*seen.shape)
     each = np.broadcast_to(weight[:, None], seen.shape)[seen]
-    most = score.max(axis=0)[seen]
-    both = _logs(most, SHARES, count, each)
-    low, high = (_logs(side[seen], (1 + SHARES) / 2, count, each) for side in score)
-    if min(low[_OUTER].min(), high[_OUTER].min()) <= np.log(_LEAST):
+    most, sides = score.max(axis=0)[seen], [side[seen] for side in score]
+    both, shares = _logs(most, SHARES, count, each), (1 + SHARES) / 2
+    low, high = (_logs(side[:, _OUTER], shares[_OUTER], count, each) for side in sides)
+    if min(low.min(), high.min()) <= np.log(_LEAST):
         # One side has no errors to compare with. If that is because values are equal to the median, such as 0, the
         # interval of 80 % from 0 to the 90 % quantile is to hold 90 %: the factors are those of that quantile.
-        one = np.maximum(low, high) if (most == 0).mean() > _TIED else both
-        return np.stack([one, one])
-    skew = sure * np.clip((high - low)[_OUTER].mean() / 2, -_SKEW, _SKEW)
+        if (most == 0).mean() > _TIED:
+            both = np.maximum(*(_logs(side, shares, count, each) for side in sides))
+        return np.stack([both, both])
+    skew = sure * np.clip((high - low).mean() / 2, -_SKEW, _SKEW)
     return np.stack([both - skew, both + skew])
 
 
@@ -220,12 +221,35 @@ def _logs(score: Array, shares: Array, count: float, weight: Array) -> Array:
     """
     out = np.empty(len(shares))
     for i, share in enumerate(np.minimum(shares * (count + 1) / count, 1.0)):
-        column = np.ascontiguousarray(score[:, i])  # a sort of values with gaps between them takes longer
-        order = np.argsort(column, kind="stable")
-        each = weight[order]
-        reached = np.cumsum(each)
-        out[i] = np.interp(share * reached[-1], reached - each / 2, column[order])
+        out[i] = _quantile(np.ascontiguousarray(score[:, i]), weight, share)  # gaps between values slow a sort down
     return np.log(np.maximum(out, _LEAST))
+
+
+def _quantile(values: Array, weight: Array, share: float) -> float:
+    """Return the value that a share of the weight reaches, between the middles of the weights of its neighbours.
+
+    Only the values of about that rank are sorted, where these hold the answer: a sort of all takes three times as long.
+
+    Args:
+        values: The values, (n,).
+        weight: Their weights, (n,): powers of two, whose sums no order rounds.
+        share: The share, at most 1.
+    """
+    n, at = len(values), share * weight.sum()
+    away, rank = n // 10, min(int(share * n), n - 1)
+    low, high = max(rank - away, 0), min(rank + away, n - 1)
+    ends = np.partition(values, [low, high])[[low, high]]
+    near = (values >= ends[0]) & (values <= ends[1])  # none of them if an end is NaN
+    for some, below in ((near, weight[values < ends[0]].sum()), (np.ones(n, dtype=bool), 0.0)):
+        if not some.any():
+            continue
+        sorted_values, each = values[some], weight[some]
+        order = np.argsort(sorted_values, kind="stable")
+        sorted_values, each = sorted_values[order], each[order]
+        middle = below + np.cumsum(each) - each / 2
+        if (middle[0] <= at or low == 0) and (at <= middle[-1] or high == n - 1):
+            break
+    return float(np.interp(at, middle, sorted_values))
 
 
 def _scales(score: Array, seen: NDArray[np.bool_], series: NDArray[np.int64], size: int) -> tuple[Array, Array]:

@@ -154,13 +154,14 @@ def _fit(panel: Panel, forms: Sequence[Form], tolerance: float) -> FittedETS:
 
 
 def _allowed(values: Scaled, form: Form, m: int) -> Indices:
-    """Return the series that allow a form, (R,)."""
+    """Return the series that allow a form, the shortest first, (R,): rows that are unrolled together end together."""
     allowed = values.observed > form.count(m) + 1
     if form.positive:
         allowed &= values.positive
     if form.seasonal:
         allowed &= values.lengths >= 2 * m
-    return np.flatnonzero(allowed)
+    rows = np.flatnonzero(allowed)
+    return rows[np.argsort(values.lengths[rows], kind="stable")]
 
 
 def _aicc(search: Search, values: Scaled, m: int) -> Array:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import final
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from ostinato.local.panel import stacked
@@ -63,12 +64,7 @@ def indices(y: Array, season: int) -> Array:
         y: The series, (T,).
         season: The season m in steps.
     """
-    trend, at = _trend(y, season)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        figure = _by_position(y[at] / trend, at, season)
-    if not (np.isfinite(figure).all() and (figure > 0).all()):
-        return np.ones(season)
-    return np.asarray(figure / figure.mean())
+    return np.asarray(_multiplicative(y[None], season)[0])
 
 
 def additive_indices(y: Array, season: int) -> Array:
@@ -78,9 +74,24 @@ def additive_indices(y: Array, season: int) -> Array:
         y: The series, (T,), at least two seasons.
         season: The season m in steps.
     """
-    trend, at = _trend(y, season)
-    figure = _by_position(y[at] - trend, at, season)
-    return np.asarray(figure - figure.mean())
+    return np.asarray(_additive(y[None], season)[0])
+
+
+def _multiplicative(y: Array, season: int) -> Array:
+    """Return the multiplicative indices of each series y (S, T), (S, m); see ``indices``."""
+    trend = _trend(y, season)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        figure = _by_position(y / trend, ~np.isnan(trend), season)
+    usable = (np.isfinite(figure) & (figure > 0)).all(axis=1, keepdims=True)
+    figure = np.where(usable, figure, 1.0)
+    return np.asarray(figure / figure.mean(axis=1, keepdims=True))
+
+
+def _additive(y: Array, season: int) -> Array:
+    """Return the additive indices of each series y (S, T), (S, m); see ``additive_indices``."""
+    trend = _trend(y, season)
+    figure = _by_position(y - trend, ~np.isnan(trend), season)
+    return np.asarray(figure - figure.mean(axis=1, keepdims=True))
 
 
 @final
@@ -164,18 +175,20 @@ def adjustments(series: Sequence[Array], seasons: tuple[int, ...]) -> tuple[Adju
     found = [UNADJUSTED] * len(series)
     y = stacked(series)
     for season in sorted(seasons):
-        for s in np.flatnonzero(are_seasonal(y, season)).tolist():
-            found[s] = _adjustment(series[s], season)
+        rows = np.flatnonzero(are_seasonal(y, season))
+        figures = _figures(y[rows], season) if len(rows) else []
+        for s, (figure, multiplicative) in zip(rows.tolist(), figures, strict=True):
+            found[s] = Adjustment(figure, multiplicative, len(series[s]) / season)
     return tuple(found)
 
 
-def _adjustment(y: Array, season: int) -> Adjustment:
-    """Return the adjustment of a series y (T,) by a season."""
-    count = len(y) / season
-    figure = indices(y, season) if y.min() > 0 else np.ones(season)
-    if y.min() > 0 and figure.min() >= _LEAST:
-        return Adjustment(figure, True, count)
-    return Adjustment(additive_indices(y, season), False, count)
+def _figures(y: Array, season: int) -> list[tuple[Array, bool]]:
+    """Return the indices of each series y (S, T), (m,), and whether they are multiplicative."""
+    figure, positive = np.ones((len(y), season)), ~(y <= 0).any(axis=1)
+    figure[positive] = _multiplicative(y[positive], season)
+    multiplicative = np.asarray(positive & (figure >= _LEAST).all(axis=1))
+    figure[~multiplicative] = _additive(y[~multiplicative], season)
+    return [(row, bool(one)) for row, one in zip(figure, multiplicative, strict=True)]
 
 
 def interpolated(y: Array) -> Array:
@@ -184,16 +197,28 @@ def interpolated(y: Array) -> Array:
     return y if seen.all() else np.interp(np.arange(len(y)), np.flatnonzero(seen), y[seen])
 
 
-def _trend(y: Array, season: int) -> tuple[Array, NDArray[np.int64]]:
-    """Return the centred moving average over a season and the steps that it belongs to, (T - m + 1 or T - m,) each."""
+def all_interpolated(series: Sequence[Array]) -> list[Array]:
+    """Return each series (T_s,) with its missing values interpolated linearly."""
+    if np.isfinite(np.concatenate([np.empty(0), *series])).all():  # one look at all is faster than one at each
+        return list(series)
+    return [interpolated(y) for y in series]
+
+
+def _trend(y: Array, season: int) -> Array:
+    """Return the centred moving average of each series y over a season, (S, T); NaN where the season does not fit."""
     m = season
     weights = np.ones(m) / m if m % 2 else np.concatenate([[0.5], np.ones(m - 1), [0.5]]) / m
-    trend = np.convolve(y, weights, mode="valid")
-    return trend, np.arange(len(trend)) + len(weights) // 2
+    trend, half = np.full(y.shape, np.nan), len(weights) // 2
+    trend[:, half : y.shape[1] - half] = np.vecdot(sliding_window_view(y, len(weights), axis=1), weights)
+    return trend
 
 
-def _by_position(x: Array, at: NDArray[np.int64], season: int) -> Array:
-    """Return the means of x by position in the season, (m,); NaN for a position without a value."""
-    position = at % season
-    count, total = np.bincount(position, minlength=season), np.bincount(position, x, minlength=season)
-    return np.asarray(np.where(count > 0, total / np.maximum(count, 1), np.nan))
+def _by_position(x: Array, seen: NDArray[np.bool_], season: int) -> Array:
+    """Return the means of what is seen of each x (S, T) by position in the season, (S, m); NaN where nothing is."""
+    S, T = x.shape
+    cycles = -(-T // season)
+    total, count = np.zeros((S, cycles * season)), np.zeros((S, cycles * season), dtype=np.int64)
+    np.copyto(total[:, :T], x, where=seen)
+    count[:, :T] = seen
+    total, count = (each.reshape(S, cycles, season).sum(axis=1) for each in (total, count))
+    return np.where(count > 0, total / np.maximum(count, 1), np.nan)

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from ostinato.local.ar import AR, fit_ar
 from ostinato.local.panel import Ahead, Panel
-from ostinato.local.seasonality import interpolated
+from ostinato.local.seasonality import all_interpolated
 from ostinato.shapes import Array
 
 #: The shares of a new cycle in a profile that are tried.
@@ -50,10 +50,10 @@ class Seasons:
     def ahead(self, horizon: int, probabilities: Array) -> Ahead:
         """Forecast from the end of every series; see ``Fitted``."""
         rest = self.rest.ahead(horizon, probabilities)
-        shift = np.zeros_like(rest.point)
+        shift, steps = np.zeros_like(rest.point), np.arange(horizon)
         for s, profiles in enumerate(self.profiles):
             for profile in profiles:
-                shift[s] += np.resize(profile, horizon)
+                shift[s] += profile[steps % len(profile)]
         return Ahead(rest.point + shift, rest.quantiles + shift[:, :, None])
 
     def description(self, s: int) -> str:
@@ -73,7 +73,7 @@ def fit_seasons(panel: Panel) -> Seasons:
     moving: list[tuple[float, ...]] = [()] * S
     rests = list(panel.values)
     for seasons, rows in _alike(panel):
-        filled = [interpolated(panel.values[s]) for s in rows]
+        filled = all_interpolated([panel.values[s] for s in rows])
         ends, shares, left = _decomposed(_Aligned.of(filled), seasons)
         for k, s in enumerate(rows):
             profiles[s] = tuple(end[k].copy() for end in ends)

@@ -22,7 +22,7 @@ import numpy as np
 
 from ostinato.local.growth import Growth, growth
 from ostinato.local.panel import Ahead, Panel, stacked
-from ostinato.local.seasonality import Adjustment, adjustments, interpolated, restored
+from ostinato.local.seasonality import Adjustment, adjustments, all_interpolated, restored
 from ostinato.local.student import student
 from ostinato.local.theta_lines import Series, go_on, lined, run, squared_answers
 from ostinato.local.theta_search import search
@@ -120,7 +120,7 @@ def fit_dot(panel: Panel) -> Theta:
 
 def _fit(panel: Panel, *, dynamic: bool) -> Theta:
     """Fit a Theta model to every series."""
-    filled = [interpolated(y) for y in panel.values]
+    filled = all_interpolated(panel.values)
     found = adjustments(filled, panel.seasons)
     adjusted = [a.removed(y) for a, y in zip(found, filled, strict=True)]
     shift = np.array([y[0] for y in adjusted])

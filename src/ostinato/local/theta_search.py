@@ -48,19 +48,24 @@ def search(series: Series, free: NDArray[np.bool_]) -> tuple[Array, Array, Array
 def _sums(series: Series, alpha: Array) -> Array:
     """Return the sums of pp, pD, DD, pr, Dr and rr over the scored steps, (6, S, G).
 
-    mu_t = base_t + p_t l_0 + D_t w, and r_t = y_t - base_t.
+    mu_t = base_t + p_t l_0 + D_t w, and r_t = y_t - base_t. The longest series come first, so that those that have
+    ended are left out of a step.
     """
+    order = np.argsort(-series.steps, kind="stable")
+    steps, alpha = series.steps[order], alpha[order]
+    y, scored = (np.ascontiguousarray(part[order].T)[:, :, None] for part in (series.y, series.scored))
+    line = np.ascontiguousarray(np.moveaxis(series.line[:, order], 2, 1))[..., None]
     base, p, sums = np.zeros_like(alpha), np.ones_like(alpha), np.zeros((6, *alpha.shape))
-    for t in range(series.y.shape[1]):
-        y, m = series.y[:, t, None], series.scored[:, t, None]
-        q = p * (1 - alpha)
-        D = p * series.line[0, :, t, None] + (1 - q) / alpha * series.line[1, :, t, None]
-        r = y - base
+    for t, left in enumerate(np.searchsorted(-steps, -np.arange(len(y)), side="left").tolist()):
+        base, p, a, m = base[:left], p[:left], alpha[:left], scored[t, :left]
+        q = p * (1 - a)
+        D = p * line[0, t, :left] + (1 - q) / a * line[1, t, :left]
+        r = y[t, :left] - base
         mp, mD = m * p, m * D
         for k, product in enumerate((mp * p, mp * D, mD * D, mp * r, mD * r, m * r * r)):
-            sums[k] += product
-        base, p = base + alpha * r, q
-    return sums
+            sums[k, :left] += product
+        base, p = base + a * r, q
+    return sums[:, np.argsort(order)]
 
 
 def _solve(sums: Array, free: NDArray[np.bool_]) -> tuple[Array, Array, Array]:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ostinato.local.panel import Panel
+from ostinato.local.smoothing.start import decomposed
 from ostinato.shapes import Array
 
 Indices = NDArray[np.int64]
@@ -33,11 +34,18 @@ class Scaled:
     observed: Indices
     scale: Array
     floor: Array
+    _first_states: dict[tuple[int, bool], tuple[Array, Array, Array, Array]] = field(default_factory=dict, repr=False)
 
     @property
     def positive(self) -> NDArray[np.bool_]:
         """Whether all observed values of a series are positive, (S,)."""
         return np.asarray((self.y > 0).sum(1) == self.observed)
+
+    def first_states(self, m: int, relative: bool) -> tuple[Array, Array, Array, Array]:
+        """Return what searches of every trend start from; see ``start.decomposed``."""
+        if (m, relative) not in self._first_states:
+            self._first_states[m, relative] = decomposed(self.y, m, relative)
+        return self._first_states[m, relative]
 
     @staticmethod
     def of(panel: Panel) -> Scaled:

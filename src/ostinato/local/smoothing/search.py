@@ -10,9 +10,8 @@ import numpy as np
 from ostinato.fits.quasi_newton import minimise
 from ostinato.local.smoothing.coordinates import Coordinates
 from ostinato.local.smoothing.scaled import Indices, Scaled
-from ostinato.local.smoothing.start import line, seasons
 from ostinato.ops.ets.choice import unroll_in_use
-from ostinato.ops.ets.form import Batch, Form, Unrolled
+from ostinato.ops.ets.form import Batch, Form
 from ostinato.shapes import Array
 
 #: Values of alpha, beta / alpha, gamma / (1 - alpha), and the share of slope and season to start from. The likeliest is
@@ -55,6 +54,9 @@ class Search:
     Attributes:
         form: The form.
         rows: The series, (R,).
+        values: The series of the panel.
+        floor: What is added to the mean squared error of each series, (R,); see ``floors``.
+        coordinates: The coordinates of the form.
         log_likelihood: The log-likelihood of the scaled series so far, in nats, (R,).
         x: The coordinates so far, (R, p).
         inverse: What is known of the inverse Hessians there, (R, p, p); see ``Minimum``.
@@ -68,30 +70,20 @@ class Search:
 
     def __init__(self, values: Scaled, form: Form, period: int, rows: Indices) -> None:
         m = period * form.seasonal
-        self.form, self.rows = form, rows
-        self._lengths, self._floor = values.lengths[rows], floors(values, form, rows)
-        self._y = y = np.ascontiguousarray(values.y[rows, : int(self._lengths.max())])
-        everything, starts = np.arange(len(rows)), _starts(form, y, m)
-        at_start = np.stack([self._unrolled(everything, start).log_likelihood for start in starts])
-        start = np.stack(starts)[at_start.argmax(0), everything]
-        self._coordinates = Coordinates(form, m, start, _units(form, start, at_start.max(0), values.observed[rows]))
-        self.x, self.log_likelihood = self._coordinates.point(), at_start.max(0)
+        self.form, self.rows, self.values = form, rows, values
+        self.floor = floors(values, form, rows)
+        batch = Batch(values.y, rows, values.lengths[rows], self.floor)
+        starts, unroll = _starts(form, values, rows, m), unroll_in_use()
+        at_start = np.stack([unroll(batch, form, start).log_likelihood for start in starts])
+        start = np.stack(starts)[at_start.argmax(0), np.arange(len(rows))]
+        units = _units(form, start, at_start.max(0), values.observed[rows])
+        self.coordinates = Coordinates([form], [len(rows)], start, units)
+        self.x, self.log_likelihood = self.coordinates.point(), at_start.max(0)
         self.inverse = np.zeros((len(rows), *self.x.shape[1:] * 2))
 
     def theta(self, some: Indices) -> Array:
         """Return the parameters of some series in units of the scaled series, (b, 6 + m)."""
-        return self._coordinates.theta(some, self.x[some])
-
-    def objective(self, some: Indices, x: Array) -> tuple[Array, Array]:
-        """Return the negative log-likelihoods of some series at points (b, p), (b,), and their gradients, (b, p)."""
-        theta, shares = self._coordinates.theta_and_shares(some, x)
-        found = self._unrolled(some, theta, gradient=True)
-        assert found.gradient is not None
-        return -found.log_likelihood, -self._coordinates.pull_back(some, shares, found.gradient)
-
-    def _unrolled(self, some: Indices, theta: Array, *, gradient: bool = False) -> Unrolled:
-        batch = Batch(self._y, some, self._lengths[some], self._floor[some])
-        return unroll_in_use()(batch, self.form, theta, gradient=gradient)  # type: ignore[no-any-return]
+        return self.coordinates.theta_and_shares(some, self.x[some])[0]
 
 
 def go_on(searches: Sequence[Search], some: Sequence[Indices], tolerance: float, steps: int = STEPS) -> None:
@@ -129,6 +121,8 @@ def _grouped(searches: Sequence[Search], some: Sequence[Indices]) -> list[list[i
 
 def _go_on(searches: list[Search], some: list[Indices], tolerance: float, steps: int) -> None:
     """Search on in one minimisation; see ``go_on``."""
+    pairs = sorted(zip(searches, some, strict=True), key=lambda pair: _recurrence(pair[0].form))
+    searches, some = [search for search, _ in pairs], [rows for _, rows in pairs]
     ends = np.cumsum([len(rows) for rows in some])
     parts = [slice(int(end) - len(rows), int(end)) for end, rows in zip(ends, some, strict=True)]
     width = max(search.x.shape[1] for search in searches)
@@ -137,21 +131,40 @@ def _go_on(searches: list[Search], some: list[Indices], tolerance: float, steps:
         p = search.x.shape[1]
         x[part, :p], inverse[part, :p, :p] = search.x[rows], search.inverse[rows]
 
+    values = searches[0].values
+    series = np.concatenate([search.rows[rows] for search, rows in zip(searches, some, strict=True)])
+    lengths = values.lengths[series]
+    floor = np.concatenate([search.floor[rows] for search, rows in zip(searches, some, strict=True)])
+    start, units = (
+        np.concatenate([getattr(search.coordinates, name)[rows] for search, rows in zip(searches, some, strict=True)])
+        for name in ("start", "units")
+    )
+    coordinates = Coordinates([search.form for search in searches], [len(rows) for rows in some], start, units)
+    alike = {_recurrence(search.form): (search.form, int(end)) for search, end in zip(searches, ends, strict=True)}
+    unroll = unroll_in_use()
+
     def objective(chosen: Indices, at: Array) -> tuple[Array, Array]:
-        value, gradient = np.empty(len(chosen)), np.zeros_like(at)
-        first = 0
-        for search, rows, part, last in zip(searches, some, parts, np.searchsorted(chosen, ends).tolist(), strict=True):
+        theta, shares = coordinates.theta_and_shares(chosen, at)
+        value, gradient, first = np.empty(len(chosen)), np.empty_like(theta), 0
+        for form, end in alike.values():
+            last = int(np.searchsorted(chosen, end))
             if last > first:
-                now, p = slice(first, last), search.x.shape[1]
-                value[now], gradient[now, :p] = search.objective(rows[chosen[now] - part.start], at[now, :p])
+                now, rows = slice(first, last), chosen[first:last]
+                batch = Batch(values.y, series[rows], lengths[rows], floor[rows])
+                value[now], gradient[now], *_ = unroll(batch, form, theta[now], gradient=True)
             first = last
-        return value, gradient
+        return -value, -coordinates.pull_back(chosen, shares, gradient, at.shape[1])
 
     found = minimise(objective, x, inverse, tolerance=tolerance, steps=steps)
     for search, rows, part in zip(searches, some, parts, strict=True):
         p = search.x.shape[1]
         search.x[rows], search.inverse[rows] = found.x[part, :p], found.inverse[part, :p, :p]
         search.log_likelihood[rows] = -found.value[part]
+
+
+def _recurrence(form: Form) -> tuple[str, str]:
+    """Return what tells the recurrence of a form; one without a trend has a trend of 0, and one undamped damps by 1."""
+    return form.error, form.season
 
 
 def floors(values: Scaled, form: Form, rows: Indices) -> Array:
@@ -174,21 +187,16 @@ def _units(form: Form, start: Array, log_likelihood: Array, observed: Indices) -
     return units
 
 
-def _starts(form: Form, y: Array, m: int) -> list[Array]:
-    """Return the parameters to start from, (B, 6 + m) each."""
+def _starts(form: Form, values: Scaled, rows: Indices, m: int) -> list[Array]:
+    """Return the parameters to start from, (R, 6 + m) each."""
     relative = form.season == "M"
-    season = seasons(y, m, multiplicative=relative) if m else np.empty((len(y), 0))
-    adjusted = y
-    if m:
-        repeated = np.tile(season, -(-y.shape[1] // m))[:, : y.shape[1]]
-        adjusted = y / repeated if relative else y - repeated
-    level, slope, mean = line(adjusted, max(10, 2 * m))
-    rises = np.full(len(y), form.trend != "N")
+    season, level, slope, mean = (each[rows] for each in values.first_states(m, relative))
+    rises = np.full(len(rows), form.trend != "N")
     if form.positive:
         rises &= (level > 0) & (level + slope > 0)
     starts = []
     for alpha, beta, gamma, share in _STARTS:
-        theta = np.zeros((len(y), 6 + m))
+        theta = np.zeros((len(rows), 6 + m))
         theta[:, 0], theta[:, 3] = alpha, _DAMPING if form.trend == "Ad" else 1
         theta[:, 1], theta[:, 2] = (form.trend != "N") * alpha * beta, (m > 0) * (1 - alpha) * gamma
         theta[:, 4], theta[:, 5] = np.where(rises & (share > 0), level, mean), np.where(rises, share * slope, 0)

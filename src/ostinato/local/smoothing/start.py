@@ -10,6 +10,22 @@ from ostinato.shapes import Array
 _LEAST = 0.01
 
 
+def decomposed(y: Array, m: int, relative: bool) -> tuple[Array, Array, Array, Array]:
+    """Return the seasons of each series, (S, m), and ``line`` without them.
+
+    Args:
+        y: The values, (S, T), NaN where missing and after the end of a series.
+        m: The length of the season in steps; 0 without one.
+        relative: Whether a season is a ratio.
+    """
+    season, adjusted = np.empty((len(y), 0)), y
+    if m:
+        season = seasons(y, m, multiplicative=relative)
+        repeated = np.tile(season, -(-y.shape[1] // m))[:, : y.shape[1]]
+        adjusted = y / repeated if relative else y - repeated
+    return season, *line(adjusted, max(10, 2 * m))
+
+
 def seasons(y: Array, m: int, *, multiplicative: bool) -> Array:
     """Return the seasons of each series, that of the first step first, (S, m).
 

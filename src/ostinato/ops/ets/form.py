@@ -81,10 +81,16 @@ class Batch:
         B = len(self.series)
         if self.y.ndim != 2 or any(a.shape != (B,) for a in (self.series, self.lengths, self.floor)):
             raise ConfigError("the arrays of a batch do not fit each other", fix="give y of (S, T), the others of (B,)")
-        if B and not (self.series.min() >= 0 and self.series.max() < len(self.y)):
+        # a number below 0 is a large one without its sign, so that one maximum says both; this runs in every unroll
+        if B and _largest(self.series) >= len(self.y):
             raise ConfigError("a row names a series that y does not have", fix=f"use 0 to {len(self.y) - 1}")
-        if B and not (self.lengths.min() >= 0 and self.lengths.max() <= self.y.shape[1]):
+        if B and _largest(self.lengths) > self.y.shape[1]:
             raise ConfigError("a row has more steps than y", fix=f"give lengths of 0 to {self.y.shape[1]}")
+
+
+def _largest(a: Indices) -> int:
+    """Return the largest of some whole numbers (B,) without their signs, in which -1 is the largest of all."""
+    return int(np.maximum.reduce(np.asarray(a, dtype=np.int64).view(np.uint64)))
 
 
 class Unrolled(NamedTuple):
