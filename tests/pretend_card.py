@@ -178,7 +178,10 @@ def pretend_card() -> Iterator[None]:
 
 def _lstm(x: Tensor, *rest: Any) -> Any:
     packed = isinstance(rest[0], Tensor)  # the sizes of the batches of packed rows
-    return (decompositions.lstm_data_impl if packed else decompositions.lstm_impl)(x, *rest)
+    starts = rest[1] if packed else rest[0]
+    out, *last = (decompositions.lstm_data_impl if packed else decompositions.lstm_impl)(x, *rest)
+    # taken apart by torch 2.7 to 2.10, the last state of rows of one length has an axis more than the operator gives
+    return out, *(one.reshape(start.shape) for one, start in zip(last, starts, strict=True))
 
 
 def _enter_no_grad(mode: Any) -> None:

@@ -66,11 +66,11 @@ def test_several_steps_ahead_are_statsmodels_mean_and_interval() -> None:
     result = forecast(model, single(y), ahead, (80,), n_paths=20_000)
     deviation = expected.se_mean
     error = 5 * deviation / np.sqrt(20_000)
-    assert (np.abs(result.frame["ostinato"] - expected.predicted_mean) < error).all()
+    assert (np.abs(result.frame["ostinato"].to_numpy() - expected.predicted_mean) < error).all()
     for name, exact in (("ostinato-lo-80", interval[:, 0]), ("ostinato-hi-80", interval[:, 1])):
         # a quantile's error is sqrt(q (1 - q) / n) / density; and the two sigmas differ by degrees of freedom
         slack = 5 * np.sqrt(0.09 / 20_000) / stats.norm.pdf(stats.norm.ppf(0.9)) * deviation + 0.005 * deviation
-        assert (np.abs(result.frame[name] - exact) < slack).all()
+        assert (np.abs(result.frame[name].to_numpy() - exact) < slack).all()
 
 
 def test_a_new_history_is_continued_without_refitting() -> None:
