@@ -64,7 +64,9 @@ def test_facts_come_back(files: list[tuple[str, list[Any]]]) -> None:
     given_files = [[name, *left] for name, left in files]
     each = {name: [name, *left] for name, *left in given_files}
     by_bytes = [each[name] for name in sorted(each, key=lambda name: name.encode(errors="surrogateescape"))]
-    remembered = Remembered(["1_a", "1", "", "10", *[name for name, *_ in given_files[:2]]], [0, 1, 5000, 1 << 61])
+    remembered = Remembered(
+        ["1_a", "1", "", "10", *[name for name, *_ in given_files[:2]]], [[0, 1, 5000, 1 << 61], [4, 7]]
+    )
     assert there_and_back(given_files, [None, 4])[0] == given_files
     assert there_and_back(by_bytes, [None, 4], remembered)[0] == by_bytes
 
@@ -117,7 +119,7 @@ def test_files_like_those_that_a_model_remembers_take_three_bytes_each() -> None
     lengths = {name: int(3000 * 2 ** rng.gauss(0, 0.45)) for name in every}
     remembered = rng.sample(every, 128)
     new = sorted(set(every) - set(remembered))
-    known = Remembered(remembered, [lengths[name] for name in remembered])
+    known = Remembered(remembered, [[lengths[name] for name in remembered]])
     for count, most in ((6, 3.3), (20, 3.1)):  # the last byte is a whole one
         taken = [
             there_and_back(

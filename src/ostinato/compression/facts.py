@@ -13,7 +13,7 @@ from typing import Any, Protocol, final
 
 import numpy as np
 
-from ostinato.compression.chooser import MOST, Chooser, of_bits
+from ostinato.compression.chooser import MOST, Chooser, Listener, of_bits
 from ostinato.compression.names import Names, as_bytes
 from ostinato.shapes import Array
 
@@ -26,9 +26,10 @@ _USUAL, _KNOWN, _NEW, _AGAIN = 12.0, 2.0, 0.1, 2.0
 _LONE = 2.0
 #: The numbers that a field remembers.
 _MANY = 256
-#: What is added to the weights of the ranges around a number, and what all weigh after those that a model remembers.
+#: What is added to the weights of the ranges around a number.
 _AROUND = np.array([0.25, 0.5, 1.0, 0.5, 0.25])
-_FADED = 24.0
+#: What all ranges, and all numbers of earlier files, weigh at most after the numbers that a model remembers.
+_RANGES, _NUMBERS = 24.0, 12.0
 
 
 @dataclass(frozen=True)
@@ -37,11 +38,11 @@ class Remembered:
 
     Attributes:
         names: The names of some of them.
-        lengths: Their lengths, as the first field of a file tells them.
+        fields: Their numbers in each field, as far as they are known.
     """
 
     names: Sequence[str] = ()
-    lengths: Sequence[int] = ()
+    fields: Sequence[Sequence[int]] = ()
 
 
 class Field(Protocol):
@@ -78,8 +79,8 @@ class Facts:
         self._fields: dict[str, Field] = {}
         if not self._earlier:
             self._fields["files"] = Ranges(1, weight=_LONE)
-        if known.lengths and usual[:1] == [None]:
-            self._fields["field 0"] = Ranges(None, known.lengths)
+        for i, (number, numbers) in enumerate(zip(usual, known.fields, strict=False)):
+            self._fields[f"field {i}"] = Ranges(number, numbers)
 
     def files(self, given: list[Any] | None) -> list[Any]:
         """Code the name of each file and what is left of it, whole numbers and bytes, and return them.
@@ -143,8 +144,12 @@ class Ranges:
         self._ranges: Array = 1.0 / (4 + (np.arange(2 * MOST + 2) // 2 - middle) ** 2) / 2
         self._again = [weight] * len(self._known)
         for number in remembered:
-            self._near(_range(number))
-        self._ranges *= min(1.0, _FADED / sum(self._ranges.tolist()))
+            self.code(Listener(), number)
+        if usual is None:  # it differs from file to file, so that only its range is likely again
+            self._known, self._again = [], []
+        self._ranges *= min(1.0, _RANGES / sum(self._ranges.tolist()))
+        share = min(1.0, _NUMBERS / sum(self._again)) if remembered and self._again else 1.0
+        self._again = [share * w for w in self._again]
 
     def code(self, coder: Chooser, value: int | None) -> int:
         """Code a number from 0 to 2^62 - 1 and return it; a decoder is given None."""

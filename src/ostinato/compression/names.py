@@ -30,7 +30,7 @@ _WORDS = sorted(LETTERS)
 _FIGURES = sorted(DIGITS)
 _SIGNS = [b for b in range(128) if b not in LETTERS and b not in DIGITS]
 #: What the choices of a place weigh in all after the names that a model remembers.
-_REMEMBERED = 12.0
+_REMEMBERED = 6.0
 
 
 @dataclass(frozen=True)

@@ -155,8 +155,10 @@ def restored(model: Model, container: Raw, where: str) -> dict[str, Iterator[byt
 
 def remembered_by(model: SequenceModel, originals: Originals) -> Remembered:
     """Return what a model remembers of the files that it was fitted to; nothing of a model of an earlier version."""
-    files = model.description.source.get("files") or {"names": [], "lengths": []}
-    return Remembered([name + originals.suffix for name in files["names"]], files["lengths"])
+    files = model.description.source.get("files", {})
+    return Remembered(
+        [name + originals.suffix for name in files.get("names", [])], [files.get(field, []) for field in originals.kept]
+    )
 
 
 def digest_of_model(model: SequenceModel) -> bytes:

@@ -100,7 +100,8 @@ def _files(material: Material) -> dict[str, list[Any]] | None:
     if len(known) < 2:
         return None
     some = [known[i * len(known) // REMEMBERED] for i in range(REMEMBERED)] if len(known) > REMEMBERED else known
-    return {"names": [data.ids[b] for b in some], "lengths": [int(data.lengths[b]) for b in some]}
+    files = {"names": [data.ids[b] for b in some], "lengths": data.lengths[some].tolist()}
+    return files if data.step is None else {**files, "steps": data.step[some].astype(int).tolist()}
 
 
 def _shape(base: Base) -> dict[str, Any]:
