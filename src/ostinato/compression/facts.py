@@ -30,6 +30,8 @@ _MANY = 256
 _AROUND = np.array([0.25, 0.5, 1.0, 0.5, 0.25])
 #: What all ranges, and all numbers of earlier files, weigh at most after the numbers that a model remembers.
 _RANGES, _NUMBERS = 24.0, 12.0
+#: The ranges without a number: 0 and 1 have no second bit.
+_EMPTY = [1, 3]
 
 
 @dataclass(frozen=True)
@@ -141,7 +143,9 @@ class Ranges:
         middle = _MIDDLE if usual is None else usual.bit_length()
         self._known = [] if usual is None else [usual]
         self._once = _NEW if usual is None else _KNOWN
-        self._ranges: Array = 1.0 / (4 + (np.arange(2 * MOST + 2) // 2 - middle) ** 2) / 2
+        self._ranges: Array = 0.5 / (4 + (np.arange(2 * MOST + 2) // 2 - middle) ** 2)
+        self._ranges[[0, 2]] *= 2
+        self._ranges[_EMPTY] = 0
         self._again = [weight] * len(self._known)
         for number in remembered:
             self.code(Listener(), number)
@@ -173,6 +177,7 @@ class Ranges:
         first = max(0, place - 2)
         around = self._ranges[first : place + 3]
         around += _AROUND[first - place + 2 :][: len(around)]
+        self._ranges[_EMPTY] = 0
 
 
 def _range(number: int) -> int:
