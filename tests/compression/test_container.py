@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import lzma
+import math
 import random
 import zlib
 from functools import cache
@@ -14,7 +15,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from ostinato import load_model
+from ostinato import load_model, read, score
 from ostinato.compression import earlier
 from ostinato.compression.coder import Coded, Decoder, Encoder
 from ostinato.compression.container import VERSION, Container
@@ -203,6 +204,14 @@ def test_every_flipped_bit_cut_and_version_is_refused() -> None:
         for damaged in [*flips, *versions, *longer, *(whole[:at] for at in range(len(whole)))]:
             with pytest.raises(OstinatoError):
                 decompress(markov(), damaged)
+
+
+def test_unknown_characters_take_what_score_says() -> None:
+    text = "".join(map(chr, range(0x4E00, 0x4E64)))
+    bits = -float(score(markov(), read({"a": text}, kind="text")).log_prob.sum()) / math.log(2)
+    whole = compress(markov(), {"": text.encode()})
+    assert decompress(markov(), whole) == {"": text.encode()}
+    assert len(whole) <= bits / 8 + 13
 
 
 def flipped(whole: bytes, at: int, bit: int) -> bytes:

@@ -112,7 +112,7 @@ class Container:
             named, files, coded, original = earlier.read(view, where)
             if named != model[: len(named)]:
                 raise _other_model(named, where)
-            return Container(model, coded, files, original)
+            return Container(model, coded, files, original, version=2 if original is None else 1)
         if bytes(view[:1]) != _MAGIC or len(view) < 2 or not view[1] & _VERSIONED:
             raise DataError(
                 "the file was not written by ostinato compress",

@@ -9,7 +9,7 @@ from dataclasses import asdict
 from typing import Any
 
 from ostinato.compression.coder import Decoder, Encoder
-from ostinato.compression.container import Container
+from ostinato.compression.container import VERSION, Container
 from ostinato.compression.drive import Values
 from ostinato.compression.facts import Facts, Remembered
 from ostinato.compression.lanes import drive_of
@@ -60,7 +60,7 @@ def compressed(model: Model, files: Mapping[str, Raw]) -> Container:
     """
     sequence_model = model.likelihood("compress")
     check()
-    originals, drive, coder = originals_of(sequence_model), drive_of(sequence_model), Encoder()
+    originals, drive, coder = originals_of(sequence_model), drive_of(sequence_model, VERSION), Encoder()
     given: list[Values] = []
     lengths: list[int] = []
     extra: list[int] = []
@@ -122,7 +122,7 @@ def restored(model: Model, container: Raw, where: str) -> dict[str, Iterator[byt
     sequence_model = model.likelihood("decompress")
     held = Container.from_bytes(container, where, digest_of_model(sequence_model))
     check()
-    originals, drive = originals_of(sequence_model), drive_of(sequence_model)
+    originals, drive = originals_of(sequence_model), drive_of(sequence_model, held.version)
     coder = Decoder(held.coded, where)
     try:
         told = held.facts(coder, originals.usual, remembered_by(sequence_model, originals))
