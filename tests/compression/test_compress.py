@@ -20,6 +20,7 @@ import ostinato
 from ostinato.compression import coder, lanes
 from ostinato.compression import originals as source
 from ostinato.compression.coder import Encoder
+from ostinato.compression.container import VERSION
 from ostinato.compression.lanes import drive_of
 from ostinato.compression.originals import originals_of
 from ostinato.compression.verbs import compress, decompress, digest_of_model, restored
@@ -228,7 +229,7 @@ def test_counts_compress_in_the_numbers_of_the_engine() -> None:
 
 def in_version_1(model: SequenceModel, name: str, text: str) -> bytes:
     """Return a text without a final line end as version 1 of the container held it."""
-    originals, drive, encoder = originals_of(model), drive_of(model), Encoder()
+    originals, drive, encoder = originals_of(model), drive_of(model, VERSION), Encoder()
     rows, extra, _ = originals.apart(text.encode(), name)
     drive.run(encoder, rows, [len(rows[0])], extra)
     encoder.finish(None)

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 import ostinato
 from ostinato.compression import coder, sound
 from ostinato.compression.coder import Coded, Decoder, Encoder
+from ostinato.compression.container import VERSION
 from ostinato.compression.lanes import drive_of
 from ostinato.compression.sound import SoundLanes
 from ostinato.data.sequences import SequenceSet
@@ -54,7 +55,7 @@ def coded(lanes: SoundLanes, rows: list[NDArray[np.int64]], lattice: list[int]) 
 
 def lanes_of(model: SequenceModel) -> SoundLanes:
     """Return the drive of a model of sound."""
-    lanes = drive_of(model)
+    lanes = drive_of(model, VERSION)
     assert isinstance(lanes, SoundLanes)
     return lanes
 

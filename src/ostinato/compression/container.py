@@ -26,14 +26,14 @@ from numpy.typing import NDArray
 
 from ostinato.compression import earlier
 from ostinato.compression.coder import Coded, Decoder
-from ostinato.compression.facts import Facts
+from ostinato.compression.facts import Facts, Remembered
 from ostinato.compression.refusals import damaged, newer
 from ostinato.data.corpus import forget
 from ostinato.errors import DataError, ModelFileError
 
-VERSION = 4
-#: The version before has the same layout, and other probabilities of names and lengths.
-_OTHER_FACTS = 3
+VERSION = 5
+#: The versions before that have the same layout, and other probabilities of names and lengths.
+_OTHER_FACTS = {3: earlier.facts_3, 4: earlier.facts_4}
 _MAGIC, _VERSIONED, _SEVERAL = b"O", 0x80, 1
 #: The bytes of the digest of a block, of that of the last one, and of the container.
 BLOCK_DIGEST, LAST_DIGEST, CHECK = 3, 2, 3
@@ -66,16 +66,19 @@ class Container:
         several = len(b"".join(map(_varint, (blocks, len(segments), *map(len, segments[:-1]))))) if blocks > 1 else 0
         return math.ceil(self.facts_bytes) + 3 + several + BLOCK_DIGEST * (blocks - 1) + LAST_DIGEST + CHECK
 
-    def facts(self, coder: Decoder, usual: list[int | None]) -> list[Any]:
+    def facts(self, coder: Decoder, usual: list[int | None], remembered: Remembered) -> list[Any]:
         """Return what the container says of the files: a list for each (see ``Facts``).
 
         Args:
             coder: The decoder, before the first symbol.
             usual: The usual number of each field.
+            remembered: What the model remembers of other files.
         """
         if self.files is not None:
             return self.files
-        return (Facts if self.version == VERSION else earlier.facts_3)(coder, usual).files(None)
+        if self.version in _OTHER_FACTS:
+            return _OTHER_FACTS[self.version](coder, usual).files(None)
+        return Facts(coder, usual, remembered).files(None)
 
     def parts(self) -> Iterator[bytes]:
         """Yield the container as bytes, in parts."""
@@ -109,7 +112,7 @@ class Container:
             named, files, coded, original = earlier.read(view, where)
             if named != model[: len(named)]:
                 raise _other_model(named, where)
-            return Container(model, coded, files, original)
+            return Container(model, coded, files, original, version=2 if original is None else 1)
         if bytes(view[:1]) != _MAGIC or len(view) < 2 or not view[1] & _VERSIONED:
             raise DataError(
                 "the file was not written by ostinato compress",
@@ -117,7 +120,7 @@ class Container:
                 fix="give a file that ostinato compress wrote",
             )
         version = view[1] >> 3 & 15
-        if version not in (_OTHER_FACTS, VERSION):
+        if version != VERSION and version not in _OTHER_FACTS:
             raise newer(version, where)
         body = view[: max(0, len(view) - CHECK)]
         digest = hashlib.blake2b(body, digest_size=CHECK, key=model).digest()

@@ -6,7 +6,7 @@ deflated | digests of blocks, 4 each | words of the coder | digest of the origin
 Version 2: magic (2) | version (1) | digest of the model (2) | facts, which may be deflated | what the coder wrote |
 digests of blocks, 3 each | digest of all before it (3). Its facts say where they end, without marks between them.
 
-Version 3 has the present container, but other initial probabilities of names and numbers.
+Versions 3 and 4 have the present container, but other probabilities of names and numbers.
 """
 
 from __future__ import annotations
@@ -15,13 +15,15 @@ import hashlib
 import json
 import struct
 import zlib
+from dataclasses import replace
 from typing import Any, TypeAlias
 
 import numpy as np
 
+from ostinato.compression.chooser import MOST, Chooser, of_bits
 from ostinato.compression.coder import Coded
-from ostinato.compression.facts import MOST, Facts, Numberer, of_bits
-from ostinato.compression.names import Habits, Names
+from ostinato.compression.facts import Facts
+from ostinato.compression.names import HABITS, Habits, Names
 from ostinato.compression.refusals import damaged, newer
 
 MAGIC_1, MAGIC_2 = b"OSTZ", b"OZ"
@@ -139,9 +141,9 @@ _HABITS_3 = Habits(
 )
 
 
-def facts_3(coder: Numberer, usual: list[int | None]) -> Facts:
+def facts_3(coder: Chooser, usual: list[int | None]) -> Facts:
     """Return the facts of version 3 (see ``Facts``)."""
-    return Facts(coder, usual, Names(coder, _HABITS_3), _Field3)
+    return Facts(coder, usual, names=Names(coder, _HABITS_3), field=_Field3)
 
 
 class _Field3:
@@ -157,7 +159,7 @@ class _Field3:
         if usual is None:
             self._weights[self._same] = 0.0
 
-    def code(self, coder: Numberer, value: int | None) -> int:
+    def code(self, coder: Chooser, value: int | None) -> int:
         """Code a number from 0 to 2^62 - 1 and return it."""
         choice = None if value is None else self._same if value == self._last else value.bit_length()
         choice = coder.choice(self._weights, choice)
@@ -168,4 +170,54 @@ class _Field3:
         self._last = found = of_bits(coder, choice, value)
         self._weights[self._same] = max(self._weights[self._same], 0.5)
         self._weights[max(choice - 1, 0) : choice + 2] += 0.5
+        return found
+
+
+#: The initial probabilities of names in version 4, which knows no greater numbers.
+_HABITS_4 = replace(
+    HABITS,
+    first=(
+        (0.02, 0.6, 0.35, 0.03, 0.4),
+        (0.3, 0.0, 0.25, 0.7, 0.4),
+        (0.1, 0.2, 0.0, 0.7, 0.4),
+        (0.02, 0.6, 0.4, 0.03, 0.4),
+        (0.01, 0.85, 0.15, 0.01, 0.2),
+    ),
+    gains=(2.0, 0.5, 0.5, 0.5, 1.0, 1.0),
+)
+
+
+def facts_4(coder: Chooser, usual: list[int | None]) -> Facts:
+    """Return the facts of version 4 (see ``Facts``)."""
+    return Facts(coder, usual, names=Names(coder, _HABITS_4), field=_Field4)
+
+
+class _Field4:
+    """A field of version 4: the number of an earlier file, or a number of bits and the bits.
+
+    Args:
+        usual: The usual number of the field, or None.
+    """
+
+    def __init__(self, usual: int | None) -> None:
+        middle = 12 if usual is None else usual.bit_length()
+        self._known = [] if usual is None else [usual]
+        self._once = 0.1 if usual is None else 2.0
+        self._weights = [1.0 / (4 + (bits - middle) ** 2) for bits in range(MOST + 1)] + [6.0] * len(self._known)
+
+    def code(self, coder: Chooser, value: int | None) -> int:
+        """Code a number from 0 to 2^62 - 1 and return it."""
+        choice = None
+        if value is not None:
+            choice = MOST + 1 + self._known.index(value) if value in self._known else value.bit_length()
+        choice = coder.choice(np.array(self._weights), choice)
+        self._weights[choice] += 2.0
+        if choice > MOST:
+            return self._known[choice - MOST - 1]
+        for bits in range(max(choice - 1, 0), min(choice + 1, MOST) + 1):
+            self._weights[bits] += 0.5
+        found = of_bits(coder, choice, value)
+        if len(self._known) < 256 and found not in self._known:
+            self._known.append(found)
+            self._weights.append(self._once)
         return found

@@ -6,36 +6,51 @@ probabilities of these choices adapt to the files before it. So only what is new
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, Protocol
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any, Protocol, final
 
 import numpy as np
 
-from ostinato.compression.names import Chooser, Names
+from ostinato.compression.chooser import MOST, Chooser, Listener, of_bits
+from ostinato.compression.names import Names, as_bytes
+from ostinato.shapes import Array
 
-#: The greatest number of bits of a number.
-MOST = 62
 #: The number of bits that is likeliest for the first number of a field without a usual number.
 _MIDDLE = 12
 #: The first weights of the usual number, and of one that was seen once where there is a usual one and where there is
 #: none; and what is added when it is seen again.
-_USUAL, _KNOWN, _NEW, _AGAIN = 6.0, 2.0, 0.1, 2.0
+_USUAL, _KNOWN, _NEW, _AGAIN = 12.0, 2.0, 0.1, 2.0
+#: The first weight of a single file.
+_LONE = 2.0
 #: The numbers that a field remembers.
-_REMEMBERED = 256
+_MANY = 256
+#: What is added to the weights of the ranges around a number.
+_AROUND = np.array([0.25, 0.5, 1.0, 0.5, 0.25])
+#: What all ranges, and all numbers of earlier files, weigh at most after the numbers that a model remembers.
+_RANGES, _NUMBERS = 24.0, 12.0
+#: The ranges without a number: 0 and 1 have no second bit.
+_EMPTY = [1, 3]
 
 
-class Numberer(Chooser, Protocol):
-    """An encoder or a decoder of choices and of numbers."""
+@dataclass(frozen=True)
+class Remembered:
+    """What a model remembers of the files that it was fitted to.
 
-    def number(self, size: int, value: int | None) -> int:
-        """Code a number from 0 to size - 1, each as likely as the others."""
-        ...
+    Attributes:
+        names: The names of some of them.
+        fields: Their numbers in each field, as far as they are known.
+    """
+
+    names: Sequence[str] = ()
+    fields: Sequence[Sequence[int]] = ()
 
 
 class Field(Protocol):
     """A field: a number that each file has, such as its length."""
 
-    def code(self, coder: Numberer, value: int | None) -> int:
+    def code(self, coder: Chooser, value: int | None) -> int:
         """Code a number from 0 to 2^62 - 1 and return it; a decoder is given None."""
         ...
 
@@ -46,20 +61,28 @@ class Facts:
     Args:
         coder: An encoder or a decoder.
         usual: The usual value of each field: a whole number, or None for a field that differs from file to file.
-        names: The coder of the names. None takes that of this version.
-        field: Makes a field from its usual number. None takes that of this version.
+        remembered: What the model remembers of other files.
+        names: The coder of the names of an earlier version, which remembers nothing.
+        field: Makes a field of an earlier version from its usual number.
     """
 
     def __init__(
         self,
-        coder: Numberer,
+        coder: Chooser,
         usual: list[int | None],
+        remembered: Remembered | None = None,
+        *,
         names: Names | None = None,
         field: Callable[[int | None], Field] | None = None,
     ) -> None:
         self._coder, self._usual = coder, usual
-        self._names, self._field = names or Names(coder), field or Adaptive
+        known, self._earlier = remembered or Remembered(), names is not None
+        self._names, self._field = names or Names(coder, remembered=known.names), field or Ranges
         self._fields: dict[str, Field] = {}
+        if not self._earlier:
+            self._fields["files"] = Ranges(1, weight=_LONE)
+        for i, (number, numbers) in enumerate(zip(usual, known.fields, strict=False)):
+            self._fields[f"field {i}"] = Ranges(number, numbers)
 
     def files(self, given: list[Any] | None) -> list[Any]:
         """Code the name of each file and what is left of it, whole numbers and bytes, and return them.
@@ -71,6 +94,9 @@ class Facts:
         # a lone file may have no name
         named = None if given is None else int(any(name for name, *_ in given))
         has = self._number("named", named, int(count > 1))
+        if has and count > 1 and not self._earlier:
+            ordered = None if given is None else int(all(a < b for a, b in pairwise(as_bytes(n) for n, *_ in given)))
+            self._names.ordered = bool(self._number("ordered", ordered, 1))
         files = []
         for i in range(count):
             name, *left = (None,) if given is None else given[i]
@@ -101,43 +127,60 @@ class Facts:
         return self._fields.setdefault(name, self._field(usual)).code(self._coder, value)
 
 
-class Adaptive:
-    """A field that learns: a number of an earlier file is likely, and a new one has a similar number of bits.
+@final
+class Ranges:
+    """A field that learns: a number of an earlier file is likely, and a new one lies in a range near those of others.
+
+    There are two ranges for each number of bits, by the second bit, and the numbers of a range are equally likely.
 
     Args:
         usual: The usual number of the field, or None.
+        remembered: Numbers of other files.
+        weight: The first weight of the usual number.
     """
 
-    def __init__(self, usual: int | None) -> None:
+    def __init__(self, usual: int | None, remembered: Sequence[int] = (), weight: float = _USUAL) -> None:
         middle = _MIDDLE if usual is None else usual.bit_length()
         self._known = [] if usual is None else [usual]
         self._once = _NEW if usual is None else _KNOWN
-        self._weights = [1.0 / (4 + (bits - middle) ** 2) for bits in range(MOST + 1)] + [_USUAL] * len(self._known)
+        self._ranges: Array = 0.5 / (4 + (np.arange(2 * MOST + 2) // 2 - middle) ** 2)
+        self._ranges[[0, 2]] *= 2
+        self._ranges[_EMPTY] = 0
+        self._again = [weight] * len(self._known)
+        for number in remembered:
+            self.code(Listener(), number)
+        if usual is None:  # it differs from file to file, so that only its range is likely again
+            self._known, self._again = [], []
+        self._ranges *= min(1.0, _RANGES / sum(self._ranges.tolist()))
+        share = min(1.0, _NUMBERS / sum(self._again)) if remembered and self._again else 1.0
+        self._again = [share * w for w in self._again]
 
-    def code(self, coder: Numberer, value: int | None) -> int:
-        """Code a number from 0 to 2^62 - 1 and return it."""
-        choice = None
+    def code(self, coder: Chooser, value: int | None) -> int:
+        """Code a number from 0 to 2^62 - 1 and return it; a decoder is given None."""
+        count, choice = len(self._ranges), None
         if value is not None:
-            choice = MOST + 1 + self._known.index(value) if value in self._known else value.bit_length()
-        choice = coder.choice(np.array(self._weights), choice)
-        self._weights[choice] += _AGAIN
-        if choice > MOST:
-            return self._known[choice - MOST - 1]
-        for bits in range(max(choice - 1, 0), min(choice + 1, MOST) + 1):
-            self._weights[bits] += 0.5  # numbers of one field have about as many bits
-        found = of_bits(coder, choice, value)
-        if len(self._known) < _REMEMBERED and found not in self._known:
+            choice = count + self._known.index(value) if value in self._known else _range(value)
+        choice = coder.choice(np.append(self._ranges, self._again), choice)
+        if choice >= count:
+            self._again[choice - count] += _AGAIN
+            return self._known[choice - count]
+        self._near(choice)
+        bits, second = divmod(choice, 2)
+        found = of_bits(coder, bits, value, 2 + second) if bits > 1 else bits
+        if len(self._known) < _MANY and found not in self._known:
             self._known.append(found)
-            self._weights.append(self._once)
+            self._again.append(self._once)
         return found
 
+    def _near(self, place: int) -> None:
+        """Make a range likelier, and those around it."""
+        first = max(0, place - 2)
+        around = self._ranges[first : place + 3]
+        around += _AROUND[first - place + 2 :][: len(around)]
+        self._ranges[_EMPTY] = 0
 
-def of_bits(coder: Numberer, bits: int, value: int | None) -> int:
-    """Code a number of a known number of bits, with equal probabilities, and return it; the decoder passes None."""
-    found, left = min(bits, 1), max(0, bits - 1)
-    while left:
-        taken = min(left, 16)
-        left -= taken
-        part = None if value is None else value >> left & (1 << taken) - 1
-        found = found << taken | coder.number(1 << taken, part)
-    return found
+
+def _range(number: int) -> int:
+    """Return the range of a number: twice the number of its bits, and its second bit."""
+    bits = number.bit_length()
+    return 2 * bits + (number >> (bits - 2) & 1 if bits > 1 else 0)

@@ -18,6 +18,7 @@ from ostinato.compression.sound import SoundLanes
 from ostinato.data.alphabet import Alphabet
 from ostinato.data.amplitude import Amplitude
 from ostinato.data.corpus import BLOCK, forget, scratch
+from ostinato.data.spelling.base import END
 from ostinato.emissions.conditional import Conditional
 from ostinato.errors import ConfigError
 from ostinato.model import SequenceModel
@@ -25,15 +26,16 @@ from ostinato.shapes import Array
 
 #: The steps that an encoder takes together of a memory that learns.
 TOGETHER = 1024
-#: A character outside the alphabet is spelled as a number below this.
-SPELLED = 1 << 21
+#: A character outside the alphabet is spelled as a number below this, and before version 5 below the second one.
+SPELLED, SPELLED_BEFORE_5 = END, 1 << 21
 
 
 @final
 class Symbols:
     """The symbols of text. Values that are kept are code points, and -1 for the end of a sequence."""
 
-    def __init__(self, alphabet: Alphabet) -> None:
+    def __init__(self, alphabet: Alphabet, spelled: int) -> None:
+        self._spelled = spelled
         self.end = alphabet.end_symbol if alphabet.terminated else None
         self._symbol = {p: i + 1 for i, p in enumerate(alphabet.code_points)} | {-1: alphabet.size - 1}
         self._point = np.array(alphabet.vocabulary(), dtype=np.int64)
@@ -62,12 +64,12 @@ class Symbols:
             points = self._point[symbols]
             if not symbols.all():
                 for i in np.flatnonzero(symbols == 0):
-                    points[i] = coder.number(SPELLED, None)
+                    points[i] = coder.number(self._spelled, None)
             return symbols, points
         symbols = self.symbols(points)
         coder.symbols(p, symbols)
         for i in np.flatnonzero(symbols == 0):
-            coder.number(SPELLED, int(points[i]))
+            coder.number(self._spelled, int(points[i]))
         return symbols, points
 
 
@@ -75,9 +77,9 @@ class Symbols:
 class TextLanes(Lanes):
     """Symbols of sequences side by side."""
 
-    def __init__(self, model: SequenceModel, alphabet: Alphabet) -> None:
+    def __init__(self, model: SequenceModel, alphabet: Alphabet, spelled: int) -> None:
         super().__init__(model)
-        self._symbols = Symbols(alphabet)
+        self._symbols = Symbols(alphabet, spelled)
 
     def begins(self, length: int) -> bool:
         """Return whether a sequence has a first step."""
@@ -107,8 +109,8 @@ class LearnedText(Drive):
     What was learned from one sequence serves the next, as in ``score``.
     """
 
-    def __init__(self, memory: Memory, alphabet: Alphabet) -> None:
-        self._memory, self._symbols, self._start = memory, Symbols(alphabet), alphabet.size
+    def __init__(self, memory: Memory, alphabet: Alphabet, spelled: int) -> None:
+        self._memory, self._symbols, self._start = memory, Symbols(alphabet, spelled), alphabet.size
 
     @torch.inference_mode()
     def run(self, coder: Coder, given: list[Values] | None, lengths: list[int], extra: list[int]) -> list[Values]:
@@ -153,8 +155,12 @@ class LearnedText(Drive):
         return (np.array(found, dtype=np.int32) if kept is None else kept)[:, None]
 
 
-def drive_of(model: SequenceModel) -> Drive:
+def drive_of(model: SequenceModel, version: int) -> Drive:
     """Return the drive of a model of text or sound.
+
+    Args:
+        model: The model.
+        version: The version of the container.
 
     Raises:
         ConfigError: The model is one of another kind of data.
@@ -163,7 +169,8 @@ def drive_of(model: SequenceModel) -> Drive:
     match model.encoding:
         case Alphabet() as alphabet:
             memory = memory_of(model)
-            return TextLanes(model, alphabet) if memory is None else LearnedText(memory, alphabet)
+            spelled = SPELLED if version >= 5 else SPELLED_BEFORE_5
+            return TextLanes(model, alphabet, spelled) if memory is None else LearnedText(memory, alphabet, spelled)
         case Amplitude() as amplitude:
             return SoundLanes(model, amplitude)
         case _:

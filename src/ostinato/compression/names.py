@@ -1,8 +1,9 @@
 """The names of files in few bits: a name is coded by what the names before it have at the same place.
 
 A name is cut into words, numbers and single other characters. Each of them is the one that an earlier name has at its
-place, or the number after that of the name before, or a new one, which is spelled by what follows each byte in the new
-ones before it and in common words (``letters``).
+place, or the number after that of the name before or a greater one (``figures``), or a new one. A new word is spelled
+by what follows each byte in the new ones before it and in common words (``letters``). A model may remember names, which
+are learned before the first one is coded. If the names are sorted, what comes before the last name is left out.
 """
 
 from __future__ import annotations
@@ -11,22 +12,25 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import chain
-from typing import Protocol
 
 import numpy as np
 
+from ostinato.compression.chooser import Chooser, Listener
+from ostinato.compression.figures import Digits, Steps, greater, is_counted, step_between
 from ostinato.compression.letters import DIGITS, LETTERS, STOP, Letters
 from ostinato.shapes import Array
 
 _PARTS = re.compile(rb"[0-9]+|[A-Za-z\x80-\xff]+|[^0-9A-Za-z\x80-\xff]")
-#: What a part may be before the earlier ones are listed: nothing (the name ends), a new part of a class, or the number
-#: after the last one.
-_END, _WORD, _NUMBER, _OTHER, _NEXT = range(5)
+#: What a part may be before the earlier ones are listed: nothing (the name ends), a new part of a class, the number
+#: after the last one, or one that is greater still (not before version 5).
+_END, _WORD, _NUMBER, _OTHER, _NEXT, _MORE = range(6)
 #: The context of the first part of a name, and that of a dot, if dots and other signs differ; else a class.
 _START, _DOT = 0, 4
 _WORDS = sorted(LETTERS)
 _FIGURES = sorted(DIGITS)
 _SIGNS = [b for b in range(128) if b not in LETTERS and b not in DIGITS]
+#: What the choices of a place weigh in all after the names that a model remembers.
+_REMEMBERED = 6.0
 
 
 @dataclass(frozen=True)
@@ -34,11 +38,11 @@ class Habits:
     """The initial probabilities of names.
 
     Attributes:
-        first: The weights of the kinds of a part at a place that no earlier name reached, by the class before it: (4,
-            5), or (5, 5) if dots and other signs differ.
+        first: The weights of the kinds of a part at a place that no earlier name reached, by the class before it, (4
+            or 5, 5 or 6): a fifth row if dots and other signs differ, and a sixth column for greater numbers.
         again: The weight of a part that occurred once at its place, by the class before it and its own, (4 or 5, 4).
-        gains: The increments of the weights of an end, of new parts of the three classes, of a next number, and of a
-            repeated part, (6,).
+        gains: The increments of the weights of an end, of new parts of the three classes, of a next number, of a
+            greater one if there are such, and of a repeated part, (6 or 7,).
         plain: The initial probability of each byte of a new part (see ``Letters``).
         seed_words: Words with the byte before them (see ``Letters``).
         empty: Whether a new part has a probability of being empty, although no part is.
@@ -55,6 +59,11 @@ class Habits:
     def dots(self) -> bool:
         """Whether dots and other signs have separate weights."""
         return len(self.first) > _DOT
+
+    @property
+    def kinds(self) -> int:
+        """The choices of a place before the earlier parts: 6 if greater numbers are told by their steps, else 5."""
+        return len(self.first[0])
 
 
 def _plain() -> Array:
@@ -85,25 +94,17 @@ _COMMON = (
 _ENDS = b"txt wav txt wav csv md log TXT WAV"
 HABITS = Habits(
     first=(
-        (0.02, 0.6, 0.35, 0.03, 0.4),
-        (0.3, 0.0, 0.25, 0.7, 0.4),
-        (0.1, 0.2, 0.0, 0.7, 0.4),
-        (0.02, 0.6, 0.4, 0.03, 0.4),
-        (0.01, 0.85, 0.15, 0.01, 0.2),
+        (0.02, 0.6, 0.35, 0.03, 0.4, 0.4),
+        (0.3, 0.0, 0.25, 0.7, 0.4, 0.4),
+        (0.1, 0.2, 0.0, 0.7, 0.4, 0.4),
+        (0.02, 0.6, 0.4, 0.03, 0.4, 0.4),
+        (0.01, 0.85, 0.15, 0.01, 0.2, 0.1),
     ),
     again=((0.0, 0.6, 0.3, 3.0),) * 4 + ((0.0, 4.0, 0.3, 3.0),),
-    gains=(2.0, 0.5, 0.5, 0.5, 1.0, 1.0),
+    gains=(2.0, 0.5, 0.5, 0.5, 1.0, 1.0, 1.0),
     plain=_plain(),
     seed_words=[(b"", word) for word in _COMMON.split()] + [(b".", word) for word in _ENDS.split()],
 )
-
-
-class Chooser(Protocol):
-    """An encoder or a decoder of one of some choices."""
-
-    def choice(self, weights: Array, value: int | None) -> int:
-        """Code a choice, whose probability is proportional to its weight, and return it; a decoder is given None."""
-        ...
 
 
 class Names:
@@ -112,39 +113,62 @@ class Names:
     Args:
         coder: An encoder or a decoder.
         habits: What names are like before any was seen.
+        remembered: Names that the model remembers.
+
+    Attributes:
+        ordered: Whether each name is greater than the one before it, as bytes. It is set before the first name.
     """
 
-    def __init__(self, coder: Chooser, habits: Habits = HABITS) -> None:
-        self._coder, self._habits = coder, habits
+    def __init__(self, coder: Chooser, habits: Habits = HABITS, remembered: Sequence[str] = ()) -> None:
+        self._habits, self.ordered = habits, False
         self._places: dict[tuple[int, int], _Place] = {}
         self._letters = Letters(habits.plain, habits.seed_words)
+        self._last: list[bytes] | None = None
+        self._coder: Chooser = Listener()
+        for name in remembered:
+            self.name(name)
+        for place in self._places.values():
+            place.fade()
+        self._coder, self._last = coder, None
 
     def name(self, value: str | None) -> str:
         """Code a name and return it; the decoder is given None."""
-        parts = None if value is None else _PARTS.findall(value.encode(errors="surrogateescape"))
+        parts = None if value is None else _PARTS.findall(as_bytes(value))
         found: list[bytes] = []
         while (part := self._part(found, None if parts is None else parts[len(found) :])) is not None:
             found.append(part)
+        self._last = found
         return b"".join(found).decode(errors="surrogateescape")
 
     def _part(self, before: list[bytes], left: list[bytes] | None) -> bytes | None:
         """Code the part after some, or the end of the name (None)."""
-        last = before[-1] if before else b""
-        kind = _DOT if last == b"." and self._habits.dots else _class(last)
-        place = self._places.setdefault((len(before), kind), _Place(kind, self._habits))
-        index = self._coder.choice(place.weights(), None if left is None else place.index(left[0] if left else None))
+        last, habits = before[-1] if before else b"", self._habits
+        kind = _DOT if last == b"." and habits.dots else _class(last)
+        place = self._places.setdefault((len(before), kind), _Place(kind, habits))
+        index = None if left is None else place.index(left[0] if left else None)
+        index = self._coder.choice(place.weights(self._least(before)), index)
+        given = left[0] if left else None
         if index == _END:
             part = None
-        elif index > _NEXT:
-            part = place.known[index - _NEXT - 1]
+        elif index >= habits.kinds:
+            part = place.known[index - habits.kinds]
         elif index == _NEXT:
-            part = place.next
+            part = greater(place.last, 1)
+        elif index == _MORE:
+            step = None if given is None else step_between(place.last, given)
+            part = greater(place.last, place.steps.code(self._coder, step))
+        elif index == _NUMBER and habits.kinds > _MORE:
+            part = place.digits.code(self._coder, given)
         else:
             # a dot predicts the letters after it, and other signs hardly do
-            sign = last[-1:] if kind == _DOT or not self._habits.dots else b""
-            part = self._new(index, sign, None if left is None else left[0])
+            part = self._new(index, last[-1:] if kind == _DOT or not habits.dots else b"", given)
         place.learn(index, part)
         return part
+
+    def _least(self, before: list[bytes]) -> bytes | None:
+        """Return the part that a sorted name is not below here, which does not end here; None if it is free."""
+        last, at = self._last, len(before)
+        return last[at] if self.ordered and last and len(last) > at and last[:at] == before else None
 
     def _new(self, kind: int, last: bytes, part: bytes | None) -> bytes:
         """Code a part that its place has not had, after the last byte of the one before it."""
@@ -173,37 +197,56 @@ class _Place:
 
     def __init__(self, after: int, habits: Habits) -> None:
         self.known: list[bytes] = []
-        self.next = b""
+        self.last, self.digits, self.steps = b"", Digits(), Steps()
         self._counts: list[float] = list(habits.first[after])
-        self._again, self._gains = habits.again[after], habits.gains
+        self._again, self._gains, self._kinds = habits.again[after], habits.gains, habits.kinds
 
-    def weights(self) -> Array:
-        """Return the weights of the choices: the first five, and the parts of earlier names."""
+    def weights(self, least: bytes | None) -> Array:
+        """Return the weights of the choices: the first five or six, and the parts of earlier names.
+
+        Args:
+            least: The part that this one is not below; None for any part, or the end.
+        """
         weights = np.array(self._counts)
-        if not self.next:
-            weights[_NEXT] = 0
+        if not is_counted(self.last):
+            weights[_NEXT : self._kinds] = 0
+        if least is not None:
+            weights[_END] = 0
+            for i, part in enumerate(self.known):
+                if part < least and not least.startswith(part):  # what follows may make up for a part that is shorter
+                    weights[self._kinds + i] = 0
         return weights
 
     def index(self, part: bytes | None) -> int:
         """Return the choice that is a part."""
         if part is None:
             return _END
-        if part == self.next:
+        step = step_between(self.last, part)
+        if step == 1:
             return _NEXT
         if part in self.known:
-            return _NEXT + 1 + self.known.index(part)
-        return _class(part)
+            return self._kinds + self.known.index(part)
+        return _MORE if step and self._kinds > _MORE else _class(part)
 
     def learn(self, index: int, part: bytes | None) -> None:
         """Take in the choice that was made, and the part."""
-        self._counts[index] += self._gains[min(index, _NEXT + 1)]
+        self._counts[index] += self._gains[min(index, self._kinds)]
         if part is None:
             return
         if part not in self.known:
             self.known.append(part)
             self._counts.append(self._again[_class(part)])
-        number = part.isdigit() and len(part) < 19
-        self.next = str(int(part) + 1).zfill(len(part)).encode() if number else b""
+        self.last = part
+
+    def fade(self) -> None:
+        """Make what was learned weigh little, so that new names soon weigh more."""
+        share = min(1.0, _REMEMBERED / sum(self._counts))
+        self._counts = [share * count for count in self._counts]
+
+
+def as_bytes(name: str) -> bytes:
+    """Return a name as bytes, which need not be UTF-8."""
+    return name.encode(errors="surrogateescape")
 
 
 def _class(part: bytes) -> int:

@@ -40,9 +40,13 @@ class Originals(ABC):
 
     Attributes:
         usual: What is left of a usual file: numbers, and None for one that differs from file to file.
+        suffix: The end of the name of a usual file.
+        kept: What a model remembers of each field of other files, by its name in the description of the model.
     """
 
     usual: list[int | None]
+    suffix: str
+    kept: tuple[str, ...]
 
     @abstractmethod
     def apart(self, raw: Raw, where: str) -> tuple[list[Values], list[int], list[Any]]:
@@ -64,6 +68,8 @@ class Originals(ABC):
 @final
 class TextOriginals(Originals):
     """Text, as one sequence or one for each line."""
+
+    suffix, kept = ".txt", ("lengths",)
 
     def __init__(self, alphabet: Alphabet) -> None:
         self._alphabet, self.usual = alphabet, [None, 4 * _KINDS.index("n")]
@@ -191,6 +197,8 @@ def _kind(ends: str, flags: int) -> int:
 @final
 class SoundOriginals(Originals):
     """Sound files of whole numbers in the format WAV."""
+
+    suffix, kept = ".wav", ("lengths", "", "steps")
 
     def __init__(self, amplitude: Amplitude, channels: int, rate: int | None) -> None:
         self._bits, self._channels, self._rate = amplitude.bits, channels, rate

@@ -8,7 +8,7 @@ from ostinato.errors import DataError
 def newer(version: int, where: str) -> DataError:
     """Return the error about a container of a version that is not known."""
     return DataError(
-        f"the file has version {version}, expected one from 1 to 4",
+        f"the file has version {version}, expected one from 1 to 5",
         where=where,
         fix="use the version of ostinato that wrote the file, or another copy if it is damaged",
     )

@@ -5,6 +5,8 @@ from __future__ import annotations
 import copy
 from typing import Any
 
+import numpy as np
+
 from ostinato.assemble import Architecture, assemble
 from ostinato.description import Description
 from ostinato.emissions.build import default_emission, emission_class
@@ -19,6 +21,9 @@ from ostinato.training.closed_form import Base
 from ostinato.training.config import LadderOptions
 from ostinato.training.innovations import start
 from ostinato.training.material import Material
+
+#: The files whose names and lengths a model remembers.
+REMEMBERED = 128
 
 
 def build(
@@ -73,12 +78,30 @@ def build(
         {} if memory is None else memory.config(),
     )
     source = {**data.meta, "channels": list(data.channels), "frequency": data.frequency, "count": data.count}
+    if (files := _files(material)) is not None:
+        source["files"] = files
     description = Description(name, data.kind, {"parts": parts.to_json()}, source)
     # a copy, because the model may move to a GPU, and the next model is built on the same closed form
     model = assemble(parts, material.encoding, description, copy.deepcopy(corrected), memory)
     if isinstance(base, AR | Smoothing):
         start(model, material, centred)
     return model
+
+
+def _files(material: Material) -> dict[str, list[Any]] | None:
+    """Return the names and the lengths of some files that a model is fitted to, which ``compress`` expects others like.
+
+    They are spread over the files in their order. Data whose sequences are no files have none.
+    """
+    data = material.data
+    if data.traits.tabular or data.terminated:
+        return None
+    known = np.flatnonzero(material.split.stops[:, 1] > 0).tolist()
+    if len(known) < 2:
+        return None
+    some = [known[i * len(known) // REMEMBERED] for i in range(REMEMBERED)] if len(known) > REMEMBERED else known
+    files = {"names": [data.ids[b] for b in some], "lengths": data.lengths[some].tolist()}
+    return files if data.step is None else {**files, "steps": data.step[some].astype(int).tolist()}
 
 
 def _shape(base: Base) -> dict[str, Any]:

@@ -1,0 +1,55 @@
+"""What codes the facts of a container: an encoder, a decoder, or a listener that writes nothing."""
+
+from __future__ import annotations
+
+from typing import Protocol, final
+
+from ostinato.shapes import Array
+
+#: The greatest number of bits of a number.
+MOST = 62
+
+
+class Chooser(Protocol):
+    """An encoder or a decoder of choices and of numbers, which returns what it codes; a decoder is given None."""
+
+    def choice(self, weights: Array, value: int | None) -> int:
+        """Code one of some choices, whose probabilities are proportional to the weights."""
+        ...
+
+    def number(self, size: int, value: int | None) -> int:
+        """Code a number from 0 to size - 1, each as likely as the others."""
+        ...
+
+
+@final
+class Listener:
+    """Takes the place of an encoder where something is learned and nothing is written."""
+
+    def choice(self, weights: Array, value: int | None) -> int:
+        """Return a choice."""
+        assert value is not None
+        return value
+
+    def number(self, size: int, value: int | None) -> int:
+        """Return a number."""
+        assert value is not None
+        return value
+
+
+def of_bits(coder: Chooser, bits: int, value: int | None, known: int = 1) -> int:
+    """Code a number of a known number of bits, with equal probabilities, and return it; the decoder passes None.
+
+    Args:
+        coder: An encoder or a decoder.
+        bits: The number of bits of the number.
+        value: The number.
+        known: The first bits of it, which are known: 1 for no more than that it has so many bits.
+    """
+    found, left = known if bits else 0, max(0, bits - known.bit_length())
+    while left:
+        taken = min(left, 16)
+        left -= taken
+        part = None if value is None else value >> left & (1 << taken) - 1
+        found = found << taken | coder.number(1 << taken, part)
+    return found
