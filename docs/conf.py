@@ -27,6 +27,7 @@ extensions = [
     "mathml",
     "reference",
     "korean",
+    "keywords",
     "accessible",
 ]
 html_math_renderer = "mathml"
