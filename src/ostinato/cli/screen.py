@@ -14,7 +14,7 @@ from typing import Any, Final
 from ostinato.cli import stopping
 
 #: The seconds without any output after which the sign appears, and the seconds between two of its pictures.
-SILENCE: Final = 0.8
+SILENCE: Final = 0.5
 FRAME: Final = 0.2
 _ERASE: Final = "\r\033[K"
 
