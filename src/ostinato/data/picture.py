@@ -73,7 +73,7 @@ def _along(data: SequenceSet, b: int) -> NDArray[Any]:
     if times is not None:
         return walls_of(data, times)
     if data.kind == "sound" and data.meta.get("sample_rate"):
-        return np.arange(count) / data.meta["sample_rate"]
+        return np.arange(count) / float(data.meta["sample_rate"])
     return np.arange(1, count + 1)
 
 

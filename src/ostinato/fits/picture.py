@@ -48,7 +48,7 @@ def _scores(axes: Any, table: tuple[Rung, ...] | tuple[DirectRung, ...], kept: R
     """Draw a point for each candidate, the first of the table on top, and the one that was kept in blue."""
     names = [rung.detail if rung.detail and isinstance(rung, Rung) else rung.name for rung in table]
     scores = [rung.loss if isinstance(rung, DirectRung) else rung.held_out for rung in table]
-    own = next(place for place, rung in enumerate(table) if rung.name == kept.name)
+    own = [rung.name for rung in table].index(kept.name)
     others = [place for place in range(len(table)) if place != own]
     axes.plot(scores[own], own, "o", color=PICTURE.blue, markersize=8, clip_on=False, label="kept")
     if others:
