@@ -27,6 +27,7 @@ extensions = [
     "mathml",
     "reference",
     "korean",
+    "keywords",
     "accessible",
 ]
 html_math_renderer = "mathml"
@@ -66,7 +67,7 @@ html_context = {
 def draw(app: Sphinx) -> None:
     """Run the code of the pages with figures, and put the figures next to the page; a failing block stops the build.
 
-    A Korean page has the code of the English one. It takes the figures that the build of the English site, which comes
+    A Korean page that has the code of the English one takes the figures that the build of the English site, which comes
     first, has just drawn.
     """
     drawn = Path(app.doctreedir).parent / "figures"

@@ -66,12 +66,44 @@ def _words(node: ast.expr) -> str:
     if isinstance(node, ast.JoinedStr):
         return "".join(map(_words, node.values))
     if isinstance(node, ast.FormattedValue):
-        return f"‹{ast.unparse(node.value)}›"
+        return _hole(node.value)
     if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add):
         return _words(node.left) + _words(node.right)
     if isinstance(node, ast.IfExp):
         return f"{_words(node.body)} | {_words(node.orelse)}"
-    return f"‹{ast.unparse(node)}›"
+    return _hole(node)
+
+
+def _hole(node: ast.expr) -> str:
+    """Return what stands where a message varies: a name in angle quotes, as near to a word as the source allows."""
+    match node:
+        case ast.Constant() | ast.JoinedStr() | ast.BinOp(op=ast.Add()) | ast.IfExp():
+            return _words(node)
+        case ast.Call(func=ast.Name(id="counted"), args=[_, one, *many]):
+            return f"‹number› {_words(many[0]) if many else f'{_words(one)}s'}"
+        case ast.Call(func=ast.Name(id="advice")):
+            return "‹the nearest right name›"
+        case ast.Attribute(attr=name) | ast.Name(id=name):
+            return f"‹{name.strip('_').replace('_', ' ')}›"
+    inner = _named(node)
+    return "‹...›" if inner is None else _hole(inner)
+
+
+def _named(node: ast.expr) -> ast.expr | None:
+    """Return the part of an expression that has its name: ``ids`` of ``", ".join(ids[:5])``."""
+    match node:
+        case (
+            ast.Call(func=ast.Attribute(attr="join") | ast.Name(), args=[inner, *_])
+            | ast.Call(func=ast.Attribute(value=inner))
+        ):
+            return inner
+        case ast.Subscript(value=inner) | ast.Starred(value=inner):
+            return inner
+        case ast.GeneratorExp(elt=inner) | ast.ListComp(elt=inner):
+            return inner
+        case ast.BinOp(left=inner) if not isinstance(inner, ast.Constant):
+            return inner
+    return None
 
 
 def messages() -> list[Message]:

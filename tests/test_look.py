@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -11,10 +13,12 @@ from xml.etree import ElementTree
 import numpy as np
 import polars as pl
 import pytest
+import soundfile
 
 import ostinato
+from ostinato.data.drawing import empty, tidy
+from ostinato.data.picture import thinned
 from ostinato.diagnosis.result import LayerFlow
-from ostinato.forecasting.picture import empty, tidy
 from ostinato.look import WIDTH
 
 
@@ -68,12 +72,87 @@ def test_a_forecast_plots_one_panel_a_series(results: dict[str, Any]) -> None:
     assert len(results["forecast"].plot().axes) == 3
 
 
-@pytest.mark.parametrize("name", ["forecast", "diagnosis"])
+@pytest.mark.parametrize("name", ["data", "fit", "forecast", "diagnosis"])
 def test_a_notebook_shows_a_plot_without_pyplot(results: dict[str, Any], name: str) -> None:
     pytest.importorskip("matplotlib")
     png, shown = results[name].plot()._repr_png_()
     assert png.startswith(b"\x89PNG")
     assert 400 < shown["width"] < 1000
+
+
+def test_data_plot_each_series_over_its_times(results: dict[str, Any]) -> None:
+    pytest.importorskip("matplotlib")
+    panels = results["data"].plot().axes
+    assert [axes.get_title(loc="left") for axes in panels] == ["<a>", "<b>", "<c>"]
+    (line,) = panels[1].lines
+    np.testing.assert_array_equal(line.get_xdata(), results["data"].times_of(1))
+    np.testing.assert_array_equal(line.get_ydata(), results["data"][1][:, 0])
+
+
+def test_data_plot_at_most_six_channels_and_the_clock_on_the_wall() -> None:
+    pytest.importorskip("matplotlib")
+    start = datetime(2024, 3, 31, tzinfo=UTC)
+    frame = pl.DataFrame({f"c{k}": [float(k * t) for t in range(30)] for k in range(8)}).with_columns(
+        ds=pl.datetime_range(start, start + timedelta(hours=29), "1h", eager=True).dt.convert_time_zone("Europe/Rome")
+    )
+    panels = ostinato.read(frame, target=[f"c{k}" for k in range(8)]).plot().axes
+    assert len(panels) == 6
+    x = np.asarray(panels[0].lines[0].get_xdata(), dtype="datetime64[us]")
+    np.testing.assert_array_equal(x, frame["ds"].dt.replace_time_zone(None).to_numpy())
+
+
+def test_a_long_line_keeps_its_extremes_and_its_gaps() -> None:
+    y = np.random.default_rng(0).normal(size=1_000_000)
+    y[400_000:500_000] = np.nan
+    y[[7, 123_456, 999_999]] = 50, -60, 70
+    x, drawn = thinned(np.arange(len(y)), y)
+    assert len(x) <= 4000
+    assert (np.diff(x) > 0).all()
+    np.testing.assert_array_equal(drawn, y[x])
+    assert {7, 123_456, 999_999} <= set(x.tolist())
+    assert np.isnan(drawn[(x > 401_000) & (x < 499_000)]).all()
+
+
+def test_a_text_plots_how_often_its_symbols_occur(tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib")
+    (tmp_path / "song.txt").write_text("라라라 아리랑 라\n", encoding="utf-8")
+    data = ostinato.read(tmp_path / "song.txt", kind="text")
+    (axes,) = data.plot().axes
+    counts = sorted(Counter("라라라 아리랑 라\n").values(), reverse=True)
+    assert axes.lines[0].get_ydata().tolist() == counts
+    data.plot().canvas.draw()  # a warning about a missing glyph would be an error
+
+
+def test_sound_plots_over_its_seconds(tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib")
+    soundfile.write(tmp_path / "rise.wav", np.arange(-500, 500, dtype=np.int16), 8000)
+    (axes,) = ostinato.read(tmp_path / "rise.wav").plot().axes
+    assert axes.get_xlabel() == "seconds"
+    np.testing.assert_allclose(axes.lines[0].get_xdata(), np.arange(1000) / 8000)
+
+
+def test_a_fit_plots_its_candidates_and_how_they_learned() -> None:
+    pytest.importorskip("matplotlib")
+    rng = np.random.default_rng(0)
+    data = ostinato.read(np.cumsum(rng.normal(size=400)), kind="series")
+    found = ostinato.fit(data, model="gru", budget=ostinato.Budget(max_steps=40))
+    scores, learning = found.plot().axes
+    held_out = {rung.name: rung.held_out for rung in found.table}
+    kept, others = scores.lines
+    assert kept.get_xdata().tolist() == [held_out[found.kept.name]]
+    assert others.get_xdata().tolist() == [value for name, value in held_out.items() if name != found.kept.name]
+    curve = found.model.description.ladder_record.curves["gru"]
+    (line,) = learning.lines
+    assert line.get_ydata().tolist() == [point[3] for point in curve]
+
+
+def test_a_fit_of_a_closed_form_or_a_direct_model_has_no_learning_curve(results: dict[str, Any]) -> None:
+    pytest.importorskip("matplotlib")
+    assert len(results["fit"].plot().axes) == 1
+    direct = ostinato.fit(results["data"], horizon=4, networks=0)
+    (axes,) = direct.plot().axes
+    assert "lower is better" in axes.get_xlabel()
+    assert sorted(x for line in axes.lines for x in line.get_xdata()) == sorted(rung.loss for rung in direct.table)
 
 
 def test_a_backtest_plots_what_came_the_best_model_and_the_best_baseline(results: dict[str, Any]) -> None:

@@ -5,7 +5,7 @@ python -m coming_from --python PEERS/bin/python [--only river] [--write ../docs/
 Each cell is a program as a user would write it. It runs in a process of its own, in a folder with the data that
 ``made.py`` makes, and leaves its answer in ``result``. The table gives, for the other library and for ostinato: the
 lines of the program; the seconds of the process, imports included; its processor seconds; and what the answer is
-worth. A row gives the least of ``--repeat`` runs.
+worth. Each cell of the table is a pair: the other library / ostinato. It gives the least of ``--repeat`` runs.
 """
 
 from __future__ import annotations
@@ -103,17 +103,19 @@ def main() -> None:
             best = {side: Run(*(min(values) for values in zip(*runs[side], strict=True))) for side in SIDES}
             theirs, ours = best["theirs"], best["ours"]
             label, unit = TASKS[task]
-            row = [label, theirs.lines, ours.lines]
-            row += [f"{theirs.seconds:.1f}", f"{ours.seconds:.1f}", f"{theirs.processor:.1f}", f"{ours.processor:.1f}"]
-            rows.append([*row, unit, f"{theirs.worth:.3g}", f"{ours.worth:.3g}"])
+            pairs = [
+                (f"{run.lines}", f"{run.seconds:.1f}", f"{run.processor:.1f}", f"{run.worth:.3g}")
+                for run in (theirs, ours)
+            ]
+            rows.append([label, *(f"{one} / {other}" for one, other in zip(*pairs, strict=True)), unit])
             print(*rows[-1], sep=" | ", flush=True)
     if told.write:
         write(told.write, rows)
 
 
-def write(path: Path, rows: list[list[Any]]) -> None:
+def write(path: Path, rows: list[list[str]]) -> None:
     """Write the table; the rows of tasks that were not run stay."""
-    known: dict[str, list[Any]] = {}
+    known: dict[str, list[str]] = {}
     if path.exists():
         with path.open(newline="", encoding="utf-8") as file:
             known = {row[0]: row for row in csv.reader(file)}

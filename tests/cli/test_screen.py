@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import shutil
 import sys
 import time
 from pathlib import Path
@@ -14,7 +15,7 @@ import polars as pl
 import pytest
 from typer.main import get_command
 
-from ostinato.cli import demo, screen
+from ostinato.cli import demo, screen, standard
 from ostinato.cli.demo_steps import Step
 from ostinato.cli.main import app, main
 
@@ -153,6 +154,38 @@ def test_the_sign_disappears_before_a_result() -> None:
     before = terminal.getvalue().split("result")[0]
     assert before.endswith("\r\033[K")
     assert sys.stderr is not terminal
+
+
+def test_the_sign_disappears_while_a_command_waits_for_a_person() -> None:
+    terminal = _Terminal()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(screen, "SILENCE", 0.0)
+        patch.setattr(screen, "FRAME", 0.005)
+        patch.setattr(sys, "stderr", terminal)
+        with screen.sign("starting"):
+            while "starting" not in terminal.getvalue():
+                time.sleep(0.005)
+            screen.doing("")
+            while not terminal.getvalue().endswith("\r\033[K"):
+                time.sleep(0.005)
+
+
+def test_the_sign_names_a_pipe_and_not_the_file_that_keeps_it(
+    home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _slowed(monkeypatch)
+    terminal = _Terminal()
+    with capsys.disabled(), monkeypatch.context() as patch, (home / "slow.csv").open() as rows:
+        patch.setattr(standard, "_passes", lambda one: str(one) == "-")
+        patch.setattr(standard, "_as_given", lambda one, folder: str(shutil.copy(home / "slow.csv", folder / "stdin")))
+        patch.setattr(sys, "stdin", rows)
+        patch.setattr(sys, "stderr", terminal)
+        patch.setattr(sys, "stdout", io.StringIO())
+        with pytest.raises(SystemExit) as stop:
+            main(["inspect", "-"])
+    assert not stop.value.code
+    assert "reading standard input, " in terminal.getvalue()
+    assert "ostinato-pipe" not in terminal.getvalue()
 
 
 def test_a_command_without_a_terminal_draws_nothing(

@@ -747,6 +747,28 @@ def test_a_stream_that_a_page_lists_has_the_intervals_of_its_past() -> None:
     run(main)
 
 
+@pytest.mark.parametrize(
+    ("ds", "dated", "zone", "kept"),
+    [
+        (None, None, None, None),
+        (7, False, None, 7),
+        ("2026-03-01T12:30:00", True, None, 1_772_368_200_000_000),
+        ("2026-03-01T12:30:00+01:00", True, "UTC", 1_772_364_600_000_000),
+    ],
+)
+def test_a_history_says_what_its_times_are(ds: Any, dated: bool | None, zone: str | None, kept: int | None) -> None:
+    """A page draws them below the chart, and must not take the number 7 for a date."""
+
+    async def main() -> None:
+        async with core(zoo.fitted("series", "gru")) as batcher, client(batcher) as http:
+            pushed = await http.post("/v1/streams/a/events", json={"y": 50.0, "ds": ds})
+            assert pushed.status_code == 200
+            found = (await http.get("/v1/streams/a/history")).json()
+            assert (found["dated"], found["zone"], found["events"][0]["ds"]) == (dated, zone, kept)
+
+    run(main)
+
+
 def test_a_list_for_another_client_keeps_no_intervals() -> None:
     """They take several times as long as the event."""
 

@@ -169,7 +169,7 @@ def _write(result: Forecast, output: Path | None, plot: Path | None, *, as_json:
     elif not as_json:
         printed(result.frame, result.history.time_form)
     if plot:
-        from ostinato.forecasting.picture import MOST
+        from ostinato.data.drawing import MOST
         from ostinato.report.fan import draw
 
         draw(result, plot)

@@ -14,7 +14,7 @@ from typing import Any, Final
 from ostinato.cli import stopping
 
 #: The seconds without any output after which the sign appears, and the seconds between two of its pictures.
-SILENCE: Final = 0.8
+SILENCE: Final = 0.5
 FRAME: Final = 0.2
 _ERASE: Final = "\r\033[K"
 
@@ -24,6 +24,7 @@ class _Screen:
 
     Attributes:
         words: What the command is doing, such as "reading sales.csv".
+        names: What a person calls a file, by its path: "standard input" for the file that keeps what came through it.
         quiet: Whether results and errors alone are wanted.
         rounded: Whether tables are read by a person although standard output is not a terminal.
         machine: Whether a program reads standard output, so that an error must be JSON there too.
@@ -33,6 +34,7 @@ class _Screen:
 
     def __init__(self) -> None:
         self.words = ""
+        self.names: dict[str, str] = {}
         self.quiet = False
         self.rounded = False
         self.machine = False
@@ -52,6 +54,8 @@ class _Screen:
         """Draw the sign if nothing was written for a while."""
         with self.lock:
             now = time.monotonic()
+            if not self.words and self.drawn:
+                self.erase(stream)
             if not self.words or (not self.drawn and now - self.changed < SILENCE):
                 return
             line = f"{picture} {self.words}, {now - since:.0f} s"
@@ -133,7 +137,23 @@ def doing(words: str) -> None:
         Stopped: The command has already received a signal to stop.
     """
     stopping.check()
+    for path, name in _screen.names.items():
+        words = words.replace(path, name)
     _screen.words = words
+
+
+@contextmanager
+def called(names: dict[str, str]) -> Iterator[None]:
+    """Let the sign call files as a person does.
+
+    Args:
+        names: What each file is called, by its path.
+    """
+    before, _screen.names = _screen.names, names
+    try:
+        yield
+    finally:
+        _screen.names = before
 
 
 @contextmanager

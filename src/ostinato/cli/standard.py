@@ -12,7 +12,7 @@ import stat
 import sys
 import tempfile
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, redirect_stdout
+from contextlib import contextmanager, nullcontext, redirect_stdout
 from pathlib import Path
 from typing import Any
 
@@ -66,10 +66,7 @@ def streams(parameters: dict[str, Any], arguments: Iterable[str]) -> Iterator[No
             here: list[Any] = [_as_given(one, Path(folder)) if _passes(one) else one for one in given]
             parameters[name] = here if isinstance(value, list | tuple) else here[0]
             kept |= {str(file): _named(str(one)) for file, one in zip(here, given, strict=True) if file != one}
-        if to_output:
-            with redirect_stdout(sys.stderr):
-                yield
-        else:
+        with screen.called(kept), redirect_stdout(sys.stderr) if to_output else nullcontext():
             yield
     except OstinatoError as error:
         _say_source(error, kept)

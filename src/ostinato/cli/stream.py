@@ -118,6 +118,8 @@ def _follow(form: Format | None, monitor: Monitor, unique_id: str, keeper: Keepe
     from ostinato.data.lines import line_blocks
 
     screen.doing("")  # from here on the command waits for its input
+    if sys.stdin.isatty():
+        screen.say("note: write one step on each line; Ctrl-D on an empty line ends the stream")
     number = 1
     due = None if keeper is None else keeper.due
     for raw, ended in line_blocks(stopping.arriving(sys.stdin.fileno(), due=due)):

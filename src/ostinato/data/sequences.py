@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +21,9 @@ from ostinato.kinds import KINDS, TRAITS, Kind, KindTraits
 from ostinato.look import Shown
 from ostinato.numbers import counted
 from ostinato.shapes import Array
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 
 @dataclass(frozen=True, repr=False)
@@ -85,6 +88,19 @@ class SequenceSet(Shown):
         from ostinato.data.describe import describe
 
         return describe(self), None
+
+    def plot(self) -> Figure:
+        """Return the picture of the first sequences as a figure of matplotlib, at most six panels.
+
+        Series and prices are drawn over their times, sound over its seconds. Of a text the picture shows how often each
+        symbol occurs. Of a line with many points, the least and the greatest value of each short piece are drawn.
+
+        Raises:
+            ConfigError: matplotlib is not installed.
+        """
+        from ostinato.data.picture import figure
+
+        return figure(self)
 
     def __len__(self) -> int:
         """The number of sequences, B."""

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ostinato.forecasting.picture import PICTURE, empty, key, tidy
+from ostinato.data.drawing import PICTURE, empty, key, tidy
 from ostinato.shapes import Array
 
 if TYPE_CHECKING:

@@ -9,9 +9,9 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from ostinato.data.drawing import MOST, PICTURE, empty, key, tidy
 from ostinato.errors import ConfigError
 from ostinato.evaluation.baselines import BASELINES
-from ostinato.forecasting.picture import MOST, PICTURE, empty, key, tidy
 from ostinato.numbers import plain
 
 if TYPE_CHECKING:

@@ -13,6 +13,7 @@ from ostinato.record import Rung as Rung
 
 if TYPE_CHECKING:
     import polars as pl
+    from matplotlib.figure import Figure
 
 
 @dataclass(frozen=True, repr=False)
@@ -38,6 +39,16 @@ class Fit(Shown):
         rows = [{key: value for key, value in asdict(rung).items() if value not in ("", None)} for rung in self.table]
         kept = self.kept.detail or self.kept.name
         return [f"kept {kept}", *(f"note: {note}" for note in self.notes)], pl.DataFrame(rows)
+
+    def plot(self) -> Figure:
+        """Return the held-out score of every candidate and the learning curves, if any, as a figure of matplotlib.
+
+        Raises:
+            ConfigError: matplotlib is not installed.
+        """
+        from ostinato.fits.picture import figure
+
+        return figure(self)
 
 
 def fit_of(model: Model, notes: Iterable[str]) -> Fit:

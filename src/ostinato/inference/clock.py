@@ -122,6 +122,11 @@ class Clock:
         dated = bool(seen) and seen[-1].dtype.kind == "M"
         return {"dated": dated, "zoned": self._zoned, "seen": [int(time.astype(np.int64)) for time in seen]}
 
+    def written(self) -> tuple[bool | None, str | None]:
+        """Return whether the times are dates, None before the first one, and their zone; None for times of no zone."""
+        dated = np.asarray(self._seen[-1]).dtype.kind == "M" if self._seen else None
+        return dated, (self._zone or ("UTC" if self._zoned else None)) if dated else None
+
     def set_times(self, kept: dict[str, Any]) -> None:
         """Go on from the times that ``times`` returned."""
         form = np.dtype("datetime64[us]" if kept["dated"] else "int64")

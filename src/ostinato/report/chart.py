@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree
 
-from ostinato.forecasting.picture import blank
+from ostinato.data.drawing import blank
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

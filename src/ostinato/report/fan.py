@@ -6,7 +6,8 @@ import io
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ostinato.forecasting.picture import Colours, figure
+from ostinato.data.drawing import Colours
+from ostinato.forecasting.picture import figure
 from ostinato.report import chart
 from ostinato.storage import atomic_write
 

@@ -10,9 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ostinato.data.ahead import times_ahead, walls_of
+from ostinato.data.drawing import few_dates
 from ostinato.data.sequences import SequenceSet
 from ostinato.evaluation.calibration import Spans
-from ostinato.forecasting.picture import course, few_dates
+from ostinato.forecasting.picture import course
 from ostinato.forecasting.table import Forecast
 from ostinato.inference.forecast import forecast
 from ostinato.model_file import Model

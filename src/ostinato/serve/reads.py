@@ -69,6 +69,9 @@ class Reads:
     async def history(self, unique_id: str, after: int) -> dict[str, Any]:
         """Return the events of a stream that are remembered, above a sequence number; it is looked at from now on.
 
+        ``ds`` is a whole number: microseconds since 1970 in UTC, or by the clock on the wall if ``zone`` is None, where
+        ``dated`` is true; else the number that came.
+
         Raises:
             MissingError: There is no such stream.
         """
@@ -89,7 +92,9 @@ class Reads:
         events = [streams.served.form.shown(one) for one in [*older, *watch.since(unique_id, after)][-1000:]]
         held = streams.resident.get(unique_id)
         seq = events[-1]["seq"] if held is None and events else 0 if held is None else held.seq
-        return {"unique_id": unique_id, "seq": seq, "events": events}
+        clock = None if held is None else held.order.clock
+        dated, zone = (None, None) if clock is None else clock.written()
+        return {"unique_id": unique_id, "seq": seq, "dated": dated, "zone": zone, "events": events}
 
     async def next(self, unique_id: str, push: Push) -> Next:
         """Return the distribution of the next event.

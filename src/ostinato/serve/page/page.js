@@ -1,12 +1,12 @@
 // The page of live streams: it asks for what is new a few times a second, and draws it.
-const EVERY = 300, SHOWN = 240, LISTED = 100, SIGN = 14;
+const EVERY = 300, SHOWN = 240, LISTED = 100, SIGN = 14, APART = 100;
 const byId = (id) => document.getElementById(id);
 const SVG = "http://www.w3.org/2000/svg";
 const few = new Intl.NumberFormat("en", { maximumSignificantDigits: 5 });
 const whole = new Intl.NumberFormat("en", { maximumFractionDigits: 0 });
 
 let token = sessionStorage.getItem("token");
-let chosen = null, events = [], before = null, lastList = 0, missed = 0, drawn = "", rest = 0;
+let chosen = null, events = [], clock = {}, before = null, lastList = 0, missed = 0, drawn = "", rest = 0;
 
 async function ask(path) {
   const headers = token ? { authorization: `Bearer ${token}` } : {};
@@ -36,7 +36,46 @@ function element(name, attributes, parent, text) {
   return node;
 }
 
-function frame(svg, low, high, ticks, bottom = 8) {
+// Times come as microseconds since 1970: in UTC, which is shown by the clock of their zone, or without a zone as written.
+const DAY = 864e5, STEPS = [1e3, 5e3, 15e3, 3e4, 6e4, 3e5, 9e5, 18e5, 36e5, 108e5, 216e5, 432e5, DAY, 2 * DAY, 7 * DAY, 30 * DAY, 90 * DAY, 365 * DAY];
+function formatter(options) {
+  const told = { timeZone: clock.zone || "UTC", hourCycle: "h23", ...options };
+  try { return new Intl.DateTimeFormat("en-GB", told); } catch { return new Intl.DateTimeFormat("en-GB", { ...told, timeZone: "UTC" }); }
+}
+const date = { day: "numeric", month: "short" }, year = { year: "numeric" }, minute = { hour: "2-digit", minute: "2-digit" };
+const moment = (e) => {
+  if (e.ds === null) return "";
+  return clock.dated ? `, ${formatter({ ...date, ...year, ...minute, second: "2-digit" }).format(e.ds / 1e3)}` : `, time ${whole.format(e.ds)}`;
+};
+
+// The labels below a chart: times, or else the numbers of the events, as many as there is room for.
+function along(svg, shown, x, { left, width, foot }) {
+  const n = shown.length, timed = shown.some((e) => e.ds !== null), dates = timed && clock.dated;
+  const places = shown.map((e) => (timed ? e.ds === null ? null : dates ? e.ds / 1e3 : e.ds : e.seq));
+  const known = places.filter((v) => v !== null), span = known.length ? known.at(-1) - known[0] : 0;
+  const rough = span / Math.max(1, (width - left) / APART), ten = 10 ** Math.floor(Math.log10(rough || 1));
+  const step = dates ? STEPS.find((k) => k >= rough) || STEPS.at(-1) : Math.max(1, ten * [1, 2, 5, 10].find((k) => k * ten >= rough * 0.999));
+  const clockTime = formatter(step < 6e4 ? { ...minute, second: "2-digit" } : minute), day = formatter(date), years = formatter(year);
+  let last = null, edge = -Infinity;
+  const starts = (v, i) => (i && places[i - 1] !== null ? Math.floor(v / step) !== Math.floor(places[i - 1] / step) : v % step === 0);
+  const round = places.map((v, i) => v !== null && starts(v, i)), first = round.includes(true) ? -1 : places.findIndex((v) => v !== null);
+  places.forEach((v, i) => {
+    if (!(round[i] || i === first) || x(i, n) - edge < APART) return;
+    let text = whole.format(v);
+    if (!dates) text = last === null ? `${timed ? "time" : "event"} ${text}` : text;
+    else {
+      const newYear = step >= DAY && (last === null || years.format(v) !== years.format(last));
+      const newDay = step >= DAY || last === null || day.format(v) !== day.format(last);
+      text = [newDay ? day.format(v) : "", newYear ? years.format(v) : "", step < DAY ? clockTime.format(v) : ""].filter(Boolean).join(" ");
+    }
+    last = v; edge = x(i, n);
+    const anchor = edge > width - APART / 2 ? "end" : edge < left + APART / 2 ? "start" : "middle";
+    element("line", { class: "grid", x1: edge, x2: edge, y1: foot - 16, y2: foot - 12 }, svg);
+    element("text", { x: edge, y: foot, "text-anchor": anchor }, svg, text);
+  });
+}
+
+function frame(svg, low, high, ticks, bottom = 24) {
   const { width, height } = svg.getBoundingClientRect();
   svg.setAttribute("viewBox", `0 0 ${width} ${height}`);
   svg.replaceChildren();
@@ -51,8 +90,10 @@ function frame(svg, low, high, ticks, bottom = 8) {
     element("line", { class: "grid", x1: left, x2: width - right, y1: y(v), y2: y(v) }, svg);
     element("text", { x: left - 8, y: y(v) + 4, "text-anchor": "end" }, svg, new Intl.NumberFormat("en", { maximumSignificantDigits: 3, notation: Math.abs(v) >= 1e5 ? "compact" : "standard" }).format(v));
   }
-  return { x, y };
+  return { x, y, room: { left, width, foot: height - 4 } };
 }
+
+const axis = (list) => (list.some((e) => e.ds !== null) ? `across: time${clock.zone ? ` (${clock.zone})` : ""}` : "across: number of the event");
 
 function path(points) {
   let text = "", gap = true;
@@ -69,7 +110,7 @@ function draw() {
   byId("values").closest("figure").hidden = text;
   byId("nats").classList.toggle("text", text);
   const first = (list) => (list && list.length ? list[0] : null);
-  const rows = shown.map((e) => ({ y: first(e.y), m: first(e.expected), a: first(e.low), z: first(e.high), s: e.surprisal, alarm: e.alarm, text: e.text }));
+  const rows = shown.map((e) => ({ y: first(e.y), m: first(e.expected), a: first(e.low), z: first(e.high), s: e.surprisal, alarm: e.alarm, text: e.text, seq: e.seq, ds: e.ds }));
   if (!text) drawValues(rows);
   drawSurprisals(rows, text);
 }
@@ -81,7 +122,8 @@ function drawValues(rows) {
   let low = Math.min(...values), high = Math.max(...values);
   const room = (high - low) || 1;
   low = Math.max(Math.min(low, ...ends), low - room); high = Math.min(Math.max(high, ...ends), high + room);
-  const { x, y } = frame(svg, n ? low : 0, n ? high : 1, 4);
+  const { x, y, room: inside } = frame(svg, n ? low : 0, n ? high : 1, 4);
+  along(svg, rows, x, inside);
   const at = (key) => rows.map((r, i) => [x(i, n), r[key] === null ? null : y(r[key])]);
   let run = [];
   const close = () => {
@@ -100,7 +142,8 @@ function drawValues(rows) {
 
 function drawSurprisals(rows, text) {
   const n = rows.length, svg = byId("nats"), nats = rows.map((r) => r.s).filter((v) => v !== null);
-  const { x, y } = frame(svg, Math.min(0, ...nats), Math.max(1, ...nats), 2, text ? 26 : 8);
+  const { x, y, room } = frame(svg, Math.min(0, ...nats), Math.max(1, ...nats), 2, text ? 42 : 24);
+  along(svg, rows, x, room);
   const zero = y(Math.min(0, ...nats));
   rows.forEach((r, i) => {
     if (r.s !== null) element("line", { class: r.alarm ? "bar alarm" : "bar", x1: x(i, n), x2: x(i, n), y1: zero, y2: y(r.s) }, svg);
@@ -117,16 +160,16 @@ function describe() {
   const last = events.at(-1);
   if (!last) { put("latest", "The stream has no event yet."); return; }
   const band = last.low && last.low[0] !== null ? `, between ${number(last.low[0])} and ${number(last.high[0])} with 95 %` : "";
-  put("latest", `Event ${whole.format(last.seq)}: ${value(last)}; expected ${expected(last)}${band}; surprisal ${number(last.surprisal)} nats.`);
+  put("latest", `Event ${whole.format(last.seq)}${moment(last)}: ${value(last)}; expected ${expected(last)}${band}; surprisal ${number(last.surprisal)} nats.`);
   const alarms = events.filter((e) => e.alarm).slice(-5).reverse();
-  const list = byId("alarm-list"), words = alarms.map((e) => `Event ${whole.format(e.seq)}: ${value(e)} instead of ${expected(e)}, ${number(e.surprisal)} nats${WHY[e.evidence] ? `: ${WHY[e.evidence]}` : ""}`);
+  const list = byId("alarm-list"), words = alarms.map((e) => `Event ${whole.format(e.seq)}${moment(e)}: ${value(e)} instead of ${expected(e)}, ${number(e.surprisal)} nats${WHY[e.evidence] ? `: ${WHY[e.evidence]}` : ""}`);
   if ([...list.children].map((c) => c.textContent).join("|") !== words.join("|")) {
     list.replaceChildren(...words.map((text) => Object.assign(document.createElement("li"), { textContent: text })));
   }
   if (document.querySelector("details").open) {
     byId("rows").replaceChildren(...events.slice(-20).reverse().map((e) => {
       const row = document.createElement("tr");
-      for (const text of [whole.format(e.seq), value(e), expected(e), number(e.surprisal), e.alarm ? "yes" : "no"]) {
+      for (const text of [`${whole.format(e.seq)}${moment(e)}`, value(e), expected(e), number(e.surprisal), e.alarm ? "yes" : "no"]) {
         row.append(Object.assign(document.createElement("td"), { textContent: text }));
       }
       return row;
@@ -136,7 +179,7 @@ function describe() {
 
 function choose(id) {
   if (chosen === id) return;
-  chosen = id; events = []; drawn = "";
+  chosen = id; events = []; clock = {}; drawn = "";
   put("chart-title", id);
   document.title = `${id}: ostinato`;
   for (const button of document.querySelectorAll("#streams button")) {
@@ -186,6 +229,8 @@ async function follow() {
   if (id !== chosen) return;
   if (!found) { events = []; put("latest", "The stream was deleted."); draw(); return; }
   if (found.seq < last) { events = []; return; }
+  clock = { dated: found.dated, zone: found.zone };
+  put("across", events.length || found.events.length ? axis([...events, ...found.events]) : "");
   if (found.events.length) events = [...events, ...found.events].slice(-1000);
   const size = byId("nats").getBoundingClientRect().width, key = `${id} ${events.length ? events.at(-1).seq : 0} ${size}`;
   if (key !== drawn) { drawn = key; draw(); describe(); }
