@@ -27,6 +27,7 @@ from ostinato.ops.weights import Weights
 from ostinato.shapes import State
 
 _PADDED = Places(), Places(reverse=True)
+_SEQUENCES = tuple, list
 
 
 def _cell(mode: str, reset_after: bool, projects: bool) -> str:
@@ -218,9 +219,11 @@ class RecurrentNetwork(DropIn, nn.RNNBase):
             h0 = zeros(x, count, rows, P)
             return (h0,) if not pair else (h0, h0 if P == H else zeros(x, count, rows, H))
         state = hx if pair else (hx,)
-        if not isinstance(state, tuple | list) or len(state) != 1 + pair:
+        # an older torch, such as 2.7, traces neither a union of types nor zip over unequal lengths
+        if not isinstance(state, _SEQUENCES) or len(state) != 1 + pair:
             return None
-        for s, width in zip(state, (P, H), strict=False):
+        for i, width in enumerate((P, H)[: 1 + pair]):
+            s = state[i]
             if not isinstance(s, Tensor) or s.shape != ((count, rows, width) if batched else (count, width)):
                 return None
         return tuple(state) if batched else tuple([s[:, None] for s in state])

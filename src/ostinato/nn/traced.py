@@ -23,27 +23,24 @@ from ostinato.shapes import State
 _recurrence: Any = torch.ops.ostinato.recurrence.default if operator.LIBRARY else None
 
 
-def engine_cell(mode: str, reset_after: bool, projects: bool, device: str, dtype: torch.dtype) -> str | None:
+def engine_cell(cell: str, reset_after: bool, device: str, dtype: torch.dtype) -> str | None:
     """Return the name of the cell in the engine; None where the operators of the engine must not be traced.
 
     The tracer takes the answer for a constant (``nn.compiling``). What it depends on besides the arguments, autocast
     and the transforms of torch.func, the tracer guards itself.
 
     Args:
-        mode: The mode of the network in torch.nn, for example "GRU".
+        cell: The name of the cell, "gru" with both values of reset_after.
         reset_after: Whether the reset gate of a GRU acts after the product.
-        projects: Whether an LSTM projects its hidden state.
         device: The kind of the device of the inputs.
         dtype: The type of the inputs.
     """
     facts: dict[str, Any] = {"device": device, "dtype": dtype} | ({} if reset_after else {"reset_after": False})
     if transformed() or (reset_after and torch.is_autocast_enabled("cpu")):
         return None
-    if not prefers_native(mode.split("_", 1)[0].lower(), **facts):
+    if not prefers_native(cell.split("_", 1)[0], **facts):
         return None
-    if not reset_after:
-        return "gru_before"
-    return "lstm_projected" if projects else mode.lower()
+    return cell if reset_after else "gru_before"
 
 
 def traced(network: nn.RNNBase, given: Any, hx: Any) -> Any:
@@ -62,7 +59,8 @@ def traced(network: nn.RNNBase, given: Any, hx: Any) -> Any:
     first = batched and network.batch_first
     x = given.transpose(0, 1) if first else given if batched else given[:, None]
     P, mode = network.proj_size, network.mode
-    cell = engine_cell(mode, network.reset_after, P > 0, x.device.type, x.dtype)
+    cell = "lstm_projected" if P else mode.lower()
+    cell = engine_cell(cell, network.reset_after, x.device.type, x.dtype)
     steps, rows, width = x.shape
     if cell is None or width != network.input_size or not steps:
         return None
@@ -124,7 +122,7 @@ def _weights(network: nn.RNNBase, suffix: str) -> list[Tensor | None] | None:
         ("weight_hh", True),
         ("bias_ih", network.bias),
         ("bias_hh", network.bias),
-        ("weight_hr", network.proj_size > 0),
+        ("weight_hr", network.proj_size),
     ):
         w = getattr(network, kind + suffix, None) if exists else None
         if exists and w is None:
