@@ -14,6 +14,7 @@ from torch.nn.utils.rnn import PackedSequence
 from ostinato.errors import ConfigError
 from ostinato.nn.drop_in import DropIn, by_torch
 from ostinato.nn.on_cuda import DeclinedError, by_kernels, kernels_run
+from ostinato.nn.traced import traced
 from ostinato.ops.engine.buffers import kept_zeros, zeros
 from ostinato.ops.engine.call import LARGE
 from ostinato.ops.engine.extension import ABSENT
@@ -21,11 +22,12 @@ from ostinato.ops.engine.gate import ApartError, are_listed, is_plain
 from ostinato.ops.engine.layer import LayerForm
 from ostinato.ops.engine.places import Places
 from ostinato.ops.engine.unroll import run_plain, specified, unroll, unroll_both
-from ostinato.ops.selection import is_named
+from ostinato.ops.variables import is_named
 from ostinato.ops.weights import Weights
 from ostinato.shapes import State
 
 _PADDED = Places(), Places(reverse=True)
+_SEQUENCES = tuple, list
 
 
 def _cell(mode: str, reset_after: bool, projects: bool) -> str:
@@ -89,14 +91,15 @@ class RecurrentNetwork(DropIn, nn.RNNBase):
 
     def forward(self, input: Any, hx: Any = None) -> Any:  # noqa: A002 - the name in torch.nn
         """Return the outputs of all steps, in the form of the input, and the last state, in the form of hx."""
-        usual = hx is None and self.num_layers == 1 and type(input) is Tensor and input.is_cpu and not ABSENT
-        if usual and not is_named() and not is_compiling():
-            try:
-                results = self._usual(input)
-            except ConfigError:
-                results = None
-            if results is not None:
-                return results
+        results = None
+        if is_compiling():
+            results = traced(self, input, hx)
+        elif hx is None and self.num_layers == 1 and type(input) is Tensor and input.is_cpu and not ABSENT:
+            results = None if is_named() else self._usual(input)
+        return self._in_any_form(input, hx) if results is None else results
+
+    def _in_any_form(self, input: Any, hx: Any) -> Any:  # noqa: A002 - the name in torch.nn
+        """Return the results of a call that has not the usual form, or that torch.nn refuses with its words."""
         x = input[0] if isinstance(input, PackedSequence) else input
         if isinstance(x, Tensor) and self.engine_runs(x):
             try:
@@ -142,7 +145,10 @@ class RecurrentNetwork(DropIn, nn.RNNBase):
             size = len(weights) // (1 + both)
             halves = [_of_cell(weights[i : i + size], self.bias) for i in range(0, len(weights), size)]
             tensors = (x, h0, c0, *[w for half in halves for w in half])
-        results = run_plain(tensors, form)
+        try:
+            results = run_plain(tensors, form)
+        except ConfigError:  # weights of other shapes
+            return None
         if results is None:
             return None
         y = results[0].transpose(0, 1) if self.batch_first else results[0]
@@ -213,9 +219,11 @@ class RecurrentNetwork(DropIn, nn.RNNBase):
             h0 = zeros(x, count, rows, P)
             return (h0,) if not pair else (h0, h0 if P == H else zeros(x, count, rows, H))
         state = hx if pair else (hx,)
-        if not isinstance(state, tuple | list) or len(state) != 1 + pair:
+        # an older torch, such as 2.7, traces neither a union of types nor zip over unequal lengths
+        if not isinstance(state, _SEQUENCES) or len(state) != 1 + pair:
             return None
-        for s, width in zip(state, (P, H), strict=False):
+        for i, width in enumerate((P, H)[: 1 + pair]):
+            s = state[i]
             if not isinstance(s, Tensor) or s.shape != ((count, rows, width) if batched else (count, width)):
                 return None
         return tuple(state) if batched else tuple([s[:, None] for s in state])

@@ -15,6 +15,7 @@ from types import ModuleType
 from typing import Any
 
 from ostinato.nn.base import RecurrentNetwork
+from ostinato.nn.traced import engine_cell
 from ostinato.ops.cuda import operator
 
 _BUILDER = "torch._dynamo.variables.builder"
@@ -30,7 +31,8 @@ def admit(builder: Any) -> None:
     from torch._dynamo import config
 
     # as torch.compiler.assume_constant_result does, which cannot be imported during the import of the tracer
-    vars(operator.compiled)["_dynamo_marked_constant"] = True
+    for asked in (operator.compiled, engine_cell):
+        vars(asked)["_dynamo_marked_constant"] = True
     wrap = getattr(getattr(builder, "VariableBuilder", None), "wrap_module", None)
     if wrap is None or not hasattr(config, "allow_rnn"):
         return

@@ -16,7 +16,8 @@ from torch.nn.utils.rnn import PackedSequence
 from ostinato.nn.sizes import state_of_packed, unchecked
 from ostinato.ops.engine.extension import ABSENT
 from ostinato.ops.engine.gate import outside_of_tracing_and_autocast
-from ostinato.ops.selection import is_named, prefers_native
+from ostinato.ops.selection import prefers_native
+from ostinato.ops.variables import is_named
 
 _TWINS: tuple[type[nn.Module], ...] = nn.RNN, nn.GRU, nn.LSTM, nn.RNNCell, nn.GRUCell, nn.LSTMCell
 #: The errors of torch.nn that are given better words. Their subclasses, such as out of memory, are left alone.

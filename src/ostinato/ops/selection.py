@@ -80,10 +80,6 @@ IMPLEMENTATIONS: dict[str, dict[str, Unroll]] = {
     "ets": {"native": ets_native.unroll, "array": ets_array.unroll, "reference": ets_reference.unroll},
 }
 
-#: The dictionary behind os.environ, if it has one: to ask os.environ itself for what it lacks takes a microsecond.
-_ENVIRONMENT: Any = getattr(os.environ, "_data", os.environ)
-_KEY: Any = os.environ.encodekey(IMPLEMENTATION) if hasattr(os.environ, "_data") else IMPLEMENTATION
-
 
 def _no_operator(facts: Mapping[str, Any]) -> str | None:
     """Return why torch cannot run the plain cell: it has no operator for the nonlinearity. None if it can."""
@@ -145,11 +141,6 @@ def pick(cell: str, implementation: str | None = None, **facts: Any) -> Unroll:
             if _refusal(cell, name, facts) is None:
                 return IMPLEMENTATIONS[cell][name]
     return IMPLEMENTATIONS[cell][_choose(cell, implementation, facts)[0]]
-
-
-def is_named() -> bool:
-    """Return whether the environment variable names an implementation."""
-    return _KEY in _ENVIRONMENT
 
 
 def prefers_native(cell: str, **facts: Any) -> bool:

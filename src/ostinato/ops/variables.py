@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import Final
+from typing import Any, Final
 
 from ostinato.errors import ConfigError
 
@@ -15,6 +15,30 @@ INSTRUCTION_SET: Final = "OSTINATO_ISA"
 
 #: 0 switches our kernels for GPUs off; 1 tries them on GPUs too on which they were not checked.
 GPU_KERNELS: Final = "OSTINATO_GPU_KERNELS"
+
+
+#: The dictionary behind os.environ, if it has one: to ask os.environ itself for what it lacks takes a microsecond.
+_ENVIRONMENT: Any = getattr(os.environ, "_data", os.environ)
+_KEY: Any = os.environ.encodekey(IMPLEMENTATION) if hasattr(os.environ, "_data") else IMPLEMENTATION
+
+
+def is_named() -> bool:
+    """Return whether the environment variable names an implementation."""
+    return _KEY in _ENVIRONMENT
+
+
+def __getattr__(name: str) -> bool:
+    """Return whether ``IMPLEMENTATION`` is set, as the attribute ``named``, for code that torch.compile traces.
+
+    The tracer guards an attribute of a module by one comparison before each call. A look into os.environ it guards by
+    every variable that is set, and compiles again when any other is.
+
+    Raises:
+        AttributeError: Another attribute is asked for.
+    """
+    if name != "named":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return is_named()
 
 
 def gpu_kernels() -> str | None:

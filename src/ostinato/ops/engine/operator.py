@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from ostinato.errors import ConfigError
+from ostinato.ops.engine import layer
 from ostinato.ops.engine.buffers import Gradients, gradients, pooled, results
 from ostinato.ops.engine.call import Call, Sizes, sizes_of
 from ostinato.ops.engine.extension import ABSENT
@@ -50,6 +51,10 @@ def forward(*args: Any) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """
     call, (save,) = Call.split(args)
     require_bytes(call.tensors)
+    if not save:
+        # the engine checks and allocates itself, in a third of the time
+        y, h_n, c_n, _ = layer.run_forward(layer.LayerForm.of(call), call.tensors, False)
+        return y, h_n, y.new_empty(0) if c_n is None else c_n, y.new_empty(0)
     call = call.contiguous()
     y, h_n, c_n, saved = buffers = results(call, save, pooled)
     run_forward(call, sizes_of(call), y, h_n, c_n, saved.data_ptr())
