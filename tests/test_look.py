@@ -118,8 +118,9 @@ def test_a_text_plots_how_often_its_symbols_occur(tmp_path: Path) -> None:
     (tmp_path / "song.txt").write_text("라라라 아리랑 라\n", encoding="utf-8")
     data = ostinato.read(tmp_path / "song.txt", kind="text")
     (axes,) = data.plot().axes
+    (line,) = axes.lines
     counts = sorted(Counter("라라라 아리랑 라\n").values(), reverse=True)
-    assert axes.lines[0].get_ydata().tolist() == counts
+    assert np.asarray(line.get_ydata()).tolist() == counts
     data.plot().canvas.draw()  # a warning about a missing glyph would be an error
 
 
@@ -128,31 +129,33 @@ def test_sound_plots_over_its_seconds(tmp_path: Path) -> None:
     soundfile.write(tmp_path / "rise.wav", np.arange(-500, 500, dtype=np.int16), 8000)
     (axes,) = ostinato.read(tmp_path / "rise.wav").plot().axes
     assert axes.get_xlabel() == "seconds"
-    np.testing.assert_allclose(axes.lines[0].get_xdata(), np.arange(1000) / 8000)
+    np.testing.assert_allclose(np.asarray(axes.lines[0].get_xdata(), float), np.arange(1000) / 8000)
 
 
 def test_a_fit_plots_its_candidates_and_how_they_learned() -> None:
     pytest.importorskip("matplotlib")
     rng = np.random.default_rng(0)
     data = ostinato.read(np.cumsum(rng.normal(size=400)), kind="series")
-    found = ostinato.fit(data, model="gru", budget=ostinato.Budget(max_steps=40))
+    found: Any = ostinato.fit(data, model="gru", budget=ostinato.Budget(max_steps=40))
     scores, learning = found.plot().axes
     held_out = {rung.name: rung.held_out for rung in found.table}
     kept, others = scores.lines
-    assert kept.get_xdata().tolist() == [held_out[found.kept.name]]
-    assert others.get_xdata().tolist() == [value for name, value in held_out.items() if name != found.kept.name]
+    assert np.asarray(kept.get_xdata()).tolist() == [held_out[found.kept.name]]
+    rest = [value for name, value in held_out.items() if name != found.kept.name]
+    assert np.asarray(others.get_xdata()).tolist() == rest
     curve = found.model.description.ladder_record.curves["gru"]
     (line,) = learning.lines
-    assert line.get_ydata().tolist() == [point[3] for point in curve]
+    assert np.asarray(line.get_ydata()).tolist() == [point[3] for point in curve]
 
 
 def test_a_fit_of_a_closed_form_or_a_direct_model_has_no_learning_curve(results: dict[str, Any]) -> None:
     pytest.importorskip("matplotlib")
     assert len(results["fit"].plot().axes) == 1
-    direct = ostinato.fit(results["data"], horizon=4, networks=0)
+    direct: Any = ostinato.fit(results["data"], horizon=4, networks=0)
     (axes,) = direct.plot().axes
     assert "lower is better" in axes.get_xlabel()
-    assert sorted(x for line in axes.lines for x in line.get_xdata()) == sorted(rung.loss for rung in direct.table)
+    drawn = sorted(x for line in axes.lines for x in np.asarray(line.get_xdata()).tolist())
+    assert drawn == sorted(rung.loss for rung in direct.table)
 
 
 def test_a_backtest_plots_what_came_the_best_model_and_the_best_baseline(results: dict[str, Any]) -> None:

@@ -343,7 +343,9 @@ def test_a_conformal_quantile_is_that_of_all_values_in_order(seed: int, count: i
     rng = np.random.default_rng(seed)
     values = np.clip(np.round(5 * rng.standard_normal(count), int(rng.integers(0, 3))), -8, 8)
     values[rng.random(count) < rng.choice([0.0, 0.2])] = np.nan
-    weight = np.where(values > 1, 1 / 16, 1.0) if rng.random() < 0.5 else 0.5 ** rng.integers(0, 5, count)
+    weight: NDArray[np.float64] = np.where(values > 1, 1 / 16, 1.0)
+    if rng.random() < 0.5:
+        weight = np.power(0.5, rng.integers(0, 5, count))
     order = np.argsort(values, kind="stable")
     reached = np.cumsum(weight[order])
     expected = np.interp(share * reached[-1], reached - weight[order] / 2, values[order])

@@ -152,14 +152,14 @@ def _doubts(data: Any, rows: Mapping[str, Array]) -> Iterator[str]:
     lengths = {len(x) for x in rows.values()}
     if not isinstance(data, Mapping) and len(lengths) == 1 and 1 < max(lengths) <= _FEW < len(rows):
         yield (
-            f"the list is read as {len(rows):,} sequences of {counted(max(lengths), 'step')} (for one sequence of "
-            f"{max(lengths)} channels, give np.array(...) of it)"
+            f"the list is read as {counted(len(rows), 'sequence')} of {counted(max(lengths), 'step')} (for one "
+            f"sequence of {counted(max(lengths), 'channel')}, give np.array(...) of it)"
         )
     for name, x in rows.items():
         if 0 < len(x) <= _FEW < x.shape[1]:
             yield (
-                f"sequence {name!r} is read as {counted(len(x), 'step')} of {x.shape[1]:,} channels, as an array "
-                "(T, D) (if its rows are channels, transpose it)"
+                f"sequence {name!r} is read as {counted(len(x), 'step')} of {counted(x.shape[1], 'channel')}, as an "
+                "array (T, D) (if its rows are channels, transpose it)"
             )
             return
 

@@ -127,7 +127,8 @@ class Every:
 
     def between(self, first: Any, last: Any) -> Times:
         """Return the times of the calendar from the first to the last."""
-        return np.arange(np.datetime64(first, "us"), np.datetime64(last, "us") + 1, np.timedelta64(self.length, "us"))
+        end = np.datetime64(last, "us") + np.timedelta64(1, "us")
+        return np.arange(np.datetime64(first, "us"), end, np.timedelta64(self.length, "us"))
 
     def after(self, last: Any, count: int) -> Times:
         """Return the next times after the last one, (count,)."""
@@ -383,10 +384,11 @@ def _days(months: Times, day: str) -> Times:
         months: The months.
         day: The day, as in ``Months.days``.
     """
-    starts, ends = months.astype("datetime64[D]"), (months + 1).astype("datetime64[D]") - 1
+    starts, one = months.astype("datetime64[D]"), np.timedelta64(1, "D")
+    ends = (months + np.timedelta64(1, "M")).astype("datetime64[D]") - one
     which, _, of = day.partition(" ")
     if day.isdigit():
-        found = np.minimum(starts + (int(day) - 1), ends)
+        found = np.minimum(starts + (int(day) - 1) * one, ends)
     elif day == "end":
         found = ends
     elif day == "business end":
@@ -394,9 +396,9 @@ def _days(months: Times, day: str) -> Times:
     elif which == "business":
         found = np.busday_offset(starts, int(of) - 1, roll="forward")
     elif which == "last":
-        found = ends - (weekday_of(ends) - WEEKDAYS.index(of)) % 7
+        found = ends - (weekday_of(ends) - WEEKDAYS.index(of)) % 7 * one
     else:
-        found = starts + (WEEKDAYS.index(of) - weekday_of(starts)) % 7 + 7 * (int(which) - 1)
+        found = starts + ((WEEKDAYS.index(of) - weekday_of(starts)) % 7 + 7 * (int(which) - 1)) * one
     return np.asarray(found)
 
 

@@ -129,7 +129,7 @@ def _rules(days: Times, first: Times, day: NDArray[np.int64], size: NDArray[np.i
     weekday = weekday_of(days)
     if (weekday < 5).all():
         # the number of weekdays from the first day of the month to this day
-        business = np.busday_count(first, days + 1)
+        business = np.busday_count(first, days + np.timedelta64(1, "D"))
         if (business == business[0]).all():
             yield f"business {int(business[0])}"
     if (weekday == weekday[0]).all():
@@ -142,7 +142,8 @@ def _rules(days: Times, first: Times, day: NDArray[np.int64], size: NDArray[np.i
 
 def month_sizes(months: Times) -> NDArray[np.int64]:
     """Return the number of days of each month."""
-    return np.asarray(((months + 1).astype("datetime64[D]") - months.astype("datetime64[D]")).astype(np.int64))
+    after = months + np.timedelta64(1, "M")
+    return np.asarray((after.astype("datetime64[D]") - months.astype("datetime64[D]")).astype(np.int64))
 
 
 def usual_step(times: Times, zone: str | None) -> Calendar | None:

@@ -106,7 +106,7 @@ def _days(numbers: Numbers, order: str) -> Times | None:
     if month.min() < 1 or month.max() > 12 or day.min() < 1 or (years := century(year)) is None:
         return None
     months = ((years - 1970) * 12 + month - 1).astype("datetime64[M]")
-    days = months.astype("datetime64[D]") + (day - 1)
+    days = months.astype("datetime64[D]") + (day - 1).astype("timedelta64[D]")
     return days if bool((days.astype("datetime64[M]") == months).all()) else None
 
 

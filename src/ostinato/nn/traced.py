@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-from torch import Tensor, cat, is_grad_enabled, nn
+from torch import Tensor, cat, is_grad_enabled
 from torch.nn.functional import dropout
 
 from ostinato.ops import variables
@@ -43,7 +43,7 @@ def engine_cell(cell: str, reset_after: bool, device: str, dtype: torch.dtype) -
     return cell if reset_after else "gru_before"
 
 
-def traced(network: nn.RNNBase, given: Any, hx: Any) -> Any:
+def traced(network: Any, given: Any, hx: Any) -> Any:
     """Return the results of a network by the operators; None if another way must be taken, which knows the errors.
 
     Args:
@@ -59,8 +59,7 @@ def traced(network: nn.RNNBase, given: Any, hx: Any) -> Any:
     first = batched and network.batch_first
     x = given.transpose(0, 1) if first else given if batched else given[:, None]
     P, mode = network.proj_size, network.mode
-    cell = "lstm_projected" if P else mode.lower()
-    cell = engine_cell(cell, network.reset_after, x.device.type, x.dtype)
+    cell = engine_cell("lstm_projected" if P else mode.lower(), network.reset_after, x.device.type, x.dtype)
     steps, rows, width = x.shape
     if cell is None or width != network.input_size or not steps:
         return None
@@ -78,7 +77,7 @@ def traced(network: nn.RNNBase, given: Any, hx: Any) -> Any:
     return y.transpose(0, 1) if first else y, ((last[0], last[1]) if mode == "LSTM" else last[0])
 
 
-def _layers(network: nn.RNNBase, cell: str, x: Tensor, state: State) -> Any:
+def _layers(network: Any, cell: str, x: Tensor, state: State) -> Any:
     """Return the outputs of the last layer and the last states of all; None if a weight is missing.
 
     Args:
@@ -111,7 +110,7 @@ def _layers(network: nn.RNNBase, cell: str, x: Tensor, state: State) -> Any:
     return x, (ends[0] if count == 1 else [cat([end[k] for end in ends]) for k in (0, 1)[: len(state)]])
 
 
-def _weights(network: nn.RNNBase, suffix: str) -> list[Tensor | None] | None:
+def _weights(network: Any, suffix: str) -> list[Tensor | None] | None:
     """Return the weights of a layer in one direction in the order of the operator, None for all if one is missing.
 
     They are asked by name, as torch.nn does when it lists them; a list would be a second thing to guard for each.
