@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import gc
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 import torch
+
+from warm import early
 
 #: The threads of each test that does not set its own number; CI runs the tests of the engine with several.
 THREADS = int(os.environ.get("TEST_THREADS", "1"))
@@ -39,6 +41,19 @@ def shared_data() -> Callable[[str], Path]:
 @pytest.fixture(autouse=True)
 def _threads() -> None:
     torch.set_num_threads(THREADS)
+
+
+@pytest.fixture(autouse=True)
+def _environment() -> Iterator[None]:
+    """Take back the variables that a test leaves, such as torch's folder of compiled code.
+
+    With other variables than those of ``warm.programs`` each command would start a Python of its own.
+    """
+    before = early(dict(os.environ))
+    yield
+    for name in early(dict(os.environ)).keys() - before.keys():
+        del os.environ[name]
+    os.environ.update(before)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

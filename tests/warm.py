@@ -94,7 +94,7 @@ def programs() -> Path:
 _kept: list[object] = []
 
 
-def _early(environment: dict[str, str]) -> dict[str, str]:
+def early(environment: dict[str, str]) -> dict[str, str]:
     """Return the variables of _READ_EARLY, but for the wish for UTF-8, which is what every fork writes."""
     return {k: v for k, v in environment.items() if k.startswith(_READ_EARLY) and (k, v) != ("PYTHONUTF8", "1")}
 
@@ -134,7 +134,7 @@ def _attend(connection: socket.socket) -> list[str]:
     head, given, _, _ = connection.recvmsg(8, socket.CMSG_SPACE(12))
     streams = array.array("i", given[0][2])
     words, here, environment = json.loads(_whole(connection, int.from_bytes(head, "big")))
-    if _early(environment) != _early(dict(os.environ)):
+    if early(environment) != early(dict(os.environ)):
         connection.sendall(bytes(8))
         os._exit(0)
     if pid := _fork():

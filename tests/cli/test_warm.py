@@ -52,8 +52,8 @@ def test_a_fork_ends_with_its_program(tmp_path: Path, number: int) -> None:
     with subprocess.Popen(script(tmp_path, code), stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
         forked = int(process.stdout.readline())
+        process.send_signal(number)  # first, because a failure would wait for the end of the process
         assert forked != process.pid or sys.platform != "linux"
-        process.send_signal(number)
         assert process.wait(60) == -number
         until = time.monotonic() + 60
         while Path(f"/proc/{forked}").exists() and time.monotonic() < until:

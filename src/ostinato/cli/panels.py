@@ -132,7 +132,9 @@ class PanelRun:
 def running(destination: Destination) -> Iterator[PanelRun]:
     """Set the numbers of threads, join the cluster and show a progress bar while a panel is processed.
 
-    Import ``ostinato.scale`` inside the context: the libraries read their number of threads when they are loaded.
+    Variables of the environment that are not set hold the numbers of threads meanwhile, for the processes of the
+    cluster. Import ``ostinato.scale`` inside the context: the libraries read their number of threads when they are
+    loaded.
 
     Raises:
         ConfigError: No folder for the results is given.
@@ -140,13 +142,17 @@ def running(destination: Destination) -> Iterator[PanelRun]:
     if destination.output is None:
         raise ConfigError("no output given; the results of a panel are a folder of parts", fix="name a folder with -o")
     count = each_worker(destination.threads)
-    for name, value in environment(count).items():
-        os.environ.setdefault(name, value)
-    cluster = destination.cluster()
-    from ostinato.scale.run import Here
+    unset = {name: value for name, value in environment(count).items() if name not in os.environ}
+    os.environ.update(unset)
+    try:
+        cluster = destination.cluster()
+        from ostinato.scale.run import Here
 
-    with options.in_parts_on(destination.device, destination.on), _progress_bar() as show:
-        yield PanelRun(destination.output, cluster or Here(count), show)
+        with options.in_parts_on(destination.device, destination.on), _progress_bar() as show:
+            yield PanelRun(destination.output, cluster or Here(count), show)
+    finally:
+        for name in unset:
+            os.environ.pop(name, None)
 
 
 @contextmanager
