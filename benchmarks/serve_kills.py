@@ -11,12 +11,8 @@ its own, forked from one that has imported everything, so that a start takes no 
 from __future__ import annotations
 
 import argparse
-import contextlib
-import os
 import random
 import signal
-import socket
-import subprocess
 import sys
 import tempfile
 import threading
@@ -36,74 +32,6 @@ import zoo
 from ostinato.client import Client, Event, ServerError
 from ostinato.inference.live.rows import Rows
 from ostinato.model_file import save_model
-
-
-class Nursery:
-    """A process that has imported everything a server needs, and forks servers."""
-
-    def __init__(self, model: Path, store: str) -> None:
-        """Start it, before this process has threads."""
-        self._more = str(model), store
-        self._process = subprocess.Popen(
-            [sys.executable, __file__, "--nursery"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-        )
-
-    def start(self) -> Forked:
-        """Return a server that answers."""
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            port = free.getsockname()[1]
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        print(*self._more, port, sep="\t", file=self._process.stdin, flush=True)
-        return Forked(int(self._process.stdout.readline()), port)
-
-    def close(self) -> None:
-        """End it."""
-        with self._process as process:  # closes its pipes
-            process.kill()
-
-
-class Forked(Server):
-    """A server that was forked."""
-
-    def __init__(self, pid: int, port: int) -> None:
-        self._pid, self.port = pid, port
-        for _ in range(2400):
-            with contextlib.suppress(OSError):
-                self.ask("GET", "/healthz")
-                return
-            time.sleep(0.05)
-        raise RuntimeError("the server did not start")
-
-    def close(self, how: int = signal.SIGTERM) -> str:
-        """End the server; its parent, the nursery, takes leave of it."""
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(self._pid, how)
-            while True:
-                os.kill(self._pid, 0)
-                time.sleep(0.005)
-        return ""
-
-
-def nursery() -> None:
-    """Fork a server for each line of standard input: model, store and port."""
-    import uvicorn.protocols.websockets.auto  # noqa: F401
-
-    import ostinato.serve.store_sqlite  # noqa: F401
-
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
-    for line in sys.stdin:
-        model, store, port = line.rstrip("\n").split("\t")
-        pid = os.fork()
-        if not pid:
-            os.dup2(os.open(os.devnull, os.O_RDWR), 0)
-            from ostinato.cli.main import main as command
-
-            sys.argv = ["ostinato", "serve", model, "--store", store, "--port", port]
-            command()
-            os._exit(0)
-        print(pid, flush=True)
 
 
 def value(key: int, number: int) -> float:
@@ -170,19 +98,18 @@ def kills(model: Path, store: str, count: int, *, servers: int, streams: int = 8
     Raises:
         AssertionError: An event was lost, or applied twice.
     """
-    nest = Nursery(model, store)
-    running: list[Forked] = []
+    running: list[Server] = []
     rng, stop = random.Random(seed), threading.Event()
     loads = [Load(key, running) for key in range(streams)]
     threads = [threading.Thread(target=load.run, args=(stop,)) for load in loads]
     try:
-        running += [nest.start() for _ in range(servers)]
+        running += [Server(model, store) for _ in range(servers)]
         for thread in threads:
             thread.start()
         for kill in range(count):
             time.sleep(0.1 + 0.4 * rng.random())
             running[kill % servers].close(signal.SIGKILL)
-            running[kill % servers] = nest.start()
+            running[kill % servers] = Server(model, store)
         time.sleep(0.3)
         stop.set()
         for thread in threads:
@@ -193,7 +120,6 @@ def kills(model: Path, store: str, count: int, *, servers: int, streams: int = 8
         stop.set()
         for server in running:
             server.close()
-        nest.close()
     return sum(load.answered for load in loads), sum(load.repeated for load in loads)
 
 
@@ -221,9 +147,6 @@ def check(server: Server, key: int, number: int, told: dict[int, float]) -> None
 
 def main() -> None:
     """Kill the servers of each store, and print what was found."""
-    if sys.argv[1:] == ["--nursery"]:
-        nursery()
-        return
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--kills", type=int, default=50)
     parser.add_argument("--seed", type=int, default=5, help="of the moments of the kills")

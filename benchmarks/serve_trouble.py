@@ -64,7 +64,7 @@ def until(done: Callable[[], bool]) -> float:
 
 def memory(server: Server) -> int:
     """Return the resident memory of a server in MB."""
-    found = re.search(r"VmRSS:\s+(\d+)", Path(f"/proc/{server.process.pid}/status").read_text())
+    found = re.search(r"VmRSS:\s+(\d+)", Path(f"/proc/{server.pid}/status").read_text())
     assert found is not None
     return int(found.group(1)) // 1000
 

@@ -56,6 +56,20 @@ def test_what_compiles_does_not_see_the_jobs_of_make() -> None:
     assert all("$(NINJA_ALONE)" in line for line in compiling)
 
 
+@pytest.mark.parametrize("fails", [(), ("beside",), ("tests",), ("beside", "tests")], ids=str)
+def test_what_runs_beside_the_tests_fails_them_and_is_told_at_the_end(fails: tuple[str, ...], tmp_path: Path) -> None:
+    for name in ("beside", "tests"):
+        (tmp_path / name).write_text(f"echo says {name}\nexit {int(name in fails) * 2}\n")
+    command = [HOME / "tools" / "beside", "sh beside", "--", "sh", "tests"]
+    done = subprocess.run(
+        command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
+    )
+    told = ["says beside"] if "beside" in fails else ["passed: sh beside"]
+    ended = [f"failed: sh {name}" for name in ("tests", "beside") if name in fails]
+    assert done.stdout.splitlines() == ["says tests", *told, *ended]
+    assert done.returncode == bool(fails)
+
+
 @pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.stem)
 def test_a_workflow_gives_no_right_to_all_jobs_but_reading(path: Path) -> None:
     assert yaml.safe_load(path.read_text())["permissions"] == {"contents": "read"}

@@ -33,6 +33,8 @@ MODULES = [
     *("ostinato.cli.main", "ostinato.dispatch.fit", "ostinato.dispatch.forecast", "ostinato.evaluation.backtest"),
     *("ostinato.inference.sample", "ostinato.inference.score", "ostinato.inference.stream", "ostinato.report.page"),
 ]
+#: What a server loads besides, if the packages are there.
+SERVER = ["ostinato.serve.run", "ostinato.serve.store_sqlite", "uvicorn", "uvicorn.protocols.http.auto", "msgspec"]
 #: Variables that are read by what is loaded: with other values than the server's, a Python of its own is started.
 _READ_EARLY = ("CUDA", "LANG", "LC_", "MKL_", "OMP_", "OPENBLAS_", "OSTINATO_", "POLARS_", "PYTHON", "TORCH", "WORLD_")
 
@@ -174,6 +176,9 @@ def _writer(number: int, through: bool, errors: str) -> io.TextIOWrapper:
 if __name__ == "__main__":
     for name in MODULES:
         __import__(name)
+    with contextlib.suppress(ImportError):
+        for name in SERVER:
+            __import__(name)
     gc.collect()
     gc.freeze()  # a fork that went through all objects would copy the memory that they are in
     with socket.socket(fileno=int(sys.argv[1])) as given:

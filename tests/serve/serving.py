@@ -5,10 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-import os
 import signal
 import subprocess
-import sys
 import time
 import urllib.error
 import urllib.request
@@ -28,8 +26,21 @@ from ostinato.serve.schema import Event, EventResult, Push, Result
 from ostinato.serve.store import Store, open_store
 from ostinato.serve.streams import Streams
 from ostinato.shapes import Array
+from warm import programs
 
 T = TypeVar("T")
+
+#: What a server runs.
+_SERVE = """import os
+with open(__file__ + ".pid", "w") as told:
+    told.write(str(os.getpid()))
+os.environ["OMP_NUM_THREADS"] = "1"
+import torch
+torch.set_num_threads(1)
+{first}
+from ostinato.cli.main import main
+main()
+"""
 
 
 class FixedRule(AlarmRule):
@@ -96,7 +107,11 @@ async def push(batcher: Batcher, key: str, *ys: Any, first: int | None = None) -
 
 
 class Server:
-    """A server in a process of its own, on a port that was free; it may run some lines of Python first."""
+    """A server in a process of its own, forked as ``warm`` says, on a port that was free; it may run some lines first.
+
+    Its torch and its engine have one thread. ``process`` is the program that waits for it and hands signals on; ``pid``
+    is the process that serves.
+    """
 
     def __init__(self, model: Path, store: Path | str, *more: str, first: str = "") -> None:
         import socket
@@ -104,25 +119,14 @@ class Server:
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             self.port = free.getsockname()[1]
-        self.process = subprocess.Popen(
-            [
-                sys.executable,
-                "-c",
-                f"{first}\nfrom ostinato.cli.main import main; main()",
-                "serve",
-                str(model),
-                "--store",
-                str(store),
-                "--port",
-                str(self.port),
-                *more,
-            ],
-            stderr=subprocess.PIPE,
-            env={**os.environ, "OMP_NUM_THREADS": "1"},
-        )
+        script = model.with_name(f"serve-{self.port}.py")
+        script.write_text(_SERVE.format(first=first))
+        words = ["serve", str(model), "--store", str(store), "--port", str(self.port), *more]
+        self.process = subprocess.Popen([programs() / "script", script, *words], stderr=subprocess.PIPE)
         for _ in range(1200):
             with contextlib.suppress(OSError):
                 self.ask("GET", "/healthz")
+                self.pid = int(Path(f"{script}.pid").read_text())
                 return
             if self.process.poll() is not None:
                 break

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import socket
 import subprocess
-import sys
 import urllib.request
 from pathlib import Path
 
@@ -20,6 +19,7 @@ from ostinato.cli.main import main
 from ostinato.model_file import save_model
 from ostinato.serve.auth import Kept, digest, read
 from ostinato.serve.run import listening
+from warm import programs
 
 BAD = [
     ("--host 0.0.0.0", "0.0.0.0 is reached by other machines, and there are no tokens"),
@@ -57,7 +57,7 @@ def test_a_port_that_is_taken_is_refused_and_a_free_one_is_named(tmp_path: Path)
     save_model(zoo.fitted("series", "ar"), tmp_path / "model.ost")
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        command = [sys.executable, "-m", "ostinato", "serve", "model.ost", "--store", "none", "--port"]
+        command = [programs() / "ostinato", "serve", "model.ost", "--store", "none", "--port"]
         refused = subprocess.run([*command, str(port)], cwd=tmp_path, capture_output=True, text=True, check=False)
     assert refused.returncode == 2
     assert f"port {port} of 127.0.0.1: Address already in use" in refused.stderr

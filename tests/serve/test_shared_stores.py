@@ -15,6 +15,7 @@ from real_servers import SERVERS, Server, lacking, make
 
 from ostinato.errors import ConfigError
 from ostinato.serve.store import Change, Record, Store, StoreError
+from warm import programs
 
 
 @pytest.fixture(scope="module", params=list(SERVERS))
@@ -122,7 +123,7 @@ def test_two_counters_killed_in_turn_count_every_event_once(server: Server, stor
     events, rng = 60, random.Random(4)
 
     def begun() -> subprocess.Popen[str]:
-        command = [sys.executable, real_servers.__file__, server.url]
+        command = [str(programs() / "script"), str(real_servers.__file__), server.url]
         return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
     counters, kills, event = [begun(), begun()], 0, 1
