@@ -29,7 +29,7 @@ _START, _DOT = 0, 4
 _WORDS = sorted(LETTERS)
 _FIGURES = sorted(DIGITS)
 _SIGNS = [b for b in range(128) if b not in LETTERS and b not in DIGITS]
-#: What the choices of a place weigh in all after the names that a model remembers.
+#: The most that the choices of a place together weigh after the names that a model remembers.
 _REMEMBERED = 6.0
 
 
@@ -166,7 +166,10 @@ class Names:
         return part
 
     def _least(self, before: list[bytes]) -> bytes | None:
-        """Return the part that a sorted name is not below here, which does not end here; None if it is free."""
+        """Return the least part that keeps the order of sorted names, which also rules out the end of the name here.
+
+        It is None where any part, or the end, keeps the order.
+        """
         last, at = self._last, len(before)
         return last[at] if self.ordered and last and len(last) > at and last[:at] == before else None
 
@@ -205,7 +208,7 @@ class _Place:
         """Return the weights of the choices: the first five or six, and the parts of earlier names.
 
         Args:
-            least: The part that this one is not below; None for any part, or the end.
+            least: The least part that may stand here; None if any part, or the end of the name, may.
         """
         weights = np.array(self._counts)
         if not is_counted(self.last):
@@ -213,7 +216,8 @@ class _Place:
         if least is not None:
             weights[_END] = 0
             for i, part in enumerate(self.known):
-                if part < least and not least.startswith(part):  # what follows may make up for a part that is shorter
+                # a part that only begins like the least one is kept: the next part may put the name in order
+                if part < least and not least.startswith(part):
                     weights[self._kinds + i] = 0
         return weights
 
@@ -239,7 +243,7 @@ class _Place:
         self.last = part
 
     def fade(self) -> None:
-        """Make what was learned weigh little, so that new names soon weigh more."""
+        """Scale the weights down, so that the names that are compressed soon count for more."""
         share = min(1.0, _REMEMBERED / sum(self._counts))
         self._counts = [share * count for count in self._counts]
 
