@@ -22,7 +22,7 @@ from ostinato.errors import DataError
 from ostinato.numbers import counted
 from ostinato.shapes import Array
 
-#: The number of steps up to which the other axis may be that of time.
+#: An array with at most so many steps, and more channels than that, may have time along its other axis.
 _FEW = 4
 
 
@@ -128,7 +128,7 @@ def from_arrays(data: Any, kind: str | None) -> SequenceSet:
     named, meta = _named(data)
     notes: dict[str, None] = {}
     rows = {name: _array(x, name, notes) for name, x in named.items()}
-    notes.update(dict.fromkeys(_doubts(data, rows)))
+    notes.update(dict.fromkeys(_unsure_axes(data, rows)))
     widths = {x.shape[1] for x in rows.values() if len(x)} or {1}
     if len(widths) > 1:
         raise DataError(
@@ -147,19 +147,19 @@ def from_arrays(data: Any, kind: str | None) -> SequenceSet:
     return join(series, channels, kind, Provenance(Origin("the arrays", parts), meta, tuple(notes)))
 
 
-def _doubts(data: Any, rows: Mapping[str, Array]) -> Iterator[str]:
-    """Yield a note where steps may have been taken for series or for channels, because there are so few of them."""
+def _unsure_axes(data: Any, rows: Mapping[str, Array]) -> Iterator[str]:
+    """Yield a note if steps may have been taken for series or for channels, because arrays have so few steps."""
     lengths = {len(x) for x in rows.values()}
     if not isinstance(data, Mapping) and len(lengths) == 1 and 1 < max(lengths) <= _FEW < len(rows):
         yield (
-            f"the list is read as {counted(len(rows), 'sequence')} of {counted(max(lengths), 'step')} (for one "
+            f"the list is read as {counted(len(rows), 'sequence')} of {counted(max(lengths), 'step')} (if it is one "
             f"sequence of {counted(max(lengths), 'channel')}, give np.array(...) of it)"
         )
     for name, x in rows.items():
         if 0 < len(x) <= _FEW < x.shape[1]:
             yield (
-                f"sequence {name!r} is read as {counted(len(x), 'step')} of {counted(x.shape[1], 'channel')}, as an "
-                "array (T, D) (if its rows are channels, transpose it)"
+                f"sequence {name!r} is read as {counted(len(x), 'step')} of {counted(x.shape[1], 'channel')}: each row "
+                "of an array is a step (if its rows are channels, transpose it)"
             )
             return
 
@@ -219,8 +219,8 @@ def _array(data: Any, name: str, notes: dict[str, None]) -> Array:
     """Return anything like an array as (T, D), and add to the notes what was converted."""
     where = f"sequence {name!r}"
     if isinstance(data, Mapping):
-        what, fix = "it is a mapping, such as one row of a table", "make a frame of all rows: pandas.DataFrame(rows)"
-        raise DataError(what, where=where, fix=fix)
+        what = "it is a mapping, such as one row of a table, expected an array"
+        raise DataError(what, where=where, fix="give a frame of all rows: pandas.DataFrame(rows)")
     x = _plain(data, where)
     if x.ndim not in (1, 2):
         raise DataError(

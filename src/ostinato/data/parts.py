@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Sequence
 
 import numpy as np
@@ -13,12 +12,10 @@ from ostinato.data.month_names import month_of
 from ostinato.data.origin import Origin
 from ostinato.data.stamps import read_times
 from ostinato.data.time_form import Times
-from ostinato.data.time_names import CLOCKS, DAYS, PARTS, WHOLE_TIMES, says_clock
+from ostinato.data.time_names import CLOCKS, DAYS, PARTS, UNNAMED, WHOLE_TIMES, says_clock
 from ostinato.errors import DataError
 
 _CLOCK = r"^\s*\d{1,2}:\d{2}(:\d{2}(\.\d+)?)?(\s*[AaPp][Mm])?\s*$"
-#: The names of the columns of a table without names.
-_UNNAMED = re.compile(r"channel_\d+")
 #: The name of the column that the parts are joined to.
 JOINED = "ds"
 
@@ -259,7 +256,7 @@ def _clock_of(frame: pl.DataFrame, free: dict[str, str], day: str | None = None)
 
 def _may_be_clock(name: str) -> bool:
     """Return whether a column of this name may hold times of day: by its name, or because it has none."""
-    return says_clock(name) or _UNNAMED.fullmatch(name) is not None
+    return says_clock(name) or UNNAMED.fullmatch(name) is not None
 
 
 def _digits(frame: pl.DataFrame, name: str) -> bool:
