@@ -64,9 +64,7 @@ def joined(
         weeks = ", as weeks of ISO 8601" if _week_of(parts) else ""
         note = f"the columns {words} and {parts[-1]!r} are read together as the time{weeks}"
         if ends:
-            note += (
-                f"; the hours 1 to 24 in {ends[0]!r} are read as the ends of hours, so 24 is the midnight after them"
-            )
+            note += f"; an hour from 1 to 24 in {ends[0]!r} is read as the end of that hour, so 24 is midnight"
         return frame.select(time.alias(JOINED), *others), origin.noting(note)
     return frame, origin
 
@@ -189,10 +187,10 @@ def _check_weeks(years: pl.Series, weeks: pl.Series, origin: Origin) -> None:
         if late.any() or early.any() or last:
             row = int(i) + (0 if early.any() else 1)
             raise DataError(
-                f"week {weeks[row]} is given with the year {years[row]} of the calendar, expected the year of "
-                f"ISO 8601, {years[row] + (1 if weeks[row] == 1 else -1)}",
+                f"week {weeks[row]} has the year {years[row]} of the calendar, expected the year of ISO 8601, "
+                f"{years[row] + (1 if weeks[row] == 1 else -1)}",
                 where=origin.at(row),
-                fix="write the year to which most days of the week belong, or the date of its first day",
+                fix="write the year that has most days of the week, or the date of its first day",
             )
 
 

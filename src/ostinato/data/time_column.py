@@ -80,14 +80,14 @@ def uncertain_dates(frame: pl.DataFrame, columns: list[str]) -> list[str]:
         if odd is not None:
             why = "a cell is empty" if cells[odd] is None else f"{cells[odd]!r} cannot be read as a time"
             return [
-                f"column {c!r} is not read as the time, because {why}, though most of its cells are times; the rows "
-                "are read as steps in their order (correct the cell, or name the column with --time-col)"
+                f"column {c!r} is not read as the time, because {why}; most of its cells are times. The rows are read "
+                "as steps in their order (correct the cell, or name the column with --time-col)"
             ]
         reason = uncertain(cells[0]) if cells and cells[0] is not None else None
         if reason and all(cell is not None and re.search(r"\d", cell) and uncertain(cell) for cell in cells):
             return [
-                f"column {c!r} is not a time: if cells such as {cells[0]!r} are dates, {reason}; the rows are read as "
-                "steps in their order (write the whole year, or name the column of times with --time-col)"
+                f"column {c!r} is not read as the time: if cells such as {cells[0]!r} are dates, {reason}. The rows "
+                "are read as steps in their order (write the whole year, or name the column of times with --time-col)"
             ]
     return []
 

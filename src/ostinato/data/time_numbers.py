@@ -189,8 +189,8 @@ def seem_since_1970(column: pl.Series) -> str | None:
         if seen[0] >= _SINCE * units and seen[-1] < _UNTIL * units:
             first = np.datetime64(int(seen[0] // units), "s")
             return (
-                f"the numbers in {column.name!r} are not read as times, and may be {words} since 1970, from {first}: "
-                "if they are, call the column timestamp"
+                f"the numbers in {column.name!r} are not read as times (if they are {words} since 1970, from {first}, "
+                "call the column timestamp)"
             )
     return None
 
@@ -297,5 +297,5 @@ def _of_excel(days: Array, name: str) -> Stamps:
     first = str(times[0].astype("datetime64[s]")).replace("T00:00:00", "")
     note = f"numbers such as {days[0]:.10g} in column {name!r} are read as the days of a spreadsheet: {first}"
     if days[0] < _OTHER_ZEROS:
-        note += "; if they are days of SAS or Stata, or of R, which count from 1960 and 1970, write dates"
+        note += " (if they are days of SAS or Stata, which count from 1960, or of R, from 1970, write dates)"
     return Stamps(times, TimeForm(), (note,))

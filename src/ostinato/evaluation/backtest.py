@@ -203,9 +203,8 @@ def _before_windows(
 def _set_aside(tallies: dict[str, Tally]) -> list[str]:
     """Return a note on the series of which each method took values as missing."""
     return [
-        f"{name} took values that are far from all others as missing, in "
-        f"{counted(tally.set_aside.total(), 'history')} of {len(tally.set_aside):,} series: "
-        f"{some_of(list(tally.set_aside))}"
+        f"{name} took values far from all others as missing, in {counted(tally.set_aside.total(), 'history')} of "
+        f"{len(tally.set_aside):,} series: {some_of(list(tally.set_aside))}"
         for name, tally in tallies.items()
         if tally.set_aside
     ]

@@ -164,8 +164,8 @@ def _in_precision(model: SequenceModel, precision: str) -> SequenceModel:
         return model
     if not _cells(model) or model.description.traits.numeric:
         raise ConfigError(
-            f"precision int8 is for text by an RNN, a GRU or an LSTM, and the model is {model.description.name!r} of "
-            f"{model.description.kind}",
+            f"the model is {model.description.name!r} of {model.description.kind}, and precision int8 needs an RNN, a "
+            "GRU or an LSTM of text",
             fix="remove precision",
         )
     made = tuple((p.data_ptr(), p._version) for p in model.parameters() if not p.is_inference())
