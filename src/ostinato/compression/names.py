@@ -1,9 +1,9 @@
 """The names of files in few bits: a name is coded by what the names before it have at the same place.
 
-A name is cut into words, numbers and single other characters. Each of them is the one that an earlier name has at its
-place, or the number after that of the name before or a greater one (``figures``), or a new one. A new word is spelled
-by what follows each byte in the new ones before it and in common words (``letters``). A model may remember names, which
-are learned before the first one is coded. If the names are sorted, what comes before the last name is left out.
+A name is cut into words, numbers and single other characters. Each part is one that an earlier name has at its place,
+or a new one. A number may also be that of the name before plus 1 or more (``figures``). A new word is spelled by what
+follows each byte in the new ones before it and in common words (``letters``). A model may remember names, which are
+learned before the first one is coded. If the names are sorted, what comes before the last name is left out.
 """
 
 from __future__ import annotations
@@ -41,8 +41,8 @@ class Habits:
         first: The weights of the kinds of a part at a place that no earlier name reached, by the class before it, (4
             or 5, 5 or 6): a fifth row if dots and other signs differ, and a sixth column for greater numbers.
         again: The weight of a part that occurred once at its place, by the class before it and its own, (4 or 5, 4).
-        gains: The increments of the weights of an end, of new parts of the three classes, of a next number, of a
-            greater one if there are such, and of a repeated part, (6 or 7,).
+        gains: What is added to the weight of a choice that was made: an end, a new part of each of the three classes,
+            a next number, a greater one (if told by steps), and a repeated part, (6 or 7,).
         plain: The initial probability of each byte of a new part (see ``Letters``).
         seed_words: Words with the byte before them (see ``Letters``).
         empty: Whether a new part has a probability of being empty, although no part is.

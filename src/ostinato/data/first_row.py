@@ -25,9 +25,9 @@ def among_values(first: list[str], rows: list[list[str]]) -> bool:
     """Return whether a first row with words holds values, as in the log of a sensor: a date, its id and a number.
 
     It needs a number above numbers. Then one of these is enough: a time stands above times, every word occurs again
-    below, or the number cannot be a name (a decimal close to those below it, or eight digits or more, as dates and
-    times since 1970 have). It holds names if a word stands above numbers or is the usual name of a column, or if its
-    numbers look like names.
+    below, or the number cannot be a name. Such numbers are a decimal close to those below it, and one of eight digits
+    or more, as dates and times since 1970 have. It holds names if a word stands above numbers or is the usual name of a
+    column, or if its numbers look like names.
 
     Args:
         first: The cells of the first row.

@@ -102,8 +102,8 @@ def cross_validation(  # noqa: PLR0913 - the public function has one keyword for
     """Forecast ``horizon`` steps from each of several cutoffs of every series, and measure the forecasts.
 
     Nothing after a cutoff reaches a forecast from it: weights, scales and the choice of "auto" come from steps before
-    the first cutoff, or with ``refit`` before each. Cutoffs are counted from the end of each series, so in a panel with
-    series that end at different times, one series may be fitted on dates after the cutoff of another.
+    the first cutoff, or with ``refit`` before each. Cutoffs are counted from the end of each series. If the series of
+    a panel end at different times, one may thus be fitted on dates after the cutoff of another.
 
     Args:
         data: A SequenceSet, or anything that ``read`` takes.
