@@ -52,11 +52,11 @@ $(BIN)/python:
 	$(SAY_ENGINE)
 	@touch $@
 
-# What is not compiled to bytecode beforehand: the tests of the packages, and what no test of ours imports. It is two fifths.
+# Two fifths of the packages are not compiled beforehand: their own tests, and what no test of ours imports.
 UNREAD := /(tests?|pip|setuptools|mypyc?|fontTools|huggingface_hub)/|/ray/(llm|rllib|serve)/
 
 # Two at once again: what waits for the network and for one core, and the compiler, which takes the cores that are left.
-# A file that Python cannot compile is one that nothing imports, such as a template, and stops nothing.
+# A file that Python cannot compile, such as a template, is one that nothing imports, so an error there is no fault.
 .venv/.test-packages: $(wildcard requirements/*.txt) pyproject.toml .venv/.tools
 	@tools/step "installing what requirements/test.txt pins: also the tools of the tests and of the site, and Ray" \
 		tools/install -r requirements/test.txt $(TORCH)

@@ -20,8 +20,8 @@ gc.set_threshold(50_000, 10, 10)
 
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
 
-#: Long tests, which begin a run. At its end they would leave the other workers without work; and there tests are handed
-#: out by twos, so that each worker would make the fixture that the tests of a file share.
+#: Long tests, which begin a run: at its end, the other workers would wait for them. There tests are also handed out by
+#: twos, so that several workers would make the fixture that the tests of a file share.
 FIRST = ("tests/typing/", "tests/training/test_workers.py")
 
 

@@ -16,7 +16,7 @@ import pytest
 import soundfile
 
 import ostinato
-from ostinato.data.drawing import empty, tidy
+from ostinato.data.drawing import stacked_panels, tidy
 from ostinato.data.picture import thinned
 from ostinato.diagnosis.result import LayerFlow
 from ostinato.look import WIDTH
@@ -197,7 +197,7 @@ def test_a_backtest_plots_overlapping_windows_over_any_times(ds: list[Any]) -> N
 @pytest.mark.parametrize("seconds", [40 * 1.7**k for k in range(34)])
 def test_any_span_of_dates_has_labels_that_fit(seconds: float) -> None:
     pytest.importorskip("matplotlib")
-    drawn = empty(1)
+    drawn = stacked_panels(1)
     (axes,) = drawn.axes
     start = np.datetime64("1971-11-28T10:07:03", "us")
     axes.plot(start + np.array([0, int(1e6 * seconds)]).astype("timedelta64[us]"), [0, 1])

@@ -11,8 +11,8 @@ def main() -> None:
     """Run the command line.
 
     While modules are loaded and words are parsed there is nothing to clean up. So a signal then ends the process at
-    once, without the traceback that Python would print through the module that was being read, and without the silent
-    end that the parser would make of it. From the start of a command on, ``unwinding`` handles it.
+    once. Python would print a traceback through the module that is being read, and the parser would end in silence.
+    From the start of a command on, ``unwinding`` handles signals.
 
     At the end Python looks for cycles among all objects, of which torch has half a million. This took most of a second
     after the result was printed. The memory goes back to the system anyway, so the objects are left out of the search.

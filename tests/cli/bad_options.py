@@ -161,7 +161,7 @@ ROWS: tuple[Bad, ...] = (
     ask("a stop string without characters", f"{SAMPLE} --stop ''", "at least 1 character, got ''"),
     ask("a stop string for numbers", "sample {models}/series.ost --stop x", "stop ends a text", "got 'x'"),
     ask("an unknown precision of draws", f"{SAMPLE} --precision int4", "unknown precision 'int4'", "mean 'int8'"),
-    ask("numbers drawn by 8 bits", "sample {models}/series.ost --precision int8", "precision int8 is for text"),
+    ask("numbers drawn by 8 bits", "sample {models}/series.ost --precision int8", "precision int8 needs"),
     ask("several texts streamed", f"{SAMPLE} --stream --n-samples 2", "one text can be printed while it is drawn, got"),
     ask("numbers streamed", "sample {models}/series.ost --stream", "only text can be printed while it is drawn"),
     ask("a prompt for a series", "sample {models}/series.ost --prompt x", "there is no file 'x'"),

@@ -188,14 +188,14 @@ KINDS: dict[str, dict[str, Callable[[], str]]] = {
             right, "Name,Paid at,Total\n" + lines(lambda i: f"#{1000 + i},{DAYS[i]:%Y-%m-%d},{Y[i]}"), DAYS),
     },
     "hours": {
-        "1 to 24": partial(right, hours(1, 24, "{}", "Hour"), ENDS, notes=["the hours 1 to 24"]),
-        "HE 1 to 24": partial(right, hours(1, 24, "{}", "HE"), ENDS, notes=["the hours 1 to 24"]),
-        "H01 to H24": partial(right, hours(1, 24, "H{:02d}", "Hour"), ENDS, notes=["the hours 1 to 24"]),
+        "1 to 24": partial(right, hours(1, 24, "{}", "Hour"), ENDS, notes=["an hour from 1 to 24"]),
+        "HE 1 to 24": partial(right, hours(1, 24, "{}", "HE"), ENDS, notes=["an hour from 1 to 24"]),
+        "H01 to H24": partial(right, hours(1, 24, "H{:02d}", "Hour"), ENDS, notes=["an hour from 1 to 24"]),
         "01:00 to 24:00": partial(right, hours(1, 24, "{:02d}:00", "Hour"), ENDS, notes=["midnight"]),
         "0 to 23": partial(right, hours(0, 23, "{}", "Hour"), HOURS),
         "year, month, day and 1 to 24": partial(
             right, "year,month,day,hour,y\n" + lines(lambda i: f"2024,1,{1 + i // 24},{1 + i % 24},{Y[i]}"), ENDS,
-            notes=["the hours 1 to 24"]),
+            notes=["an hour from 1 to 24"]),
         "1 to 25": partial(refused, day_of_25(), "the hour 25", "line 26", "offset"),
         "H01 to H25": partial(refused, day_of_25("H{:02d}"), "the hour 25", "line 26"),
         "02A and 02B": partial(
@@ -312,7 +312,9 @@ def test_ordinary_tables_stay_as_they_are(name: str) -> None:
     data = of_text(text)
     assert len(data.values) == text.count("\n") - 1 - text.count("#")
     assert data.channels == channels, data.notes
-    assert not any(word in note for note in data.notes for word in ("eras", "Buddhist", "hours 1", "years and months"))
+    assert not any(
+        word in note for note in data.notes for word in ("eras", "Buddhist", "from 1 to", "years and months")
+    )
 
 
 def test_an_empty_column_that_is_asked_for_or_called_y_is_an_error() -> None:

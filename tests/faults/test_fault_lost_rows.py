@@ -237,9 +237,9 @@ KINDS: dict[str, dict[str, Callable[[], str]]] = {
             refused, lines([[f"cpu,host=a usage={Y[i]} {(SECONDS + i) * 10**9}"] for i in range(N)]), "InfluxDB",
             ending=".txt"),
         "fields with their names": partial(
-            refused, lines([[f"ts={DAYS[i]} level=info value={Y[i]}"] for i in range(N)]), "names in each line",
+            refused, lines([[f"ts={DAYS[i]} level=info value={Y[i]}"] for i in range(N)]), "in each line",
             ending=".log"),
-        "YAML": partial(refused, lines([[f"- ds: {DAYS[i]}\n  y: {Y[i]}"] for i in range(N)]), "names in each line",
+        "YAML": partial(refused, lines([[f"- ds: {DAYS[i]}\n  y: {Y[i]}"] for i in range(N)]), "in each line",
                         ending=".yaml"),
         "XML": partial(refused, "<rows>\n" + lines([[f"<row><y>{Y[i]}</y></row>"] for i in range(N)]) + "</rows>\n",
                        "read_xml", ending=".xml"),
@@ -257,10 +257,10 @@ KINDS: dict[str, dict[str, Callable[[], str]]] = {
         "numbers in one row": partial(refused, ",".join(map(str, Y)) + "\n", "a line of its own"),
         "a vector of R": partial(
             refused, " [1] " + " ".join(map(str, Y[:15])) + "\n[16] " + " ".join(map(str, Y[15:])) + "\n",
-            "vector of R", ending=".txt"),
+            "a vector as R prints it", ending=".txt"),
         "months of R": partial(
             refused, "     Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec\n1949 112 118 132 129 121 135 148 148 136"
-            " 119 104 118\n1950 115 126 141\n", "time series of R", "write.csv", ending=".txt"),
+            " 119 104 118\n1950 115 126 141\n", "a time series as R prints it", "write.csv", ending=".txt"),
     },
 }  # fmt: skip
 ROWS = rows_of(KINDS, "the rows that the file is written from, or an error")

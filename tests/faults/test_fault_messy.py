@@ -321,7 +321,7 @@ def alike(others: Any, *, kept: bool) -> str:
         return "noted"
     with pytest.raises(DataError) as caught:
         in_file(whole, target=["y"])
-    for word in ("differ in 'what'", f"line {N + 2}", "the other is line 2", "add the rows"):
+    for word in ("differ in 'what'", f"line {N + 2}", "the other is line 2", "add them up"):
         assert word in str(caught.value), str(caught.value)
     return f"refused: {caught.value.what[:60]}"
 

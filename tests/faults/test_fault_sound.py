@@ -175,7 +175,7 @@ def test_bits_that_the_header_calls_unused_and_that_are_used_are_read_and_named(
     (tmp_path / "a.wav").write_bytes(wave([256, 257, -5], 4, 32, 24))
     data = read(tmp_path / "a.wav")
     assert (data.meta["bits"], data.values[:, 0].tolist()) == (32, [256, 257, -5])
-    assert "the header of a.wav calls 8 of the 32 bits of a sample unused, and they are not 0" in "; ".join(data.notes)
+    assert "although the header of a.wav calls 8 of them unused: these are not 0" in "; ".join(data.notes)
 
 
 @pytest.mark.parametrize(("kind", "offset"), [("WAV", 0), ("AIFF", 8), ("AU", 0), ("W64", 24), ("RF64", 0)])

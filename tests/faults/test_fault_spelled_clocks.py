@@ -202,7 +202,7 @@ KINDS: dict[str, dict[str, Callable[[], str]]] = {
                 noted, [*pd.date_range("2024-01-01", periods=9, freq=freq).strftime("%Y-%m-%d"), time], "too long")
             for time in ("1900-01-01", "9999-12-31") for freq in ("D", "7D")
         },
-        "a gap": partial(noted, [*DAYS[:20].dt.strftime("%Y-%m-%d"), "2024-03-01"], "too long a gap", has=False),
+        "a gap": partial(noted, [*DAYS[:20].dt.strftime("%Y-%m-%d"), "2024-03-01"], "too long to fill", has=False),
     },
     "zones": {"objects": zones_in_pandas},
 }  # fmt: skip

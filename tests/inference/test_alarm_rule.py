@@ -265,7 +265,7 @@ def test_a_batch_is_its_rows() -> None:
 
 
 def test_a_rate_without_room_for_the_cool_down_is_refused() -> None:
-    with pytest.raises(ConfigError, match="impossible, because the 10 events after"):
+    with pytest.raises(ConfigError, match="impossible, because an alarm is followed by 10 events"):
         alarm_rule(fitted("series", "ar"), 0.1, made("series"), cool_down=10)
     with pytest.raises(DataError, match="got none"):
         alarm_rule(fitted("series", "ar"), 0.1)
@@ -332,6 +332,6 @@ def test_a_rate_that_few_values_cannot_show_is_refused_or_said(rate: float, cool
         found = alarm_rule(model, rate, wave, cool_down=cool_down).words()
     except OstinatoError as error:
         found = str(error)
-    said = "even a clear fault may give no alarm: ask for a rate of at least 0.01"
+    said = "ask for a rate of at least 0.01"
     refused = ("72 held-out values are too few for alarms at", "of events are impossible")
     assert any(words in found for words in ((said,) if rate == 1e-3 and (cool_down or 0) <= 10 else (said, *refused)))

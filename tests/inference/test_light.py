@@ -79,7 +79,7 @@ def test_eight_bits_are_close_to_float32() -> None:
 def test_what_has_no_such_weights_is_refused(kind: str, name: str) -> None:
     model = fitted(kind, name)
     assert isinstance(model, SequenceModel)
-    with pytest.raises(ConfigError, match="precision int8 is for text"):
+    with pytest.raises(ConfigError, match="precision int8 needs"):
         sample(model, 3, precision="int8")
 
 

@@ -233,7 +233,7 @@ def test_a_direct_model_says_whether_its_forecasts_are_of_unseen_values(refit: b
     path = tmp_path / "page.html"
     assert model.description.record["refit"] is refit
     write_report(model, data, path)
-    assert ("these are not forecasts of unseen values" in words_of(path)) == refit
+    assert ("these are no forecasts of unseen values" in words_of(path)) == refit
     assert ("the weights were not fitted to any of it" in words_of(path)) == (not refit)
     model.description.record.pop("refit")
     write_report(model, data, path)

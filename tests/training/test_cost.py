@@ -37,7 +37,7 @@ def test_what_the_budget_does_not_allow_is_left_out_with_a_note(
     monkeypatch.setattr(cost, "seconds_of", lambda *_: 1000.0)
     fit = ostinato.fit(text, model=model, budget=10)
     (note,) = (note for note in fit.notes if "a larger budget takes more" in note)
-    assert f"counted at most {LEAST['chain']:,}" in note
+    assert f"The Markov chain takes at most {LEAST['chain']:,}" in note
     # the parts that are looked at are spread over the text, so that the model is nearly as good
     assert kept(fit).held_out == pytest.approx(kept(whole).held_out, abs=0.05)
     assert kept(fit).held_out != kept(whole).held_out

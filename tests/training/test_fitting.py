@@ -135,7 +135,7 @@ def test_a_network_that_improved_gives_no_note() -> None:
 def test_a_budget_that_is_gone_before_the_networks_gives_a_note() -> None:
     found = LadderRecord(table=tuple(Rung(name, -1.0, 12.5, 1, 9) for name in ("ar", "counts", "lstm", "mixture")))
     assert no_time_left(found, 20.0) == (
-        "ar, counts took 25 s and the budget is 20 s, so no time was left to train lstm: give a larger budget"
+        "no time was left to train lstm, because ar, counts took 25 s of a budget of 20 s: give a larger budget"
     )
     for seconds in (None, 26.0):
         assert not no_time_left(found, seconds)

@@ -56,9 +56,7 @@ def test_what_the_budget_does_not_allow_is_left_out_with_a_note(
     # the figure of a part has an error, and is within four of it of that of all steps
     error, own = kept(part).error, kept(part)
     assert error is not None
-    assert any(
-        f"a standard error of {error:.2g}" in note or f"{error:.2g} for {own.name}" in note for note in part.notes
-    )
+    assert any(f"{error:.2g} for {own.name}" in note for note in part.notes)
     assert abs(own.held_out - kept(whole).held_out) < 4 * error
     assert kept(whole).error is None
     assert kept(part).held_out != kept(whole).held_out

@@ -70,7 +70,7 @@ def _check_length(model: Path) -> None:
     most = os.pathconf(model.parent, "PC_NAME_MAX") - len(_EARLIER)
     if (size := len(os.fsencode(model.name))) > most:
         raise ConfigError(
-            f"the name of the model file has {size} bytes, expected at most {most}, as its checkpoint has a longer one",
+            f"the name of the model file has {size} bytes, expected at most {most}: its checkpoint has a longer name",
             where=str(model),
             fix="give a shorter name with -o",
         )

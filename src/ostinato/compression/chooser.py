@@ -1,4 +1,4 @@
-"""What codes the facts of a container: an encoder, a decoder, or a listener that writes nothing."""
+"""The interface that codes the facts of a container, and a listener that learns from them and writes nothing."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Chooser(Protocol):
 
 @final
 class Listener:
-    """Takes the place of an encoder where something is learned and nothing is written."""
+    """An encoder that writes nothing, for probabilities that learn from what a model remembers."""
 
     def choice(self, weights: Array, value: int | None) -> int:
         """Return a choice."""
@@ -44,7 +44,7 @@ def of_bits(coder: Chooser, bits: int, value: int | None, known: int = 1) -> int
         coder: An encoder or a decoder.
         bits: The number of bits of the number.
         value: The number.
-        known: The first bits of it, which are known: 1 for no more than that it has so many bits.
+        known: Its leading bits, as far as they are known: 1, which leads every number above 0, if only ``bits`` is.
     """
     found, left = known if bits else 0, max(0, bits - known.bit_length())
     while left:

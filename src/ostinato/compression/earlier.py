@@ -173,7 +173,7 @@ class _Field3:
         return found
 
 
-#: The initial probabilities of names in version 4, which knows no greater numbers.
+#: The initial probabilities of names in version 4, which has no choice for a number greater by more than 1.
 _HABITS_4 = replace(
     HABITS,
     first=(

@@ -19,16 +19,20 @@ from ostinato.shapes import Array
 
 #: The number of bits that is likeliest for the first number of a field without a usual number.
 _MIDDLE = 12
-#: The first weights of the usual number, and of one that was seen once where there is a usual one and where there is
-#: none; and what is added when it is seen again.
-_USUAL, _KNOWN, _NEW, _AGAIN = 12.0, 2.0, 0.1, 2.0
-#: The first weight of a single file.
+#: The first weight of the usual number.
+_USUAL = 12.0
+#: The weight of a number that was seen once, in a field with a usual number and in one without.
+_ONCE, _ONCE_OF_MANY = 2.0, 0.1
+#: What is added to the weight of a number when it is seen again.
+_AGAIN = 2.0
+#: The first weight of one file, the usual number of files.
 _LONE = 2.0
-#: The numbers that a field remembers.
+#: The most numbers that a field remembers.
 _MANY = 256
 #: What is added to the weights of the ranges around a number.
 _AROUND = np.array([0.25, 0.5, 1.0, 0.5, 0.25])
-#: What all ranges, and all numbers of earlier files, weigh at most after the numbers that a model remembers.
+#: The most that all ranges together, and all earlier numbers together, weigh after the numbers that a model remembers:
+#: so the files that are compressed soon count for more.
 _RANGES, _NUMBERS = 24.0, 12.0
 #: The ranges without a number: 0 and 1 have no second bit.
 _EMPTY = [1, 3]
@@ -142,14 +146,14 @@ class Ranges:
     def __init__(self, usual: int | None, remembered: Sequence[int] = (), weight: float = _USUAL) -> None:
         middle = _MIDDLE if usual is None else usual.bit_length()
         self._known = [] if usual is None else [usual]
-        self._once = _NEW if usual is None else _KNOWN
+        self._once = _ONCE_OF_MANY if usual is None else _ONCE
         self._ranges: Array = 0.5 / (4 + (np.arange(2 * MOST + 2) // 2 - middle) ** 2)
-        self._ranges[[0, 2]] *= 2
+        self._ranges[[0, 2]] *= 2  # 0 and 1 have one range each, which has the weight of two
         self._ranges[_EMPTY] = 0
         self._again = [weight] * len(self._known)
         for number in remembered:
             self.code(Listener(), number)
-        if usual is None:  # it differs from file to file, so that only its range is likely again
+        if usual is None:  # the number differs from file to file, so only its range is likely again
             self._known, self._again = [], []
         self._ranges *= min(1.0, _RANGES / sum(self._ranges.tolist()))
         share = min(1.0, _NUMBERS / sum(self._again)) if remembered and self._again else 1.0

@@ -8,9 +8,9 @@ import numpy as np
 
 from ostinato.compression.chooser import MOST, Chooser, of_bits
 
-#: A number of this many digits or more is told in pieces of one digit less.
+#: A number of this many digits or more is coded in pieces of one digit less.
 _PIECE = 32
-#: A number of this many digits or more is not counted up.
+#: A number of more digits than this is not counted up.
 _LONG = 18
 #: What a number of digits, and a number of bits, weighs more when it is seen.
 _AGAIN = 2.0
@@ -26,7 +26,7 @@ class Digits:
     def code(self, coder: Chooser, part: bytes | None) -> bytes:
         """Code a number as its digits and return them; the decoder passes None."""
         found, size = b"", _PIECE - 1
-        while size == _PIECE - 1:  # the last choice: so many digits, and more follow
+        while size == _PIECE - 1:  # the last choice says that this piece is full and that more digits follow
             left = None if part is None else len(part) - len(found)
             size = coder.choice(self._weights, None if left is None else min(left, _PIECE) - 1)
             self._weights[size] += _AGAIN

@@ -1,9 +1,9 @@
 """The names of files in few bits: a name is coded by what the names before it have at the same place.
 
-A name is cut into words, numbers and single other characters. Each of them is the one that an earlier name has at its
-place, or the number after that of the name before or a greater one (``figures``), or a new one. A new word is spelled
-by what follows each byte in the new ones before it and in common words (``letters``). A model may remember names, which
-are learned before the first one is coded. If the names are sorted, what comes before the last name is left out.
+A name is cut into words, numbers and single other characters. Each part is one that an earlier name has at its place,
+or a new one. A number may also be that of the name before plus 1 or more (``figures``). A new word is spelled by what
+follows each byte in the new ones before it and in common words (``letters``). A model may remember names, which are
+learned before the first one is coded. If the names are sorted, what comes before the last name is left out.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _START, _DOT = 0, 4
 _WORDS = sorted(LETTERS)
 _FIGURES = sorted(DIGITS)
 _SIGNS = [b for b in range(128) if b not in LETTERS and b not in DIGITS]
-#: What the choices of a place weigh in all after the names that a model remembers.
+#: The most that the choices of a place together weigh after the names that a model remembers.
 _REMEMBERED = 6.0
 
 
@@ -41,8 +41,8 @@ class Habits:
         first: The weights of the kinds of a part at a place that no earlier name reached, by the class before it, (4
             or 5, 5 or 6): a fifth row if dots and other signs differ, and a sixth column for greater numbers.
         again: The weight of a part that occurred once at its place, by the class before it and its own, (4 or 5, 4).
-        gains: The increments of the weights of an end, of new parts of the three classes, of a next number, of a
-            greater one if there are such, and of a repeated part, (6 or 7,).
+        gains: What is added to the weight of a choice that was made: an end, a new part of each of the three classes,
+            a next number, a greater one (if told by steps), and a repeated part, (6 or 7,).
         plain: The initial probability of each byte of a new part (see ``Letters``).
         seed_words: Words with the byte before them (see ``Letters``).
         empty: Whether a new part has a probability of being empty, although no part is.
@@ -166,7 +166,10 @@ class Names:
         return part
 
     def _least(self, before: list[bytes]) -> bytes | None:
-        """Return the part that a sorted name is not below here, which does not end here; None if it is free."""
+        """Return the least part that keeps the order of sorted names, which also rules out the end of the name here.
+
+        It is None where any part, or the end, keeps the order.
+        """
         last, at = self._last, len(before)
         return last[at] if self.ordered and last and len(last) > at and last[:at] == before else None
 
@@ -205,7 +208,7 @@ class _Place:
         """Return the weights of the choices: the first five or six, and the parts of earlier names.
 
         Args:
-            least: The part that this one is not below; None for any part, or the end.
+            least: The least part that may stand here; None if any part, or the end of the name, may.
         """
         weights = np.array(self._counts)
         if not is_counted(self.last):
@@ -213,7 +216,8 @@ class _Place:
         if least is not None:
             weights[_END] = 0
             for i, part in enumerate(self.known):
-                if part < least and not least.startswith(part):  # what follows may make up for a part that is shorter
+                # a part that only begins like the least one is kept: the next part may put the name in order
+                if part < least and not least.startswith(part):
                     weights[self._kinds + i] = 0
         return weights
 
@@ -239,7 +243,7 @@ class _Place:
         self.last = part
 
     def fade(self) -> None:
-        """Make what was learned weigh little, so that new names soon weigh more."""
+        """Scale the weights down, so that the names that are compressed soon count for more."""
         share = min(1.0, _REMEMBERED / sum(self._counts))
         self._counts = [share * count for count in self._counts]
 

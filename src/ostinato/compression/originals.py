@@ -41,7 +41,7 @@ class Originals(ABC):
     Attributes:
         usual: What is left of a usual file: numbers, and None for one that differs from file to file.
         suffix: The end of the name of a usual file.
-        kept: What a model remembers of each field of other files, by its name in the description of the model.
+        kept: The name of each field among what the description of a model remembers of files; "" for none.
     """
 
     usual: list[int | None]

@@ -29,12 +29,11 @@ from ostinato.threads import Threads, in_threads
 def compress(model: Model, files: Mapping[str, bytes], *, threads: Threads = 1) -> bytes:
     """Compress files without loss by an arithmetic coder that a model drives.
 
-    The result takes the bits that ``score`` reports for the files; for checks and lengths about 10 bytes, and 2 more
-    for each further file; and for names what is new in them. A model that was fitted to several files remembers some of
-    their names and lengths: six names of recordings such as ``0_jackson_38.wav`` take 9 bytes if the model knows such
-    names, and else 20. So a tiny file takes 10 bytes, however likely it is. An adaptive model learns here too: it codes
-    each value by its prediction of the value, and then learns the value.
-    ``decompress`` needs the same model.
+    The result takes the bits that ``score`` reports for the files. Checks and lengths take about 10 bytes more, and 2
+    for each further file. So a tiny file takes 10 bytes, however likely it is. Names take what is new in them: a model
+    that was fitted to several files remembers up to 128 of their names and lengths. Six names of recordings, such as
+    ``0_jackson_38.wav``, take 9 bytes if the model knows such names, and 20 if it does not. An adaptive model learns
+    here too: it codes each value by its prediction, and then learns the value. ``decompress`` needs the same model.
 
     Args:
         model: A fitted SequenceModel of text or sound.

@@ -27,9 +27,9 @@ POINTS = 0x110044
 class Alphabet(Encoding):
     """Symbol ids: 0 is the unknown symbol, then the points of a spelling in order, then the end of a sequence.
 
-    An unknown character costs the unknown symbol and a uniform choice among all characters outside the alphabet,
-    so that the probabilities of all texts sum to one, and not only those of texts in known characters. A sample is
-    drawn from the distribution given that the symbol is known.
+    An unknown character costs the unknown symbol and a uniform choice among all characters outside the alphabet. So
+    the probabilities of all texts sum to one, and not only those of texts in known characters. A sample is drawn from
+    the distribution given that the symbol is known.
 
     Attributes:
         code_points: The known points of the spelling (characters, bytes, jamo or pieces), in increasing order.

@@ -1,4 +1,4 @@
-"""Arrays, frames and strings in memory, brought into one form for the reader."""
+"""Arrays and strings in memory, brought into one form for the reader."""
 
 from __future__ import annotations
 
@@ -11,82 +11,19 @@ import polars as pl
 from numpy.typing import NDArray
 
 from ostinato.data import ids
+from ostinato.data.any_frame import as_frame, column_of_array
 from ostinato.data.cells import read_cells
-from ostinato.data.from_pandas import column_of, frame_of
+from ostinato.data.from_pandas import column_of
 from ostinato.data.join import Provenance, join
 from ostinato.data.origin import FileRows, Origin
 from ostinato.data.sequences import SequenceSet
 from ostinato.data.series_rows import SeriesRows
-from ostinato.data.wide_decimals import column_of as arrow_column
 from ostinato.errors import DataError
 from ostinato.numbers import counted
 from ostinato.shapes import Array
 
-#: The number of steps up to which the other axis may be that of time.
+#: An array with at most so many steps, and more channels than that, may have time along its other axis.
 _FEW = 4
-
-
-def as_frame(source: Any) -> tuple[pl.DataFrame, tuple[str, ...]] | None:  # noqa: PLR0911 - one for each type
-    """Return anything with named columns as a polars frame with notes; None for anything else.
-
-    Args:
-        source: A frame of polars, pandas or pyarrow, an array with named fields, a labelled array that has the method
-            ``to_dataframe`` as in xarray, or a pandas series with an index other than row numbers.
-
-    Raises:
-        DataError: The columns of a frame cannot be read.
-    """
-    if isinstance(source, pl.DataFrame):
-        return _without_objects(source), ()
-    if isinstance(source, pl.LazyFrame):
-        return _without_objects(source.collect()), ()
-    pandas = sys.modules.get("pandas")  # a caller with a pandas frame has already imported pandas
-    if pandas is not None and isinstance(source, pandas.Series) and _is_numbered(source.index, pandas):
-        return None
-    if pandas is not None and isinstance(source, pandas.DataFrame | pandas.Series):
-        return frame_of(source)
-    if isinstance(source, np.ndarray) and source.dtype.names:
-        return pl.DataFrame([_column(np.atleast_1d(source[name]), name) for name in source.dtype.names]), ()
-    if hasattr(source, "to_dataframe") and hasattr(source, "dims"):
-        named = getattr(source, "name", "") is None
-        return frame_of(source.to_dataframe(name="y") if named else source.to_dataframe())
-    if hasattr(source, "__arrow_c_stream__") and hasattr(source, "column_names"):
-        return _from_arrow(source), ()
-    return None
-
-
-def _without_objects(frame: pl.DataFrame) -> pl.DataFrame:
-    """Return a frame of polars whose columns of Python objects have the type of the objects, if that is one type."""
-    names = [c.name for c in frame.iter_columns() if c.dtype == pl.Object]
-    return frame.with_columns(_column(np.array([*frame[n], None], dtype=object)[:-1], n) for n in names)
-
-
-def _is_numbered(index: Any, pandas: Any) -> bool:
-    """Return whether an index only counts the rows, one by one: after a sort or a filter it does not."""
-    if index.nlevels > 1 or not (isinstance(index, pandas.RangeIndex) or (index.name is None and _are_numbers(index))):
-        return False
-    return bool((np.diff(index.to_numpy()) == 1).all())
-
-
-def _are_numbers(index: Any) -> bool:
-    return getattr(index.dtype, "kind", "") in ("i", "u", "f")
-
-
-def _from_arrow(table: Any) -> pl.DataFrame:
-    """Return an Arrow table column by column, with Python objects for the types that polars does not know."""
-    names = [str(name) for name in table.column_names]
-    if len(set(names)) < len(names):
-        twice = next(n for n in names if names.count(n) > 1)
-        what = f"{counted(names.count(twice), 'column')} have the name {twice!r}"
-        raise DataError(what, where="the table", fix="give each column its own name")
-    columns = []
-    for i, name in enumerate(names):
-        try:
-            column = arrow_column(name, table.column(i))
-        except Exception:  # a type that polars does not have: its cells are looked at one by one
-            column = pl.Series(name, table.column(i).to_pylist(), dtype=pl.Object)
-        columns.append(column)
-    return pl.DataFrame(columns)
 
 
 def as_texts(source: Any) -> list[tuple[str, str]] | None:
@@ -128,7 +65,7 @@ def from_arrays(data: Any, kind: str | None) -> SequenceSet:
     named, meta = _named(data)
     notes: dict[str, None] = {}
     rows = {name: _array(x, name, notes) for name, x in named.items()}
-    notes.update(dict.fromkeys(_doubts(data, rows)))
+    notes.update(dict.fromkeys(_unsure_axes(data, rows)))
     widths = {x.shape[1] for x in rows.values() if len(x)} or {1}
     if len(widths) > 1:
         raise DataError(
@@ -147,19 +84,19 @@ def from_arrays(data: Any, kind: str | None) -> SequenceSet:
     return join(series, channels, kind, Provenance(Origin("the arrays", parts), meta, tuple(notes)))
 
 
-def _doubts(data: Any, rows: Mapping[str, Array]) -> Iterator[str]:
-    """Yield a note where steps may have been taken for series or for channels, because there are so few of them."""
+def _unsure_axes(data: Any, rows: Mapping[str, Array]) -> Iterator[str]:
+    """Yield a note if steps may have been taken for series or for channels, because arrays have so few steps."""
     lengths = {len(x) for x in rows.values()}
     if not isinstance(data, Mapping) and len(lengths) == 1 and 1 < max(lengths) <= _FEW < len(rows):
         yield (
-            f"the list is read as {counted(len(rows), 'sequence')} of {counted(max(lengths), 'step')} (for one "
+            f"the list is read as {counted(len(rows), 'sequence')} of {counted(max(lengths), 'step')} (if it is one "
             f"sequence of {counted(max(lengths), 'channel')}, give np.array(...) of it)"
         )
     for name, x in rows.items():
         if 0 < len(x) <= _FEW < x.shape[1]:
             yield (
-                f"sequence {name!r} is read as {counted(len(x), 'step')} of {counted(x.shape[1], 'channel')}, as an "
-                "array (T, D) (if its rows are channels, transpose it)"
+                f"sequence {name!r} is read as {counted(len(x), 'step')} of {counted(x.shape[1], 'channel')}: each row "
+                "of an array is a step (if its rows are channels, transpose it)"
             )
             return
 
@@ -169,7 +106,7 @@ def _named(data: Any) -> tuple[dict[str, Any], dict[str, Any]]:
     if isinstance(data, Mapping):
         keys = list(data)
         one_type = len({type(k) for k in keys}) == 1
-        column = _column(np.array([*keys, None], dtype=object)[:-1], "the mapping")
+        column = column_of_array(np.array([*keys, None], dtype=object)[:-1], "the mapping")
         words = ids.as_words(column, Origin.frame(len(keys), "the keys of the mapping")) if one_type else map(str, keys)
         named = dict(zip(words, data.values(), strict=True))
         if len(named) < len(keys):
@@ -219,8 +156,8 @@ def _array(data: Any, name: str, notes: dict[str, None]) -> Array:
     """Return anything like an array as (T, D), and add to the notes what was converted."""
     where = f"sequence {name!r}"
     if isinstance(data, Mapping):
-        what, fix = "it is a mapping, such as one row of a table", "make a frame of all rows: pandas.DataFrame(rows)"
-        raise DataError(what, where=where, fix=fix)
+        what = "it is a mapping, such as one row of a table, expected an array"
+        raise DataError(what, where=where, fix="give a frame of all rows: pandas.DataFrame(rows)")
     x = _plain(data, where)
     if x.ndim not in (1, 2):
         raise DataError(
@@ -235,7 +172,7 @@ def _array(data: Any, name: str, notes: dict[str, None]) -> Array:
         for column in x.reshape(len(x), -1).T if x.size else ():
             origin = Origin(where, (FileRows(where, len(x), unit="step"),))
             try:
-                cells = read_cells(_column(column, "y"), origin)
+                cells = read_cells(column_of_array(column, "y"), origin)
             except DataError as error:
                 fix = "correct the value, or give None if it is missing; for text, use read(..., kind='text')"
                 raise DataError(error.what, where=error.where, fix=fix) from error
@@ -298,20 +235,3 @@ def _from_tensor(data: Any, where: str) -> NDArray[Any]:
         raise DataError(
             f"cannot read the tensor: {str(error).splitlines()[0]}", where=where, fix="give a dense tensor with values"
         ) from error
-
-
-def _column(x: NDArray[Any], name: str) -> pl.Series:
-    """Return an array (T,) as a column, with Python objects if polars has no such type."""
-    kind = x.dtype.kind
-    if kind in "OUS":
-        import pandas as pd
-
-        return column_of(pd.Series(x, dtype=object), name)
-    if kind == "f" and x.dtype.itemsize != 4:
-        x = x.astype(np.float64)
-    if kind in "fiubMm":
-        try:
-            return pl.Series(name, x)
-        except (pl.exceptions.PolarsError, TypeError, ValueError):
-            pass
-    return pl.Series(name, x.tolist(), dtype=pl.Object)

@@ -28,14 +28,14 @@ _REPEATED = (-99.0, -88.0)
 _FIX = "correct the cell, leave it empty if the value is missing, or choose another --target"
 #: A dash alone, or behind a currency.
 _DASH = r"^\D{0,4}[-\u2012-\u2015\u2212]+\s*$"
-_DASH_FIX = "write 0 if the dash stands for 0, as in accounts, or leave the cell empty if the value is missing"
+_DASH_FIX = "write 0 if the dash means 0, as in accounts, or leave the cell empty if the value is missing"
 #: The looks of cells for which there is more to say, and what.
 _FIXES = (
     (_DASH, _DASH_FIX),
     (r"\s*[<>\u2264\u2265]", "write a number in its place, such as 0 or half of the bound, or leave the cell empty"),
     (r"\s*[-+]?\d+:\d\d", "write a duration as a number, such as its minutes or seconds, or choose another --target"),
     (r"\s*[-+]?\d+(?: \d+)?/\d+\s*$", "write a fraction as a decimal, 0.5 for 1/2, or choose another --target"),
-    (r"\s*T\s*$", "write 0 if T stands for a trace, which is too little to measure, or leave the cell empty"),
+    (r"\s*T\s*$", "write 0 if T means a trace, too little to measure, or leave the cell empty"),
 )
 
 
@@ -239,8 +239,8 @@ def small_changes(x: Array) -> str | None:
     if usual * _FLOAT32 > spread:
         return None
     return (
-        f"models compute with about 7 digits, and the values change by {usual:.3g} within a range of {spread:.3g}: "
-        "such changes are rounded"
+        f"changes of the values are rounded: they are about {usual:.3g} within a range of {spread:.3g}, and models "
+        "compute with about 7 digits"
     )
 
 
@@ -259,8 +259,7 @@ def lost_changes(ends: Iterable[tuple[str, Array, Array]]) -> list[str]:
         return []
     name, size = lost[0][0], float(lost[0][1][0])
     return [
-        f"the values of {counted(len(lost), 'series', 'series')} count as equal, because their differences are no "
-        f"larger than the rounding error of 64-bit floats: at most {ROUNDING * size:.2g} for values of about "
-        f"{size:.3g} in {name}. "
-        "If the differences matter, subtract a constant from the values before they are read"
+        f"the values of {counted(len(lost), 'series', 'series')} count as equal: they differ by no more than the "
+        f"rounding error of 64-bit floats, such as {ROUNDING * size:.2g} for values of about {size:.3g} in {name} (if "
+        "the differences matter, subtract a constant from the values before they are read)"
     ]

@@ -133,8 +133,8 @@ def check_values(x: Array, rows: NDArray[np.int64], names: tuple[str, ...], name
         size = np.nanmax(np.abs(x[:, d]), initial=0.0)
         if 0 < size < SMALLEST:
             raise DataError(
-                f"the values of column {column!r} are at most {size:g} in absolute value, which is too small to compute"
-                f" with, expected one of at least {SMALLEST:g}",
+                f"the values of column {column!r} are too small to compute with: at most {size:g} in absolute value, "
+                f"expected one of at least {SMALLEST:g}",
                 where=f"{o.name}, series {name!r}",
                 fix="use a smaller unit",
             )
@@ -148,8 +148,8 @@ def check_values(x: Array, rows: NDArray[np.int64], names: tuple[str, ...], name
 
 #: What to do about the hour that the clock shows twice when daylight saving ends.
 _REPEATED_HOUR = (
-    "if this is the hour that the clock shows twice when summer ends, write the times with their offset, as "
-    "2024-10-27T02:00+01:00, or in UTC"
+    "write the times in UTC or with their offset, as 2024-10-27T02:00+01:00, if this is the hour that the clock shows "
+    "twice when summer ends"
 )
 
 

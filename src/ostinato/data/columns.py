@@ -181,6 +181,7 @@ def _without_numbers(frame: pl.DataFrame, words: list[str], where: str) -> DataE
         hint = f", and remove the unit {unit!r} from the cells of {name!r}, after bringing all of them to one unit"
         if unit.upper() in {"CR", "DR"}:  # credit and debit: without the letters, both would be above 0
             hint = f", and write the cells of {name!r} as numbers, with a minus sign in place of DR"
+    # a single name with a sign inside, as in ds^y: its lines are cut at a sign that is no separator here
     if len(frame.columns) == 1 and re.search(r"\w[^\w\s.]+\w", frame.columns[0]):
         hint = ", and put a comma, a semicolon, a tab or | between the cells of a line"
     what = f"the table has no column of numbers; the columns are {_listed(frame.columns)}"

@@ -18,11 +18,11 @@ from ostinato.errors import DataError
 DATE = re.compile(r"\d{1,4}[-/.]\d{1,2}([-/.]\d{1,4})?([ T].*)?")
 #: A number with signs between its thousands.
 _GROUPED = re.compile(r"[-+]?[1-9]\d{0,2}(?:([ '.,\u00a0\u2009\u202f\u2019])\d{3})(?:\1\d{3})*(?:[.,]\d+)?")
-#: The signs that are looked at for lines of one kind.
+#: The number of characters from which the form of the lines is seen.
 _SEEN = 100_000
-#: The largest number of a clock; a month, a day and an hour are smaller.
-_CLOCK = 59
-#: A line of digits, a comma and digits.
+#: The largest number of a minute; those of a month, a day and an hour are smaller.
+_MINUTE = 59
+#: A line of digits, a comma and digits: one number with decimals, or two whole numbers.
 _PAIR = re.compile(r"\s*[-+]?\d+,\d+\s*")
 #: The number of decimals beyond which a program writes all digits of a float.
 _FLOAT_DIGITS = 12
@@ -86,10 +86,11 @@ def sniff(text: str, where: str, skipped: int = 0, decimal: str | None = None) -
     separator = separator_of(head)
     pairs = _pairs(text) if separator == "," else None
     if pairs is not None and (pairs.header or pairs.decimals or decimal == ","):
+        # no line has a semicolon, so each line is one cell
         return Dialect(";", comma=True, header=pairs.header, skipped=skipped)
     if pairs is not None and pairs.padded and decimal is None:
-        what = f"lines such as {pairs.padded!r} may hold one decimal, or two whole numbers"
-        fix = "say that the comma is a decimal sign (--decimal ,) or that it is none (--decimal .), or name the columns"
+        what = f"lines such as {pairs.padded!r} may hold one number with decimals, or two whole numbers"
+        fix = "use --decimal , for one number, --decimal . for two, or write a line of names above them"
         raise DataError(what, where=where, fix=fix)
     quoted = '"' in text and (separator != "\t" or not re.search(r'(?m)(^|\t)"', _QUOTED.sub("", text)))
     if quoted and text.count('"') % 2 and re.search(rf'(?m)(^|{re.escape(separator)})"', text):
@@ -113,12 +114,13 @@ def sniff(text: str, where: str, skipped: int = 0, decimal: str | None = None) -
 
 
 class _Pairs(NamedTuple):
-    """Lines that each hold digits, one comma and digits.
+    """Lines of digits, one comma and digits, such as 12,5.
 
     Attributes:
-        header: Whether the first line is one name, so that all others hold one decimal.
-        decimals: Whether the lines can only be decimals: a line is as -0,5, or as 12,05 beside 12,60 and more.
-        padded: A line as 12,05, which may also be a year and a month, or a clock; empty if there is none.
+        header: Whether the first line is a single name, so that each other line is one number.
+        decimals: Whether each line can only be one number. Either a line begins with -0, or all have equally many
+            digits behind the comma, which begin with 0 in one line and exceed 59 in another: no months and no minutes.
+        padded: The first line such as 12,05, which may also be a year and a month, or a clock; empty without one.
     """
 
     header: bool
@@ -127,7 +129,7 @@ class _Pairs(NamedTuple):
 
 
 def _pairs(text: str) -> _Pairs | None:
-    """Return what the lines of a text are if the first thousands, perhaps but for a name, are as 12,5; or None."""
+    """Return what lines such as 12,5 may be; None if some of the first lines, apart from a name above, are no such."""
     part = text if len(text) <= _SEEN else text[: text.rfind("\n", 0, _SEEN)]
     lines = [line for line in part.split("\n") if line.strip()]
     name = bool(lines) and not re.search(r"[\d,;\t]", lines[0])
@@ -136,7 +138,7 @@ def _pairs(text: str) -> _Pairs | None:
         return None
     padded = next((line.strip() for line in rest if re.search(r",0\d", line)), "")
     ends = [line.partition(",")[2].strip() for line in rest]
-    beyond = bool(padded) and len(set(map(len, ends))) == 1 and max(map(int, ends)) > _CLOCK
+    beyond = bool(padded) and len(set(map(len, ends))) == 1 and max(map(int, ends)) > _MINUTE
     return _Pairs(name, beyond or any(line.lstrip().startswith("-0,") for line in rest), padded)
 
 

@@ -54,18 +54,21 @@ def blank(width: float, height: float, **options: Any) -> Figure:
     return ShownFigure(figsize=(width, height), **options)
 
 
-def empty(panels: int) -> Figure:
-    """Return a figure of a number of axes, one below the other.
+def stacked_panels(count: int) -> Figure:
+    """Return a figure with a number of empty axes, one below the other.
+
+    Args:
+        count: The number of axes.
 
     Raises:
         ConfigError: matplotlib is not installed.
     """
-    drawn = blank(WIDE, 0.4 + 2.4 * panels, dpi=DOTS, layout="constrained")
-    drawn.subplots(panels, 1)
+    drawn = blank(WIDE, 0.4 + 2.4 * count, dpi=DOTS, layout="constrained")
+    drawn.subplots(count, 1)
     return drawn
 
 
-def key(axes: Any) -> None:
+def legend(axes: Any) -> None:
     """Draw the legend in one row between the title and the axes, so that neither covers the other on a phone."""
     title = axes.get_title(loc="left")
     axes.legend(

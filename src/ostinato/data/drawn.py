@@ -45,7 +45,7 @@ def with_tabs(text: str) -> tuple[str, str] | None:
 
 
 def _has_decimal_commas(head: list[str]) -> bool:
-    """Return whether all lines, perhaps below a line of names, hold numbers with decimal commas between blanks."""
+    """Return whether lines, perhaps below names, hold dates and numbers with decimal commas between blanks."""
     rows = head[1:] if not any(map(_COMMA.fullmatch, head[0].split())) and "," not in head[0] else head
     cells = [line.split() for line in rows]
     return all(len(row) > 1 and all(_COMMA.fullmatch(c) or DATE.fullmatch(c) for c in row) for row in cells)

@@ -81,7 +81,7 @@ def _without_such_day(word: str) -> str | None:
         return None
     if day <= monthrange(year, month)[1]:
         return None
-    others = "the Ethiopian one and climate models have months of 30 days, and the Indian one (Saka) has others of 31"
+    others = "the Ethiopian one and climate models have months of 30 days, and the Indian one (Saka) has some of 31"
     return f"the Gregorian calendar has no such day: {others}"
 
 

@@ -24,9 +24,10 @@ _NAMES = {"id", "unique_id", "series_id", *TIMES, *MORE_TIMES}.union(*(part.name
 def among_values(first: list[str], rows: list[list[str]]) -> bool:
     """Return whether a first row with words holds values, as in the log of a sensor: a date, its id and a number.
 
-    It does if a number stands above numbers, and either a time above times or every word occurs again below it, or if
-    the number is no name: a decimal among those below it, or as many digits as a date or a time since 1970 has. It does
-    not if a word stands above numbers or is the usual name of a column, or if its numbers look like names.
+    It needs a number above numbers. Then one of these is enough: a time stands above times, every word occurs again
+    below, or the number cannot be a name. Such numbers are a decimal close to those below it, and one of eight digits
+    or more, as dates and times since 1970 have. It holds names if a word stands above numbers or is the usual name of a
+    column, or if its numbers look like names.
 
     Args:
         first: The cells of the first row.
@@ -43,28 +44,30 @@ def among_values(first: list[str], rows: list[list[str]]) -> bool:
         return False
     if any(_TIME.fullmatch(c) and all(map(_TIME.fullmatch, column)) for c, column in below):
         return True
-    if _no_names([(c, column) for (c, column), n in zip(below, counts, strict=True) if n and c not in MISSING]):
+    if _are_no_names([(c, column) for (c, column), n in zip(below, counts, strict=True) if n and c not in MISSING]):
         return True
     again = all(n or c in column for n, (c, column) in zip(counts, below, strict=True))
     return again and not _are_names(numbers, [column for n, column in zip(counts, columns, strict=True) if n])
 
 
-def _no_names(below: list[tuple[str, list[str]]]) -> bool:
-    """Return whether a number above numbers, with the cells below it, cannot be the name of a column.
+def _are_no_names(below: list[tuple[str, list[str]]]) -> bool:
+    """Return whether numbers above numbers cannot be the names of columns. Rising decimals may, as depths or quantiles.
 
-    Decimals that rise may be names, such as quantiles and depths.
+    Args:
+        below: Each number of the first row, and the cells below it.
     """
     if any(_LONG.fullmatch(c) and column and all(len(x) == len(c) for x in column) for c, column in below):
         return True
     decimals = [(c, column) for c, column in below if _DECIMAL.fullmatch(c) and any(map(_DECIMAL.fullmatch, column))]
-    if not decimals or (len(decimals) > 1 and all(_size(a) < _size(b) for (a, _), (b, _) in pairwise(decimals))):
+    if not decimals or (len(decimals) > 1 and all(_number(a) < _number(b) for (a, _), (b, _) in pairwise(decimals))):
         return False
     name, column = decimals[0]
-    low, high = min(map(_size, column)), max(map(_size, column))
-    return 2 * low - high <= _size(name) <= 2 * high - low
+    low, high = min(map(_number, column)), max(map(_number, column))
+    # at most as far from the cells below as these are from each other
+    return 2 * low - high <= _number(name) <= 2 * high - low
 
 
-def _size(cell: str) -> float:
+def _number(cell: str) -> float:
     return float(cell.replace(",", "."))
 
 

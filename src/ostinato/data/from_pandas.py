@@ -85,7 +85,7 @@ def _index(frame: pandas.DataFrame, notes: list[str]) -> dict[str, Any]:
         if timed or (not column.dtype.is_numeric() and column.dtype != pl.Object and parse_times(column) is not None):
             return {"ds": levels[0]}
         if column.dtype.is_integer():
-            notes.extend(_lost_order(column) if _are_steps(frame) else ())
+            notes.extend(_order_notes(column) if _has_no_times(frame) else ())
         else:
             notes.append("the index of the frame has no name and holds no times, so it is left out")
         return {}
@@ -103,23 +103,23 @@ def _index(frame: pandas.DataFrame, notes: list[str]) -> dict[str, Any]:
     return named
 
 
-def _are_steps(frame: pandas.DataFrame) -> bool:
-    """Return whether no column of a frame may hold the times of its rows."""
+def _has_no_times(frame: pandas.DataFrame) -> bool:
+    """Return whether no column of a frame can hold the times of its rows, so that these are steps in their order."""
     numbers = all(getattr(dtype, "kind", "O") in "iufb" for dtype in frame.dtypes)
     names = [str(name) for name in frame.columns]
     return numbers and not any(name.lower() in TIMES or says_when(name) for name in names) and not may_be_parts(names)
 
 
-def _lost_order(index: pl.Series) -> list[str]:
-    """Return a note on an index of whole numbers if rows were left out or moved, as by dropna and sort_values."""
+def _order_notes(index: pl.Series) -> list[str]:
+    """Return a note if an index of whole numbers shows rows that were left out or moved, as by dropna, sort_values."""
     steps = index.diff().drop_nulls()
     if not len(steps) or (steps[0] > 0 and bool((steps == steps[0]).all())):
         return []
     shown = ", ".join(map(str, index.head(3).to_list()))
     how = "with gaps" if bool((steps > 0).all()) else "in another order"
     return [
-        f"the index of the frame, {shown} ..., numbers the rows {how}; they are read as steps one after the other "
-        "(name the index ds if it counts the steps)"
+        f"the index of the frame numbers the rows {how} ({shown} ...); they are read as consecutive steps (if the "
+        "index counts the steps, name it ds)"
     ]
 
 
@@ -181,7 +181,7 @@ def _of_objects(column: pandas.Series[Any], name: str) -> pl.Series:
 
 
 def _missing(column: pandas.Series[Any]) -> Any:
-    """Return whether each cell is missing, (N,). pandas does not compare the signaling NaN of a decimal."""
+    """Return whether each cell is missing, (N,). The isna of pandas fails at a signaling NaN of the decimal module."""
     try:
         return column.isna().to_numpy()
     except InvalidOperation:

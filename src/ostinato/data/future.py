@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from ostinato.data import checks, database, files, ids, tables
 from ostinato.data.ahead import times_ahead
-from ostinato.data.arrays import as_frame
+from ostinato.data.any_frame import as_frame
 from ostinato.data.columns import check_names
 from ostinato.data.covariates import Columns, Indicators, check_known
 from ostinato.data.frames import clean

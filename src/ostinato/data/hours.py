@@ -22,7 +22,7 @@ def check_hours(frame: pl.DataFrame, free: dict[str, str], origin: Origin) -> No
         hours = whole_hours(frame[name])
         if int((hours == TO_24[1] + 1).sum()) < int((hours == TO_24[1]).sum()):  # 25 steps of each series are no day
             raise DataError(
-                f"column {name!r} has the hour 25 of a day on which the clock goes back, expected 0 to 23 or 1 to 24",
+                f"column {name!r} has the hour 25, of a day on which the clock goes back, expected 0 to 23 or 1 to 24",
                 where=origin.at(int((hours > TO_24[1]).arg_max() or 0)),
                 fix="write the times in one column, with their offset, as 2024-10-27T02:00+01:00, or in UTC",
             )

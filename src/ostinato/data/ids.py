@@ -114,7 +114,7 @@ def _check_numbers(words: pl.Series, origin: Origin) -> None:
     if len(twice):
         other = twice[0].split(".")[0]
         raise DataError(
-            f"the ids {other!r} and {twice[0]!r} in column {words.name!r} are one number, written in two ways",
+            f"the ids {other!r} and {twice[0]!r} in column {words.name!r} are one number in two spellings",
             where=origin.at(int((words == twice[0]).arg_max() or 0)),
             fix="write every id in one way",
         )

@@ -174,8 +174,8 @@ def _gap_notes(
         if steps.sum() > LONGEST * len(s.times) * np.median(steps):
             at = int(steps.argmax())
             return [
-                f"series {s.name!r} has no row between {stamp(s.times[at])} and {stamp(s.times[at + 1])}, which is too "
-                "long a gap to fill: its rows are read as consecutive steps (if one of these times stands for a "
+                f"series {s.name!r} has no row between {stamp(s.times[at])} and {stamp(s.times[at + 1])}. This gap is "
+                "too long to fill, so its rows are read as consecutive steps (if one of these times stands for a "
                 "missing one, correct it)"
             ]
     return []

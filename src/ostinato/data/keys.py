@@ -57,7 +57,7 @@ def key_of(frame: pl.DataFrame, columns: Sequence[str], time: str, where: str) -
         if _apart(frame, time, *pair):
             first, second = pair
             raise DataError(
-                f"the rows of one time differ in {first!r} and {second!r}, and an id is one column",
+                f"the rows of one time differ in {first!r} and {second!r}, expected one column of ids",
                 where=where,
                 fix=f"join {first!r} and {second!r} into one column, and name it with --id-col",
             )
@@ -82,7 +82,7 @@ def check_second_key(frame: pl.DataFrame, id_col: str, time: str, used: Sequence
     for c in others:
         if _apart(frame, id_col, time, c):
             raise DataError(
-                f"the rows of one id and time differ in {c!r}, and an id is one column",
+                f"the rows of one id and time differ in {c!r}, expected one column of ids",
                 where=origin.name,
                 fix=f"join {id_col!r} and {c!r} into one column, and name it with --id-col; or keep the rows of one "
                 f"{c!r} alone",
@@ -120,8 +120,8 @@ def check_one_row(
     raise DataError(
         f"two rows have the same time and the same values, but differ in {name!r}",
         where=f"{origin.at(second)}; the other is {origin.place(first)}",
-        fix=f"add the rows of the same time up if they are parts of one total; {key} --id-col if they are of several "
-        "series; remove one of them if it is a duplicate",
+        fix=f"if they are parts of one total, add them up; if they are of several series, {key} --id-col; if one is a "
+        "duplicate, remove it",
     )
 
 

@@ -206,10 +206,7 @@ def _of_objects(item: dict[str, Any], where: str) -> Layout | None:
     if len(outer) == 1 and not (same and scalar and len(inner) > 1):
         # one record with an object in it, such as {"room": {"temperature": 20.5}}
         return None
-    what = (
-        f"the file is one object of objects ({', '.join(outer[:_SHOWN])}), and whether each is a row or a column is "
-        "not clear"
-    )
+    what = f"the file is one object of objects ({', '.join(outer[:_SHOWN])}), and each of them may be a row or a column"
     raise DataError(what, where=where, fix=_WRITE)
 
 

@@ -22,7 +22,7 @@ TOTAL = re.compile(
 _WIDTH = re.compile(r"\d+[sdn]")
 #: The number of lines at each end of a file that are looked at.
 _HEAD, _TAIL = 50, 12
-#: What stands in place of a value, and names no fact.
+#: Signs of a missing or an infinite value, in lower case. A line that begins with one is a row, and no fact.
 _NO_NAMES = {word.lower() for word in MISSING} | {"-", "inf", "-inf", "infinity", ":", ".."}
 #: The fewest lines of words that are facts: above a line of names, about one series, and about several, where pandas
 #: writes a line for each level of its names; and the fewest rows that show a table below them.
@@ -204,10 +204,14 @@ def _without_facts(
 
 
 def _are_facts(lines: list[list[str]], *, apart: bool) -> bool:
-    """Return whether lines may be facts about a series, each with its own name in front, and not rows of a table.
+    """Return whether lines that begin with a word may be facts about a series, and are no rows of the table.
 
-    Rows may begin with a word too: an id, or a sign for a missing value. Most of them have numbers behind it, as facts
-    have that are ``apart`` from the names of the columns, above a blank line.
+    Each fact has a name of its own, and rows may repeat an id or begin with a sign for a missing value. Most rows have
+    a number behind the word, and most facts have none.
+
+    Args:
+        lines: The cells of the lines.
+        apart: Whether a blank line divides the lines from the names of the columns. Then facts may have numbers.
     """
     names = [cells[0] for cells in lines]
     if len(set(names)) < len(names) or any(name.lower() in _NO_NAMES for name in names):

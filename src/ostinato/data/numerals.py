@@ -48,7 +48,7 @@ _GRAMMARS = {".": _grammar(r"\.", ","), ",": _grammar(",", r"\.")}
 _OPEN = r"^[1-9]\d{0,2}[.,]\d{3}$"
 #: Two numbers with a comma between them, as the weather service of the USA writes +0123,1 for 12.3 of quality 1.
 _TWO = r"^0\d{3},\d$"
-#: A number with one sign and an exponent: programs write no thousands there, so the sign is a decimal sign.
+#: The digits of a number with one sign and an exponent: as no program groups thousands there, it is a decimal sign.
 _SCIENTIFIC = {".": r"^\d+\.\d+$", ",": r"^\d+,\d+$"}
 _OR_MORE = "a plus sign behind some of its cells may mean that much or more"
 _PAIR = "zeros in front and a comma may be two numbers: a value, and a code of its quality"
@@ -196,7 +196,7 @@ def _read(  # noqa: PLR0914 - each part of a number has a name
     reasons = [_PAIR] if two.any() else []
     signs = sum(parts[c].is_not_null().cast(pl.Int8) for c in ("first", "second", "last", "open"))
     ok = fits & ~twice & (signs <= 1) & (parts["open"].is_null() == parts["close"].is_null())
-    # 85+ is an open class, unless the minus signs stand behind the numbers too
+    # 85+ means 85 or more, unless other signs stand behind the numbers too
     ok &= ~(more := _or_more(parts["last"], seen))
     reasons += [_OR_MORE] if more.any() else []
     symbols = parts.select(pl.coalesce("front", "before", "after")).to_series()
@@ -243,17 +243,29 @@ def _read(  # noqa: PLR0914 - each part of a number has a name
 
 
 def _fitting(digits: pl.Series, power: pl.Series) -> tuple[pl.Series, pl.Series]:
-    """Return whether digits fit a decimal point, and a decimal comma, (N,); ``power`` says which have an exponent."""
+    """Return which digits may have a decimal point, and which a decimal comma, (N,) each.
+
+    Args:
+        digits: The digits of each number with their signs, (N,).
+        power: Whether the number has an exponent, (N,).
+    """
     dot, comma = (digits.str.contains(g).fill_null(value=False) for g in _GRAMMARS.values())
     by_dot, by_comma = (power & digits.str.contains(g).fill_null(value=False) for g in _SCIENTIFIC.values())
     return dot & ~by_comma, comma & ~by_dot
 
 
 def _or_more(last: pl.Series, seen: pl.Series) -> pl.Series:
-    """Return whether the plus sign behind a number, (N,), is not its sign, because other numbers have none there."""
+    """Return which numbers have a plus sign behind them that may mean that much or more, (N,).
+
+    It is the sign of the number if a minus sign stands there too, or if all numbers have it.
+
+    Args:
+        last: The sign behind each number, (N,).
+        seen: The cells, (N,), null where one is empty.
+    """
     plus = (last == "+").fill_null(value=False)
     signs = (last == "-").any() or (plus | seen.is_null()).all()
-    return plus & False if signs else plus
+    return plus & (not signs)
 
 
 def _notes(

@@ -57,11 +57,10 @@ def refuse_lost_order(frame: pl.DataFrame, columns: list[str], id_col: str | Non
         keys = frame[id_col].cast(pl.String, strict=False).to_list() if id_col else [None] * len(words)
         if not _rises(words.to_list(), keys):
             raise DataError(
-                f"the words in column {name!r}, such as {column[0]!r}, cannot be read as times, and the rows are not "
-                "in their order",
+                f"column {name!r} seems to hold times that cannot be read, such as {column[0]!r}, and the rows are "
+                "not in their order",
                 where=where,
-                fix="write times as 2024-01-31; or sort the rows by time, and read them in their order with --time-col "
-                "none",
+                fix="write times as 2024-01-31; or sort the rows by time, and read them as steps with --time-col none",
             )
 
 
@@ -76,7 +75,7 @@ def _check_lengths(column: pl.Series, where: str) -> None:
     raise DataError(
         f"column {column.name!r} holds times of several lengths, such as {words}",
         where=where,
-        fix="keep the rows of one length, such as the months alone, and give each length a file of its own",
+        fix="keep the rows of one length alone, such as the months; write those of another length to another file",
     )
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Sequence
 
 import numpy as np
@@ -13,12 +12,10 @@ from ostinato.data.month_names import month_of
 from ostinato.data.origin import Origin
 from ostinato.data.stamps import read_times
 from ostinato.data.time_form import Times
-from ostinato.data.time_names import CLOCKS, DAYS, PARTS, WHOLE_TIMES, says_clock
+from ostinato.data.time_names import CLOCKS, DAYS, PARTS, UNNAMED, WHOLE_TIMES, says_clock
 from ostinato.errors import DataError
 
 _CLOCK = r"^\s*\d{1,2}:\d{2}(:\d{2}(\.\d+)?)?(\s*[AaPp][Mm])?\s*$"
-#: The names of the columns of a table without names.
-_UNNAMED = re.compile(r"channel_\d+")
 #: The name of the column that the parts are joined to.
 JOINED = "ds"
 
@@ -67,9 +64,7 @@ def joined(
         weeks = ", as weeks of ISO 8601" if _week_of(parts) else ""
         note = f"the columns {words} and {parts[-1]!r} are read together as the time{weeks}"
         if ends:
-            note += (
-                f"; the hours 1 to 24 in {ends[0]!r} are read as the ends of hours, so 24 is the midnight after them"
-            )
+            note += f"; an hour from 1 to 24 in {ends[0]!r} is read as the end of that hour, so 24 is midnight"
         return frame.select(time.alias(JOINED), *others), origin.noting(note)
     return frame, origin
 
@@ -192,10 +187,10 @@ def _check_weeks(years: pl.Series, weeks: pl.Series, origin: Origin) -> None:
         if late.any() or early.any() or last:
             row = int(i) + (0 if early.any() else 1)
             raise DataError(
-                f"week {weeks[row]} is given with the year {years[row]} of the calendar, expected the year of "
-                f"ISO 8601, {years[row] + (1 if weeks[row] == 1 else -1)}",
+                f"week {weeks[row]} has the year {years[row]} of the calendar, expected the year of ISO 8601, "
+                f"{years[row] + (1 if weeks[row] == 1 else -1)}",
                 where=origin.at(row),
-                fix="write the year to which most days of the week belong, or the date of its first day",
+                fix="write the year that has most days of the week, or the date of its first day",
             )
 
 
@@ -259,7 +254,7 @@ def _clock_of(frame: pl.DataFrame, free: dict[str, str], day: str | None = None)
 
 def _may_be_clock(name: str) -> bool:
     """Return whether a column of this name may hold times of day: by its name, or because it has none."""
-    return says_clock(name) or _UNNAMED.fullmatch(name) is not None
+    return says_clock(name) or UNNAMED.fullmatch(name) is not None
 
 
 def _digits(frame: pl.DataFrame, name: str) -> bool:

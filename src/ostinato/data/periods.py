@@ -88,7 +88,7 @@ def _days(words: pl.Series, unit: str) -> pl.Series:
 
 
 def _of_unit(words: pl.Series, unit: str) -> Periods | None:
-    # most columns are of no kind: the first word says so without a look at the others
+    # most columns hold no periods, and their first word already shows it
     forms = (expression for name, expression, _ in _PERIODS if name == unit)
     if not len(words) or not any(re.search(form, words[0] or "") for form in forms):
         return None

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from ostinato.data.ahead import walls_of
 from ostinato.data.corpus import blocks
-from ostinato.data.drawing import MOST, PICTURE, empty, tidy
+from ostinato.data.drawing import MOST, PICTURE, stacked_panels, tidy
 from ostinato.data.sequences import SequenceSet
 from ostinato.data.spelling import spelling_of
 from ostinato.shapes import Array
@@ -34,7 +34,7 @@ def figure(data: SequenceSet) -> Figure:
     if not data.traits.numeric:
         return _symbols(data)
     panels = [(b, d) for b in range(len(data)) for d in range(len(data.channels))][:MOST]
-    drawn = empty(len(panels))
+    drawn = stacked_panels(len(panels))
     for axes, (b, d) in zip(drawn.axes, panels, strict=True):
         axes.plot(*thinned(_along(data, b), np.asarray(data[b][:, d], dtype=float)), color=PICTURE.ink, linewidth=1)
         name = data.ids[b] if len(data.channels) == 1 else f"{data.ids[b]}, {data.channels[d]}"
@@ -84,7 +84,7 @@ def _symbols(data: SequenceSet) -> Figure:
         found, often = np.unique(np.asarray(block), return_counts=True)
         points, places = np.unique(np.concatenate([points, found]), return_inverse=True)
         counts = np.bincount(places, weights=np.concatenate([counts, often])).astype(np.int64)
-    drawn = empty(1)
+    drawn = stacked_panels(1)
     (axes,) = drawn.axes
     axes.plot(np.arange(1, len(counts) + 1), np.sort(counts)[::-1], "o-", color=PICTURE.ink, markersize=3, linewidth=1)
     if len(counts):

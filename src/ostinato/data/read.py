@@ -49,9 +49,9 @@ def read(  # noqa: PLR0913 - the options of the public reader, all by name
     may also be a list or a mapping of strings.
 
     Args:
-        source: A path, a folder, a pattern such as ``"data/*.csv"``, the address of a database such as
-            ``"sqlite:///sales.db"``, a frame, an array (T,) or (T, D), a list or a mapping of arrays, or a SequenceSet,
-            which is returned as it is.
+        source: A path, a folder, a pattern such as ``"data/*.csv"``, or the address of a database such as
+            ``"sqlite:///sales.db"``; a frame, an array (T,) or (T, D), or a list or a mapping of arrays. A SequenceSet
+            is returned as it is.
         kind: "series", "prices", "text" or "sound"; found from the content if left out.
         id_col: The column of a table that names the series; "unique_id" or a similar name if left out.
         time_col: The column of a table that holds the times; "ds" or a similar name if left out, and "none" if the rows

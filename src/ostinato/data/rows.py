@@ -147,7 +147,7 @@ def tidied(frame: pl.DataFrame, found: dict[str, Numerals], origin: Origin) -> t
             if columns[-1].n_unique() < column.n_unique():
                 odd = column.filter(column != columns[-1])[0]
                 origin = origin.noting(
-                    f"blanks at the ends of ids are removed, as in {odd!r}, and ids that differ only in them are one"
+                    f"blanks at the ends of ids are removed, as in {odd!r}; ids that differ only in such blanks are one"
                 )
         elif one.all and one.values.count():
             columns.append(_whole(column) if _are_whole(column) else one.values.rename(column.name))

@@ -117,8 +117,8 @@ def spread(words: pl.DataFrame, marks: Marks) -> tuple[pl.DataFrame, list[str]]:
             first, last = numbers[0]
             what = f"{column[first]!r} of lines {first + 1} to {last + 1}"
             notes.append(
-                f"the number of {counted(len(numbers), 'merged cell')}, such as {what}, is read in the first "
-                "line only, and is missing in the others"
+                f"the number of {counted(len(numbers), 'merged cell')}, such as {what}, is read in the first line; in "
+                "the other lines it is missing"
             )
     if marks.hidden:
         notes.append(f"hidden rows, such as those that a filter hides, are read too: {marks.hidden:,}")

@@ -131,8 +131,8 @@ _ERRORS = {
 
 #: The note on a sheet with empty cells whose reader does not distinguish them from errors of formulas.
 _UNSEEN = (
-    "a cell with an error of a formula, such as #DIV/0!, would be read as empty without pyarrow; to have such cells "
-    "counted: pip install pyarrow"
+    "an empty cell may be an error of a formula, such as #DIV/0!: without pyarrow both look alike (to have errors "
+    "counted, pip install pyarrow)"
 )
 
 

@@ -23,11 +23,9 @@ _WORDS = (
     {"차변", "대변"},
     {"借", "貸"},
 )
-#: Letters that are sides in a column whose name says so.
-_LETTERS, _SAID = (
-    ({"s", "h"}, {"d", "c"}),
-    re.compile(r"soll|haben|debit|credit|\bs/h\b|\bd/c\b|\bdr\b|sign|side|kennz", re.I),
-)
+#: Letters that are sides only in a column whose name says so, and what such a name has.
+_LETTERS = ({"s", "h"}, {"d", "c"})
+_SAID = re.compile(r"soll|haben|debit|credit|\bs/h\b|\bd/c\b|\bdr\b|sign|side|kennz", re.IGNORECASE)
 
 
 def refuse_sides(frame: pl.DataFrame, aside: Sequence[str], numbers: Sequence[str], where: str) -> None:
@@ -48,11 +46,11 @@ def refuse_sides(frame: pl.DataFrame, aside: Sequence[str], numbers: Sequence[st
             continue
         if all(_above_zero(frame[c]) for c in numbers):
             raise DataError(
-                f"column {name!r} holds the sides of an account, {kinds[0]} and {kinds[1]}, and the amounts have no "
-                "signs",
+                f"column {name!r} says on which side of an account an amount is, {kinds[0]} or {kinds[1]}, and no "
+                "amount is below 0",
                 where=where,
-                fix=f"write the amounts of one side with a minus sign; or choose the column of amounts with --target, "
-                f"if {name!r} does not matter",
+                fix="write the amounts of one side with a minus sign. If the sides do not matter, choose the column of "
+                "amounts with --target",
             )
 
 

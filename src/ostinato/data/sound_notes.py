@@ -103,8 +103,8 @@ def _of_headers(paths: list[Path], recordings: list[Recording]) -> list[str]:
     if held := [(path, r) for path, r in zip(paths, recordings, strict=True) if r.unused]:
         several = _others(held, " and")
         notes.append(
-            f"the header of {held[0][0].name}{several} calls {held[0][1].unused} of the {held[0][1].bits} bits of a "
-            "sample unused, and they are not 0; all bits are read"
+            f"all {held[0][1].bits} bits of a sample are read, although the header of {held[0][0].name}{several} calls "
+            f"{held[0][1].unused} of them unused: these are not 0"
         )
     return notes
 

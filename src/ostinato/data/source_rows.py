@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from ostinato.data import database, files, tables
-from ostinato.data.arrays import as_frame
+from ostinato.data.any_frame import as_frame
 from ostinato.data.origin import Origin
 from ostinato.errors import DataError
 

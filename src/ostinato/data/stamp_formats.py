@@ -73,9 +73,9 @@ def _signs(form: str) -> frozenset[str]:
 
 
 def _possible(words: pl.Series, formats: tuple[str, ...]) -> tuple[str, ...]:
-    """Return the formats that may read a word, because each of their signs is in some word; at least one format.
+    """Return the formats whose signs all occur in the words; the first one if there is none.
 
-    Most of the hundred formats are told by this from a dozen looks at the column. To try one takes two or three.
+    A dozen looks at the column rule out most of the hundred formats. To try one format takes two or three looks.
     """
     signs = frozenset[str]().union(*map(_signs, formats))
     found = {sign for sign in signs if words.str.contains(sign, literal=True).any()}

@@ -31,7 +31,7 @@ def stuck(series: Iterable[tuple[str, Array]], what: str = "series") -> str | No
     others = f"; so do values of {more}" if len(found) > 1 else ""
     return (
         f"the value {value:g} of {name} stays the same for {counted(length, 'observed step')} from step {first:,} on"
-        f"{others}; if a sensor was stuck, leave these cells empty"
+        f"{others} (if a sensor was stuck, leave these cells empty)"
     )
 
 

@@ -17,6 +17,7 @@ from ostinato.data.time_names import (
     MAY_BE_PARTS,
     MORE_TIMES,
     TIMES,
+    UNNAMED,
     says_date,
     says_month,
     says_time,
@@ -30,8 +31,8 @@ from ostinato.errors import DataError
 #: What stands for a column of times if the rows are steps in their order, whatever the columns are called.
 NO_TIME = "none"
 
-#: The names of the columns of a table without names, and the fewest different numbers that are times by themselves.
-_UNNAMED, _FEWEST = re.compile(r"channel_\d+"), 4
+#: The fewest different numbers that are times without a name that says so.
+_FEWEST = 4
 
 
 def time_of(frame: pl.DataFrame, columns: list[str], id_col: str | None) -> str | None:
@@ -79,14 +80,14 @@ def uncertain_dates(frame: pl.DataFrame, columns: list[str]) -> list[str]:
         if odd is not None:
             why = "a cell is empty" if cells[odd] is None else f"{cells[odd]!r} cannot be read as a time"
             return [
-                f"column {c!r} is not read as the time, because {why}, though most of its cells are times; the rows "
-                "are read as steps in their order (correct the cell, or name the column with --time-col)"
+                f"column {c!r} is not read as the time, because {why}; most of its cells are times. The rows are read "
+                "as steps in their order (correct the cell, or name the column with --time-col)"
             ]
         reason = uncertain(cells[0]) if cells and cells[0] is not None else None
         if reason and all(cell is not None and re.search(r"\d", cell) and uncertain(cell) for cell in cells):
             return [
-                f"column {c!r} is not a time: if cells such as {cells[0]!r} are dates, {reason}; the rows are read as "
-                "steps in their order (write the whole year, or name the column of times with --time-col)"
+                f"column {c!r} is not read as the time: if cells such as {cells[0]!r} are dates, {reason}. The rows "
+                "are read as steps in their order (write the whole year, or name the column of times with --time-col)"
             ]
     return []
 
@@ -114,7 +115,7 @@ def _whole_times(frame: pl.DataFrame, columns: list[str], id_col: str | None) ->
     """Return the column of numbers that are times by its name and content, such as weeks 202401; or None."""
     filled = [c for c in columns if not frame[c].null_count()]
     whole = [c for c in filled if frame[c].dtype.is_integer()]
-    unnamed = next((c for c in whole if _UNNAMED.fullmatch(c) and _are_long_times(frame[c])), None)
+    unnamed = next((c for c in whole if UNNAMED.fullmatch(c) and _are_long_times(frame[c])), None)
     if unnamed is not None:
         return unnamed
     for c in (*whole, *(c for c in filled if frame[c].dtype.is_float() and says_date(c))):
@@ -124,8 +125,8 @@ def _whole_times(frame: pl.DataFrame, columns: list[str], id_col: str | None) ->
             if times.dtype.kind == "M" if times is not None else says_week(c):
                 return c
     for c in whole:
-        counts = says_time(c) and _follow(frame[c])
-        if (says_year(c) or counts) and bool((frame[c].is_between(1800, 2100) | frame[c].is_between(*BUDDHIST)).all()):
+        named = says_year(c) or (says_time(c) and _leave_none_out(frame[c]))
+        if named and bool((frame[c].is_between(1800, 2100) | frame[c].is_between(*BUDDHIST)).all()):
             series = [id_col] if id_col else []
             others = [other for other in columns if other != c]
             if not frame.select(c, *series).is_duplicated().any() or (not series and _of_series(frame, others, c)):
@@ -134,7 +135,7 @@ def _whole_times(frame: pl.DataFrame, columns: list[str], id_col: str | None) ->
 
 
 def _are_long_times(column: pl.Series) -> bool:
-    """Return whether numbers are dates such as 20240131, or rise as times since 1970 in milliseconds or less do."""
+    """Return whether numbers are dates such as 20240131, or rising times since 1970 in milliseconds or finer units."""
     low, high = int(column.min() or 0), int(column.max() or 0)  # type: ignore[arg-type]
     rising = high <= 21_001_231 or bool((column.diff().drop_nulls() > 0).all())
     if column.n_unique() < _FEWEST or low < 17_000_101 or not rising:
@@ -143,8 +144,8 @@ def _are_long_times(column: pl.Series) -> bool:
     return times is not None and times.dtype.kind == "M"
 
 
-def _follow(column: pl.Series) -> bool:
-    """Return whether the numbers of a column, in their order, are all those from the first to the last."""
+def _leave_none_out(column: pl.Series) -> bool:
+    """Return whether a column has every whole number from its least to its greatest, as years have."""
     kinds = column.unique()
     return len(kinds) > 2 and int(kinds.max() - kinds.min()) == len(kinds) - 1  # type: ignore[operator,arg-type]
 

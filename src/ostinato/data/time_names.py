@@ -50,6 +50,8 @@ CLOCKS = (
 )  # fmt: skip
 _CLOCK = re.compile(rf"(^|[_ .-])({'|'.join(CLOCKS)})([_ (]|$)", re.IGNORECASE)
 WHOLE_TIMES = (*_WHOLE, *_DATES, *_MOMENTS)
+#: The names that the reader gives to the columns of a table without names: each of them may hold times.
+UNNAMED = re.compile(r"channel_\d+")
 
 
 def _said(anywhere: str, alone: str = "") -> re.Pattern[str]:

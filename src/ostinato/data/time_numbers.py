@@ -51,7 +51,7 @@ def from_integers(
         return Stamps(whole.astype(np.int64), TimeForm(dtype))
     clocked = _of_clocks(column, dtype, name, low, high)
     if clocked is not None:
-        # few that are none are mistakes: 2024013125 is no second since 1970
+        # a few that are no dates are mistakes: the column then holds no seconds since 1970 either
         return None if np.isnat(clocked.times).any() else clocked
     if says_week(name) and low >= 180_001 and high <= 210_053 and not (says_month(name) and _ends(whole, 100, 12)):
         return _of_weeks(whole, dtype, name)
@@ -73,9 +73,9 @@ def _ends(whole: NDArray[np.int64], unit: int, most: int) -> bool:
 
 
 def _of_clocks(column: pl.Series, dtype: pl.DataType, name: str, low: int, high: int) -> Stamps | None:
-    """Return numbers such as 202401311300 as dates with their clock, (N,); NaT for those that are none; or None.
+    """Return numbers such as 202401311300 as dates with their clock, (N,), with NaT for a number that is none.
 
-    It is None if a tenth of the numbers or more are none. Hour 24 is the midnight at the end of its day.
+    It is None if a tenth of the numbers or more are no such dates. Hour 24 is the midnight at the end of its day.
     """
     for digits, pattern, rest in ((10, "%Y%m%d%H", "00"), (12, "%Y%m%d%H%M", ""), (14, "%Y%m%d%H%M%S", "")):
         if low < 17 * 10 ** (digits - 2) or high >= 22 * 10 ** (digits - 2):
@@ -98,7 +98,11 @@ def _of_clocks(column: pl.Series, dtype: pl.DataType, name: str, low: int, high:
 
 
 def odd_clock(column: pl.Series) -> int | None:
-    """Return the number of the first of whole numbers, (N,), that is no date with its clock where most are; or None."""
+    """Return the row of the first whole number that is no date with its clock; None if all are, or if most are not.
+
+    Args:
+        column: The whole numbers, (N,).
+    """
     whole = column.cast(pl.Int64, strict=False)
     low, high = int(whole.min() or 0), int(whole.max() or 0)  # type: ignore[arg-type]
     found = _of_clocks(whole, column.dtype, column.name, low, high)
@@ -185,8 +189,8 @@ def seem_since_1970(column: pl.Series) -> str | None:
         if seen[0] >= _SINCE * units and seen[-1] < _UNTIL * units:
             first = np.datetime64(int(seen[0] // units), "s")
             return (
-                f"the numbers in {column.name!r} are not read as times, and may be {words} since 1970, from {first}: "
-                "if they are, call the column timestamp"
+                f"the numbers in {column.name!r} are not read as times (if they are {words} since 1970, from {first}, "
+                "call the column timestamp)"
             )
     return None
 
@@ -293,5 +297,5 @@ def _of_excel(days: Array, name: str) -> Stamps:
     first = str(times[0].astype("datetime64[s]")).replace("T00:00:00", "")
     note = f"numbers such as {days[0]:.10g} in column {name!r} are read as the days of a spreadsheet: {first}"
     if days[0] < _OTHER_ZEROS:
-        note += "; if they are days of SAS or Stata, or of R, which count from 1960 and 1970, write dates"
+        note += " (if they are days of SAS or Stata, which count from 1960, or of R, from 1970, write dates)"
     return Stamps(times, TimeForm(), (note,))

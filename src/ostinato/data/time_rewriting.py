@@ -56,7 +56,7 @@ def why_not(cell: str) -> str | None:
         return "its weekday is not that of its date, or the date cannot be read"
     if _TWICE.search(cell):
         return (
-            "A and B name the hour that the clock shows twice when summer ends, and say no zone (with its offset, as "
-            "2024-10-27T02:00+01:00, the time is certain)"
+            "A and B name the hour that the clock shows twice when summer ends, and give no zone (write the time with "
+            "its offset, as 2024-10-27T02:00+01:00)"
         )
     return zone_names.why_not(cell)

@@ -17,7 +17,10 @@ from ostinato.errors import DataError
 _PRINTED = re.compile(r"\s*Time Series:\s*\n\s*Start = ")
 #: The names of months or quarters above lines that begin with a year: such a series of R in months or quarters.
 _MONTHS = re.compile(r"[ \t]*(?:Jan +Feb +Mar +Apr[A-Za-z ]*|Qtr1 +Qtr2 +Qtr3 +Qtr4) *\n(?:1[5-9]|20)\d\d ")
+#: What to do about a time series of R, about names in each line, and about XML and HTML.
 _WRITE_R = "write it in R by write.csv(data.frame(ds = as.numeric(time(x)), y = as.numeric(x)), row.names = FALSE)"
+_AS_TABLE = "write a table as CSV: the names in its first line, and below them a line of values for each time"
+_PAGE = "read it with pandas.read_xml or pandas.read_html, and write the table as CSV"
 #: A line of SQL that inserts a row, or a row of such a statement.
 _INSERT = re.compile(r"(?m)^\s*(?:INSERT\s+INTO\b|\(\s*(?:'[^'\n]*'|[-+.\d]+|NULL)\s*,.*\)\s*[,;]\s*$)", re.IGNORECASE)
 #: A vector as R prints it: each line begins with the number of its first value.
@@ -25,6 +28,11 @@ _VECTOR = re.compile(r"\s*\[1\]\s+\S+(?:\s+\S+)*\s*(?:\n\s*\[\d+\]\s+\S[^\n]*\s*
 #: A line of the line protocol of InfluxDB, and a sample as Prometheus shows it.
 _PROTOCOL = re.compile(r"[^\s,#][^\s]* [^\s,=]+=[-+\d.]\S*(?: \d{10,19})?")
 _SAMPLE_LINE = re.compile(r"[A-Za-z_:][\w:]*\{[^}]*\} [-+\d.eE]+(?: \d+)?")
+#: Forms of lines that are refused: what the lines hold, and what to do.
+_FORMS = (
+    (_PROTOCOL, "the line protocol of InfluxDB", "export the result of a query as CSV"),
+    (_SAMPLE_LINE, "samples of one time, as Prometheus shows them", "ask its API for a range (query_range)"),
+)
 #: A field with a number, as logs, YAML and LibSVM write it, and a number between two tags.
 _FIELD = re.compile(r"[\w.]+(?:=|:\s*)\"?[-+]?\d+(?:\.\d+)?\b")
 _TAGGED = re.compile(r">\s*[-+]?\d[\d.,]*\s*<")
@@ -49,24 +57,25 @@ def refuse_unread_table(path: Path) -> None:
     """
     text = _sample(path)
     if _PRINTED.match(text):
-        raise _refused(path, "the file is the print of a time series of R, which is not read", _WRITE_R)
+        raise _refused(path, "the file holds a time series as R prints it, which is not read", _WRITE_R)
     lines = [line for line in text.replace("\r", "\n").split("\n") if line.strip()]
     inserts = len(_INSERT.findall(text))
     if inserts > len(lines) / 2 and re.search(r"(?mi)^\s*INSERT\s+INTO\b", text):
         how = "load it into a database and read that (--query), or export the table as CSV"
         raise _refused(path, "the file holds SQL that inserts rows, which is not read", how)
-    for look, form, how in _FORMS:
-        if len(lines) >= _ROWS and sum(look.fullmatch(line.strip()) is not None for line in lines) >= _EQUAL * len(
-            lines
-        ):
+    for pattern, form, how in _FORMS:
+        such = sum(pattern.fullmatch(line.strip()) is not None for line in lines)
+        if len(lines) >= _ROWS and such >= _EQUAL * len(lines):
             raise _refused(path, f"the file holds {form}, which is not read", how)
     if len(_TAGGED.findall(text)) >= max(_ROWS, len(lines) / 4) and text.lstrip().startswith("<"):
         raise _refused(path, "the file holds numbers between tags, as XML and HTML do, which is not read", _PAGE)
     fields = sum(bool(_FIELD.search(line)) for line in lines)
     if len(lines) >= _ROWS and 2 * fields >= len(lines) and _alike(lines):
-        raise _refused(path, "the file holds fields with their names in each line, which is not read", _AS_TABLE)
+        what = "the file repeats the names of its fields in each line, as in level=3, which is not read"
+        raise _refused(path, what, _AS_TABLE)
     if len(lines) == 1 and _width(lines[0]) >= _IN_LINE:
-        raise _refused(path, "the file holds all numbers in one line", "write each number on a line of its own")
+        what = "the file holds all its numbers in one line, which is not read"
+        raise _refused(path, what, "write each number on a line of its own")
     widths = Counter(width for line in lines if (width := _width(line)))
     rows = widths.total()
     if rows >= max(_ROWS, _SHARE * len(lines)) and max(widths.values()) >= _EQUAL * rows:
@@ -75,28 +84,20 @@ def refuse_unread_table(path: Path) -> None:
         raise _refused(path, f"the file holds rows of numbers, from line {line}, in no form of table that is read", how)
 
 
-_AS_TABLE = "write one row for each time, with the names of the columns above them, as CSV"
-_PAGE = "read it with pandas.read_xml or pandas.read_html, and write the table as CSV"
-_FORMS = (
-    (_PROTOCOL, "the line protocol of InfluxDB", "export the result of a query as CSV"),
-    (_SAMPLE_LINE, "samples of one time, as Prometheus shows them", "ask its API for a range (query_range)"),
-)
-
-
 def refuse_print(text: str, where: str) -> None:
     """Raise DataError if a text is a vector as R prints it, or a page of HTML: both pass for tables of words."""
     if _VECTOR.fullmatch(text[:100_000].strip()) and "[1]" in text[:20]:
         how = "write it in R by write.csv(data.frame(y = x), row.names = FALSE)"
-        raise DataError("the file is the print of a vector of R, which is not read", where=where, fix=how)
+        raise DataError("the file holds a vector as R prints it, which is not read", where=where, fix=how)
     if _MONTHS.match(text):
-        what = "the file is the print of a time series of R, with a line for each year, which is not read"
+        what = "the file holds a time series as R prints it, with a line for each year, which is not read"
         raise DataError(what, where=where, fix=_WRITE_R)
     if re.match(r"\s*<(?:!doctype|html|table|\?xml)\b", text[:500], re.IGNORECASE):
         raise DataError("the file is a page of HTML or XML, which is not read", where=where, fix=_PAGE)
 
 
 def _alike(lines: list[str]) -> bool:
-    """Return whether most lines have fields of the same names as others."""
+    """Return whether most lines have fields with the names that another line has too."""
     names = Counter(tuple(re.findall(r"([\w.]+)(?:=|:\s)", line)) for line in lines)
     return sum(times for name, times in names.items() if name and times > 1) >= _EQUAL * len(lines)
 

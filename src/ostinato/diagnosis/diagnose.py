@@ -112,9 +112,8 @@ def diagnose(
         data_reach=data_reach,
         data_beyond=rewards.beyond(data_reach),
         sampled=(
-            f"{positions:,} stretches of the held-out part ({measured.steps:,} {unit}s, repeats included) for the "
-            f"likelihood, {gradient.shape[2]:,} {unit}s for the gradient, {rewards.steps:,} for the reference; seed "
-            f"{seed}"
+            f"the held-out part: the likelihood on {positions:,} stretches ({measured.steps:,} {unit}s, repeats "
+            f"included), the gradient on {gradient.shape[2]:,} {unit}s, the reference on {rewards.steps:,}; seed {seed}"
         ),
         seed=seed,
         improved=model.description.ladder_record.improved(model.description.name),

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ostinato.data.drawing import PICTURE, empty, key, tidy
+from ostinato.data.drawing import PICTURE, legend, stacked_panels, tidy
 from ostinato.shapes import Array
 
 if TYPE_CHECKING:
@@ -28,13 +28,13 @@ def figure(found: Diagnosis) -> Figure:
     Raises:
         ConfigError: matplotlib is not installed.
     """
-    drawn = empty(1 + found.flowing)
+    drawn = stacked_panels(1 + found.flowing)
     if found.flowing:
         gradient(drawn.axes[0], found, (PICTURE.blue, PICTURE.ink, RED), PICTURE.shades[1])
     gain(drawn.axes[-1], found, PICTURE.blue, PICTURE.ink)
     for axes, title in zip(reversed(drawn.axes), ("The gain from the past", "The gradient by lag"), strict=False):
         axes.set_title(title, loc="left", color=PICTURE.ink)
-        key(axes)
+        legend(axes)
         tidy(axes)
     return drawn
 

@@ -50,8 +50,8 @@ class NetworkForm:
 class SegmentNetwork(nn.Module):
     """The network that moves the quantiles of the closed form.
 
-    The moves are zero before training. They are in the units of the window and not of the errors of the series, so that
-    a series that the closed form forecasts well can be moved as far as any other.
+    The moves are zero before training. They are in the units of the window and not of the errors of the series. So a
+    series that the closed form forecasts well can be moved as far as any other.
 
     Args:
         form: What the network is built with.

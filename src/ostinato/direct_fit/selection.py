@@ -109,8 +109,9 @@ class Selection:
             other = min((c for c in self.table if c.name != name), key=lambda c: c.loss)
             gain = self._losses[other.name].gain_over(self._losses[name])
             return (
-                f"nothing beats the {name} forecast by {MARGIN:.0%} and by more than chance on {stands}, so it is "
-                f"used: quantile loss {losses[name]:.4g} seasonal errors, {other.name} {other.loss:.4g}, {gain.words()}"
+                f"the {name} forecast is used, because nothing beats it by {MARGIN:.0%} and by more than chance on "
+                f"{stands}: quantile loss {losses[name]:.4g} seasonal errors, {other.name} {other.loss:.4g}, "
+                f"{gain.words()}"
             )
         naive = min((c for c in self.table if c.name in NAIVES), key=lambda c: c.loss).name
         gain = self._losses[name].gain_over(self._losses[naive])

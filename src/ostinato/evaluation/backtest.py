@@ -102,8 +102,8 @@ def cross_validation(  # noqa: PLR0913 - the public function has one keyword for
     """Forecast ``horizon`` steps from each of several cutoffs of every series, and measure the forecasts.
 
     Nothing after a cutoff reaches a forecast from it: weights, scales and the choice of "auto" come from steps before
-    the first cutoff, or with ``refit`` before each. Cutoffs are counted from the end of each series, so in a panel with
-    series that end at different times, one series may be fitted on dates after the cutoff of another.
+    the first cutoff, or with ``refit`` before each. Cutoffs are counted from the end of each series. If the series of
+    a panel end at different times, one may thus be fitted on dates after the cutoff of another.
 
     Args:
         data: A SequenceSet, or anything that ``read`` takes.
@@ -203,9 +203,8 @@ def _before_windows(
 def _set_aside(tallies: dict[str, Tally]) -> list[str]:
     """Return a note on the series of which each method took values as missing."""
     return [
-        f"{name} took values that are far from all others as missing, in "
-        f"{counted(tally.set_aside.total(), 'history')} of {len(tally.set_aside):,} series: "
-        f"{some_of(list(tally.set_aside))}"
+        f"{name} took values far from all others as missing, in {counted(tally.set_aside.total(), 'history')} of "
+        f"{len(tally.set_aside):,} series: {some_of(list(tally.set_aside))}"
         for name, tally in tallies.items()
         if tally.set_aside
     ]

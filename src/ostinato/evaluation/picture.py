@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from ostinato.data.drawing import MOST, PICTURE, empty, key, tidy
+from ostinato.data.drawing import MOST, PICTURE, legend, stacked_panels, tidy
 from ostinato.errors import ConfigError
 from ostinato.evaluation.baselines import BASELINES
 from ostinato.numbers import plain
@@ -39,12 +39,12 @@ def figure(result: Backtest) -> Figure:
     names = _best(result.table)
     by = ["unique_id", *(name for name in ("channel",) if name in result.frame.columns)]
     parts = result.frame.partition_by(by, maintain_order=True)[:MOST]
-    drawn = empty(len(parts))
+    drawn = stacked_panels(len(parts))
     for axes, part in zip(drawn.axes, parts, strict=True):
         _course(axes, part, names, sorted(result.tallies[names[0]].level, reverse=True))
         title = ", ".join(str(part[column][0]) for column in by)
         axes.set_title(title, loc="left", color=PICTURE.ink, parse_math=False)
-        key(axes)
+        legend(axes)
         tidy(axes)
     return drawn
 

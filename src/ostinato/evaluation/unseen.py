@@ -32,26 +32,24 @@ def unseen(name: str, model: Model, data: SequenceSet, plan: BacktestPlan) -> tu
     """
     record = RunRecord.from_json(model.description.record)
     if record.data is None or record.held_out is None:
-        return model, f"{name}: the model does not say which data it was fitted to, so its windows may not be unseen"
+        return model, f"{name} may have seen these windows: the model does not say which data it was fitted to"
     if record.data != data.digest:
-        return model, (
-            f"{name}: these data differ from those that the model was fitted to; values in both are not unseen"
-        )
+        return model, (f"{name} was fitted to other data than these, and has seen the values that are in both")
     earlier = model.before_refit(data)
     stops = _stops(earlier, data, record, again=bool(record.refit) and earlier is model)
     free = sum(plan.after(data, number, stops) for number in range(plan.count))
     when = "its weights before the refit" if earlier is not model else "its weights"
     if free == plan.count:
         return earlier, f"{name} was fitted to these data; {when} make the forecasts, and they never saw these windows"
-    fix = "give the name of a model to fit one to the steps before the windows"
+    fix = "to fit a model to the steps before the windows, give its name"
     if not free:
         return (
             earlier,
-            f"{name} was fitted to the values of these windows, so its forecasts are not of unseen values; {fix}",
+            f"{name} was fitted to the values of these windows, so it has seen what it forecasts ({fix})",
         )
     return earlier, (
         f"{name} was fitted to these data; {when} make the forecasts, and they saw the values of "
-        f"{plan.count - free} of the {counted(plan.count, 'window')}, which are not unseen; {fix}"
+        f"{plan.count - free} of the {counted(plan.count, 'window')} ({fix})"
     )
 
 

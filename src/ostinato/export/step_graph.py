@@ -100,7 +100,8 @@ class StepGraph:
             self.outputs["quantiles"] = found, ("batch", D, len(q))
         else:
             self.notes.append(
-                "the graph has no quantiles, which coupled channels do not have in closed form (Stream.quantiles draws)"
+                "the graph has no quantiles, because those of coupled channels have no closed form (Stream.quantiles "
+                "draws them)"
             )
         return [*observed(model.front, front, x), *backbone, *([] if last is None else [y])]
 

@@ -53,10 +53,10 @@ def export_onnx(
 ) -> Exported:
     """Write one step of a model as an ONNX graph, and check it with onnxruntime before it takes the place of a file.
 
-    The graph takes raw values ``y`` (B, D), float64 with NaN where one is missing (for text the code points, int64),
-    the flags ``start`` (B,), which begin new sequences, and the state ``state_in_*``. It returns ``surprisal`` (B,) in
-    nats, ``expected`` (B, D), ``quantiles`` (B, D, Q) of the step before it was observed (for text ``log_prob``
-    (B, V)), and the state ``state_out_*``. Where ``start`` is set, the state that is given is not read: zeros will do.
+    The graph takes raw values ``y`` (B, D), float64 with NaN where one is missing; of text, code points in int64.
+    It also takes the flags ``start`` (B,), which begin new sequences, and the state ``state_in_*``. Where ``start`` is
+    set, the state is not read: zeros will do. It returns ``surprisal`` (B,) in nats, ``expected`` (B, D),
+    ``quantiles`` (B, D, Q) of the step before it was observed (for text ``log_prob`` (B, V)), and ``state_out_*``.
 
     Args:
         model: A fitted SequenceModel.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import cycle
 from typing import TYPE_CHECKING, Any
 
-from ostinato.data.drawing import PICTURE, empty, key, tidy
+from ostinato.data.drawing import PICTURE, legend, stacked_panels, tidy
 from ostinato.kinds import TRAITS
 from ostinato.record import CurvePoint, DirectRung, Rung
 
@@ -29,7 +29,7 @@ def figure(found: Fit) -> Figure:
     """
     unit = f"nats a {TRAITS[found.model.description.kind].unit}"
     curves = _curves(found)
-    drawn = empty(1 + bool(curves))
+    drawn = stacked_panels(1 + bool(curves))
     _scores(drawn.axes[0], found.table, found.kept, unit)
     if curves:
         _learning(drawn.axes[1], curves, found.kept.name, unit)
@@ -48,9 +48,9 @@ def _scores(axes: Any, table: tuple[Rung, ...] | tuple[DirectRung, ...], kept: R
     """Draw a point for each candidate, the first of the table on top, and the one that was kept in blue."""
     names = [rung.detail if rung.detail and isinstance(rung, Rung) else rung.name for rung in table]
     scores = [rung.loss if isinstance(rung, DirectRung) else rung.held_out for rung in table]
-    own = [rung.name for rung in table].index(kept.name)
-    others = [place for place in range(len(table)) if place != own]
-    axes.plot(scores[own], own, "o", color=PICTURE.blue, markersize=8, clip_on=False, label="kept")
+    best = [rung.name for rung in table].index(kept.name)
+    others = [place for place in range(len(table)) if place != best]
+    axes.plot(scores[best], best, "o", color=PICTURE.blue, markersize=8, clip_on=False, label="kept")
     if others:
         axes.plot(
             [scores[i] for i in others], others, "o", color=PICTURE.ink, markersize=5, clip_on=False, label="not kept"
@@ -60,7 +60,7 @@ def _scores(axes: Any, table: tuple[Rung, ...] | tuple[DirectRung, ...], kept: R
     direct = isinstance(kept, DirectRung)
     axes.set_xlabel("loss of the held-out windows, lower is better" if direct else f"{unit} held out, higher is better")
     axes.set_title("The candidates", loc="left", color=PICTURE.ink)
-    key(axes)
+    legend(axes)
     tidy(axes)
 
 
@@ -76,5 +76,5 @@ def _learning(axes: Any, curves: dict[str, list[CurvePoint]], kept: str, unit: s
     axes.set_xlabel("seconds of training")
     axes.set_ylabel(unit)
     axes.set_title("The validation part while the networks learned", loc="left", color=PICTURE.ink)
-    key(axes)
+    legend(axes)
     tidy(axes)

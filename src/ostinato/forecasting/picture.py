@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ostinato.data.ahead import times_ahead, walls_of
-from ostinato.data.drawing import MOST, PICTURE, Colours, empty, key, tidy
+from ostinato.data.drawing import MOST, PICTURE, Colours, legend, stacked_panels, tidy
 from ostinato.numbers import counted, plain
 from ostinato.shapes import Array
 
@@ -30,13 +30,13 @@ def figure(forecast: Forecast) -> Figure:
     """
     data = forecast.history
     panels = [(b, d) for b in range(len(data)) for d in range(len(data.channels))][:MOST]
-    drawn = empty(len(panels))
+    drawn = stacked_panels(len(panels))
     for axes, (b, d) in zip(drawn.axes, panels, strict=True):
         course(axes, forecast, b, d, PICTURE)
         name = data.ids[b] if len(data.channels) == 1 else f"{data.ids[b]}, {data.channels[d]}"
         title = f"{name}: the next {counted(forecast.horizon, 'step')}"
         axes.set_title(title, loc="left", color=PICTURE.ink, parse_math=False)
-        key(axes)
+        legend(axes)
         tidy(axes)
     return drawn
 

@@ -96,7 +96,7 @@ def note_on_upper_bounds(names: list[str]) -> list[str]:
     if not names:
         return []
     return [
-        f"{len(names):,} series reached 100, or 1, more than once and never exceeded it, so they are taken for "
+        f"{len(names):,} series reached 100, or 1, more than once and never exceeded it. They are taken for "
         f"percentages or shares, and their forecasts are cut off there: {some_of(names)}"
     ]
 

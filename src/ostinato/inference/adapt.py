@@ -33,7 +33,7 @@ def learns(model: SequenceModel, adapt: bool | None) -> bool:
         ConfigError: adapt is True, and the model is not adaptive; or adapt is given to a model of adaptive filters.
     """
     if model.filtered and adapt is not None:
-        what = f"adaptive filters learn in each sequence, from its start on, and nowhere else, got adapt={adapt}"
+        what = f"adaptive filters always learn, in each sequence from its start on, got adapt={adapt}"
         raise ConfigError(what, fix="remove adapt")
     if adapt and not model.adaptive:
         name = model.description.name

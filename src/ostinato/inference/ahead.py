@@ -107,8 +107,8 @@ def level_notes(level: tuple[float, ...], made: list[StepsAhead], horizon: int, 
         return []
     more = math.ceil(n_paths * CARRIED / max(least, 1e-3) / 1000) * 1000
     return [
-        f"the ends of the {name} % interval rest on about {max(1, round(least))} of {n_paths} sample paths at some "
-        f"step; --n-paths {min(more, 1_000_000)} would make them firmer"
+        f"at some step, the ends of the {name} % interval rest on about {max(1, round(least))} of {n_paths} sample "
+        f"paths (with --n-paths {min(more, 1_000_000)} they are more exact)"
     ]
 
 

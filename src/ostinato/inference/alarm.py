@@ -56,7 +56,7 @@ def alarm_threshold(surprisal: Array, rate: float, *, weights: str = "") -> Alar
 
     With at least 20 values expected above it, it is the quantile of the values. Otherwise the values above their 90 %
     quantile (at least 25 of them) are continued by a generalised Pareto distribution, the limit of every such tail
-    (Pickands 1975), with the probability-weighted moments of Hosking and Wallis (1987).
+    (Pickands 1975). Its parameters follow from the probability-weighted moments of Hosking and Wallis (1987).
 
     Args:
         surprisal: The surprisals of steps that no weight was fitted to, in nats, (N,). NaN is left out.

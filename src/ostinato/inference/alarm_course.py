@@ -15,12 +15,19 @@ from ostinato.shapes import Array
 #: What each step may differ from the usual before a cumulative sum grows, in standard deviations (Page 1954).
 SLACK = 0.5
 
+#: The sums of high scores, of low scores, and of signed errors up and down; and the run of repeated values.
 Sums = tuple[float, float, float, float, float]
 _NONE: Sums = (0.0, 0.0, 0.0, 0.0, 0.0)
 
 
 def _added(sums: Sums, event: Sequence[float], still: bool) -> Sums:
-    """Return the sums of high and low scores and of signed errors up and down, and the run, after an event."""
+    """Return the sums after an event.
+
+    Args:
+        sums: The sums before it.
+        event: Its surprisal, its score, its signed score, and whether its value is repeated (see ``Course``).
+        still: Whether it adds to no sum but the run, as within a cool-down.
+    """
     more, less, up, down, run = sums
     _, level, signed, same = event
     run = run + 1 if same else 0.0
@@ -35,7 +42,8 @@ def _added(sums: Sums, event: Sequence[float], still: bool) -> Sums:
     )
 
 
-def _told(surprisal: float, sums: Sums) -> list[float]:
+def _statistics(surprisal: float, sums: Sums) -> list[float]:
+    """Return what is compared with the limits, but for the move of the level: four statistics of an event."""
     more, less, up, down, run = sums
     return [surprisal, max(more, less), max(up, down), run]
 
@@ -96,8 +104,8 @@ class Course(NamedTuple):
     def alarms(self, limits: Limits) -> int:
         """Return the number of alarms of a rule whose threshold stays where it is.
 
-        An alarm changes the sums of the events that follow, until both courses agree again. Only these events are gone
-        through one by one: of all others it is known which exceed a limit.
+        An alarm sets the sums back, which changes those of the next events until they agree with this course again.
+        Only these events are gone through one by one. Of all others it is known which exceed a limit.
         """
         exceeds, t, alarms = np.flatnonzero((self.statistics > np.asarray(limits.most)).any(1)), 0, 0
         while (i := int(np.searchsorted(exceeds, t))) < len(exceeds):
@@ -126,6 +134,6 @@ class Course(NamedTuple):
                 sums = _added(sums, event, quiet > 0 or t < self.cold)
                 moved = [ahead.get(t, move) for move in self.statistics[t, 4:].tolist()]
                 # within a cool-down the surprisal alone may give an alarm
-                told = event[:1] if quiet > 0 else [*_told(event[0], sums), *moved]
+                told = event[:1] if quiet > 0 else [*_statistics(event[0], sums), *moved]
                 alarm = event[0] > far if quiet > 0 else any(map(gt, told, limits.most))
         return t, alarms

@@ -49,8 +49,8 @@ def alarm_rule(
     cool_down = usual if cool_down is None else whole("cool_down", cool_down, least=0)
     if rate * (cool_down + 1) >= 1:
         raise ConfigError(
-            f"alarms at {rate:g} of events are impossible, because the {counted(cool_down, 'event')} after an alarm "
-            "give none",
+            f"alarms at {rate:g} of events are impossible, because an alarm is followed by "
+            f"{counted(cool_down, 'event')} without one",
             fix=f"ask for a rate below {1 / (cool_down + 1):.3g}",
         )
     if reference is None:
@@ -80,8 +80,8 @@ def alarm_rule(
     )
     if rule.tens > RAREST:
         raise DataError(
-            f"{events:,} held-out values are too few for alarms at {rate:g} of events, where the "
-            f"{counted(cool_down, 'event')} after an alarm give none",
+            f"{events:,} held-out values are too few for alarms at {rate:g} of events, if an alarm is followed by "
+            f"{counted(cool_down, 'event')} without one",
             fix=f"ask for a rate near {1 / events:.1g}, or give more data that the model was not fitted to",
         )
     return rule

@@ -175,8 +175,9 @@ class CalibratedRule(AlarmRule):
             words = f". The interval is wide because there are only {few}: at least {needed} make it narrower"
             if self._events * self.rate < 1:
                 words += (
-                    f". {few} cannot show what comes once in {1 / self.rate:,.0f}, so even a clear fault may give no "
-                    f"alarm: ask for a rate of at least {1 / self._events:.1g}, or give more data as the reference"
+                    f". Even a clear fault may give no alarm, because {few} cannot show what comes once in "
+                    f"{1 / self.rate:,.0f}: ask for a rate of at least {1 / self._events:.1g}, or give more data as "
+                    "the reference"
                 )
             return words
         # the variance of the logarithm of the rate is proportional to 1 / events from here on
@@ -191,8 +192,8 @@ class CalibratedRule(AlarmRule):
         if self._held_warm == self._warm:
             return ""
         return (
-            f". The model reads {counted(self._warm, 'value')} of the past, and most held-out values have fewer "
-            "before them, so slow faults may be found late: give longer held-out series"
+            f". Slow faults may be found late, because the model reads {counted(self._warm, 'value')} of the past, and "
+            "most held-out values have fewer before them: give longer held-out series"
         )
 
     def _scores_of(self, one: Evidence) -> Scores:

@@ -123,7 +123,7 @@ class Clock:
         return {"dated": dated, "zoned": self._zoned, "seen": [int(time.astype(np.int64)) for time in seen]}
 
     def written(self) -> tuple[bool | None, str | None]:
-        """Return whether the times are dates, None before the first one, and their zone; None for times of no zone."""
+        """Return whether the times are dates (None before the first time), and their zone (None without one)."""
         dated = np.asarray(self._seen[-1]).dtype.kind == "M" if self._seen else None
         return dated, (self._zone or ("UTC" if self._zoned else None)) if dated else None
 

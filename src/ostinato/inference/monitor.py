@@ -216,7 +216,7 @@ class Monitor:
         self._kept = kept if alike else {key: replace(one, memory=start) for key, one in kept.items()}
         if self.rule is None or alike:
             return []
-        return ["the states are of another rule of alarms, or of none, so the alarm begins anew for each series"]
+        return ["the alarm begins anew for each series, because the states are of another rule of alarms or of none"]
 
     def __len__(self) -> int:
         """Return the number of series so far."""

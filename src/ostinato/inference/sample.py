@@ -78,8 +78,8 @@ def sample(  # noqa: PLR0913 - each argument is an option of a draw, given by na
         top_k: Draw only from this many of the likeliest symbols; None for all.
         min_p: Draw only symbols that have at least this share of the probability of the likeliest one.
         stop: A string, or several: a text ends after the first that it has drawn.
-        seed: The seed of the draws. Each sequence has random numbers of its own, so that with the same seed the first
-            sequences of a larger n_samples are those of a smaller, for numbers to the rounding of the arithmetic.
+        seed: The seed of the draws. Each sequence has random numbers of its own. So with the same seed, the first
+            sequences of a larger n_samples are those of a smaller one, for numbers to the rounding of the arithmetic.
         threads: The number of threads that compute, or "auto" for the decision by the machine.
         device: Where the model computes: "cpu", "cuda", "cuda:1", "mps", or "auto", which takes a GPU if a timed step
             is faster there.
@@ -164,8 +164,8 @@ def _in_precision(model: SequenceModel, precision: str) -> SequenceModel:
         return model
     if not _cells(model) or model.description.traits.numeric:
         raise ConfigError(
-            f"precision int8 is for text by an RNN, a GRU or an LSTM, and the model is {model.description.name!r} of "
-            f"{model.description.kind}",
+            f"the model is {model.description.name!r} of {model.description.kind}, and precision int8 needs an RNN, a "
+            "GRU or an LSTM of text",
             fix="remove precision",
         )
     made = tuple((p.data_ptr(), p._version) for p in model.parameters() if not p.is_inference())

@@ -87,8 +87,8 @@ class Scores(Shown):
         of = " or ".join(f"{spacing:g}" for spacing in spacings) if len(spacings) < 4 else "a power of 2"
         return (
             f"{counted(int((step > 1).sum()), 'sequence')} of {len(step):,} with only multiples of {of}: the "
-            f"probabilities are over these multiples; those of a stream are over all whole numbers unless it is given "
-            f"the spacing"
+            "probabilities are over these multiples. Those of a stream are over all whole numbers, unless it is given "
+            "the spacing"
         )
 
     def look(self) -> tuple[list[str], pl.DataFrame]:

@@ -49,7 +49,7 @@ def as_steps(values: Any, model: SequenceModel, where: Where, spacing: float | N
         raise DataError(
             f"the value {words(raw[at])} is not a multiple of {spacing:g}, the spacing of the amplitudes",
             where=where(at),
-            fix="start the stream with the spacing of its values, such as step=1 for all whole numbers",
+            fix="start the stream with the spacing of its values: step=1 allows all whole numbers",
         )
     return raw
 

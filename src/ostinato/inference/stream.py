@@ -103,8 +103,8 @@ class Stream:
             unique_id: The id of the series, if the model scales each series of a panel by its own values.
             step: The spacing of the amplitudes of a sound, such as 256 for 8-bit sound stored as 16-bit. Other values
                 are refused. 1 takes every whole number.
-            robust: A value farther from its prediction than this many standard deviations is scored as it is, but the
-                state goes on as if the prediction had come true, so that an outlier does not spoil the steps after it.
+            robust: A value farther from its prediction than this many standard deviations is scored as it is. The
+                state goes on as if the prediction had come true, so an outlier does not spoil the steps after it.
                 From the third such value in a row on they enter the state: the level has changed. Without such a value
                 nothing changes. None lets every value enter the state. 6 is a good number. For continuous values only.
             adapt: Whether the model goes on learning from the stream. None: an adaptive model does.

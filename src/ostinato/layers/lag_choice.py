@@ -62,10 +62,9 @@ def fit_dense_or_sparse(values: Array, offsets: NDArray[np.int64], max_order: in
     if gain <= (error if coefficients[0] > coefficients[1] else 0.0):
         return dense
     words = (
-        f"the autoregression uses the lags {', '.join(map(str, lags))} alone. On the last "
-        f"{counted(len(gains), 'step')} of its data, such a form ({coefficients[0]} coefficients) was "
-        f"{gain:.3f} nats a step better (standard error {error:.3f}) than the form with every lag "
-        f"({coefficients[1]} coefficients)"
+        f"the autoregression uses the lags {', '.join(map(str, lags))} alone, with {coefficients[0]} coefficients "
+        f"instead of the {coefficients[1]} for every lag. On the last {counted(len(gains), 'step')} of its data, that "
+        f"was {gain:.3f} nats a step better (standard error {error:.3f})"
     )
     fits = [fit_ar_at(x, offsets, lags) for x in channels]
     return [replace(fit, notes=(*fit.notes, words)) for fit in fits]

@@ -226,9 +226,10 @@ def _logs(score: Array, shares: Array, count: float, weight: Array) -> Array:
 
 
 def _quantile(values: Array, weight: Array, share: float) -> float:
-    """Return the value that a share of the weight reaches, between the middles of the weights of its neighbours.
+    """Return the weighted quantile of some values, interpolated between the middles of the weights.
 
-    Only the values of about that rank are sorted, where these hold the answer: a sort of all takes three times as long.
+    The values of about that rank are sorted first, and all only if these do not hold the quantile: a sort of all takes
+    three times as long.
 
     Args:
         values: The values, (n,).

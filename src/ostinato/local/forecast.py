@@ -235,26 +235,26 @@ def _set_aside(made: LocalForecast, names: list[str]) -> list[str]:
     jumped = [name for name, one in zip(names, made.jumped.tolist(), strict=True) if one]
     if jumped:
         notes.append(
-            f"the last value of {len(jumped):,} series is far from all others, and may be a mistake or a new level: "
+            f"the last value of {len(jumped):,} series is far from all others. It may be a mistake or a new level, so "
             f"forecasts stay between both, and intervals hold both: {some_of(jumped)}"
         )
     if single:
         notes.append(
-            f"{len(single):,} series {_has(single)} one value, which does not show how values vary: intervals follow "
-            f"from the steps of other series, or if there are none from the size of the value: {some_of(single)}"
+            f"{len(single):,} series {_has(single)} one value, which does not show how values vary. Their intervals "
+            f"follow from the steps of other series, or without any from the size of the value: {some_of(single)}"
         )
     if equal:
         notes.append(
-            f"{len(equal):,} series never changed: after n equal values the next differs with a chance of about "
-            "1 / (n + 1), or as often as it did in other series, and an interval of 80 % has no width where a change "
-            f"is rarer than 20 %: {some_of(equal)}"
+            f"{len(equal):,} series never changed: {some_of(equal)}. After n equal values, the next one differs with a "
+            "chance of about 1 / (n + 1), or as often as it did in other series. An interval of 80 % has no width "
+            "where a change is rarer than 20 %"
         )
     exact = [name for name, one in zip(names, made.exact.tolist(), strict=True) if one]
     if exact:
         notes.append(
-            f"{len(exact):,} series {_follow(exact)} without any error: after n equal changes the next differs with a "
-            "chance of about 1 / (n + 1); 80 % intervals are not wider for it where it is below 20 %: "
-            f"{some_of(exact)}"
+            f"{len(exact):,} series {_follow(exact)} without any error: {some_of(exact)}. After n equal changes, the "
+            "next one differs with a chance of about 1 / (n + 1). 80 % intervals are not wider for it where it is "
+            "below 20 %"
         )
     if cut:
         notes.append(f"{len(cut):,} series never went below 0, so forecasts are cut off at 0: {some_of(cut)}")

@@ -3,9 +3,9 @@
     y_t = sum over the seasons m of s_m(t) + r_t
 
 s_m is a profile of m steps. Each of its positions is smoothed exponentially from one cycle to the next, so that it
-moves, as in exponential smoothing with several seasons (Taylor 2003) and in MSTL (Bandara, Hyndman and Bergmeir 2021),
-whose passes over the seasons, each on the series without the others, are used here too, the longest first. How fast a
-profile moves is what predicts the next cycle best. What is left, r_t, is the shrunken autoregression of ``ar``.
+moves, as in exponential smoothing with several seasons (Taylor 2003). As in MSTL (Bandara, Hyndman and Bergmeir 2021),
+each pass fits one season to the series without the others, the longest first. A profile moves as fast as predicts the
+next cycle best. What is left, r_t, is the shrunken autoregression of ``ar``.
 """
 
 from __future__ import annotations

@@ -50,9 +50,9 @@ def gpu_kernels() -> str | None:
     value = os.environ.get(GPU_KERNELS) or None
     if value not in {None, "0", "1"}:
         raise ConfigError(
-            f"{GPU_KERNELS} is {value!r}, and its values are 0 and 1",
+            f"{GPU_KERNELS} is {value!r}, expected 0 or 1",
             where=f"the environment variable {GPU_KERNELS}",
-            fix="use 0 to switch the kernels for GPUs off or 1 to try them on GPUs on which they were not checked, or "
-            "unset the variable",
+            fix="set 0 to switch the kernels for GPUs off, set 1 to try them on GPUs on which they were not checked, "
+            "or unset the variable",
         )
     return value

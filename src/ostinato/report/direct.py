@@ -94,8 +94,8 @@ def _fans_words(record: DirectRecord, fitted: bool) -> str:
             return f"{place}; the weights were not fitted to any of it. {line}"
         case True:
             return (
-                f"{place}. The kept model was then fitted again to all of the data, including this part, so these are "
-                f"not forecasts of unseen values. {line}"
+                f"{place}. The kept model was then fitted again to all of the data. So these are no forecasts of "
+                f"unseen values. {line}"
             )
         case _:
             return (

@@ -63,8 +63,8 @@ def _data_reach(found: Diagnosis) -> str:
     """Return how far back the past improves predictions, by which model, and what is uncertain about it."""
     if found.reach != found.data_reach:
         return (
-            f"{_steps(found.reach)}: the model gains from inputs up to this lag, and it is better than the reference, "
-            f"which gains from inputs up to {_steps(found.data_reach)} back"
+            f"{_steps(found.reach)}: so far back the model gains from inputs. It is better than the reference, which "
+            f"gains from inputs up to {_steps(found.data_reach)} back"
         )
     words = f"{_steps(found.reach)}: older inputs improve the log-likelihood of the reference by "
     if found.uncertain is None:

@@ -27,7 +27,7 @@ _AHEAD = {"1h": 48, "30m": 96, "15m": 96, "1d": 28, "1bd": 22, "1w": 26, "1mo": 
 LEVELS = (50, 80, 95)
 #: What the page says if it has no future covariates for the steps after the data.
 MISSING = (
-    "There is no forecast of the steps after the data, because the model needs the future covariates of these steps. "
+    "There is no forecast of the steps after the data, because the future covariates of these steps were not given. "
     "Give their rows to ostinato report with --future, or to write_report as future."
 )
 #: The number of fans of each sort.

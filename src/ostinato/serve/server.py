@@ -50,7 +50,7 @@ class Server:
             before, after = (_alphabet(one) for one in (streams.served.model, model))
             if replay and before != after and self._batcher.applier.count:
                 raise ConfigError(
-                    f"the streams hold {before}, and the new model reads {after}, so it cannot replay their histories",
+                    f"the new model reads {after}, and cannot replay the histories of the streams, which hold {before}",
                     fix='let them begin afresh: {"streams": "fresh"}',
                 )
             streams.use(model, rule)

@@ -176,7 +176,7 @@ def open_store(url: str) -> Store:
         check_address(url)
     if url.lower().startswith("sqlite:/") and "://" in url:
         raise ConfigError(
-            f"the store {url} is the address of a file, and the streams of a server are kept in a folder",
+            f"the store {url} is the address of a file, expected a folder",
             fix=f"give a folder, such as --store {PurePath(url).stem or 'streams'}",
         )
     scheme = url.partition(":")[0].lower() if "://" in url or url.startswith("sqlite:") else "sqlite"

@@ -22,7 +22,7 @@ from ostinato.training.config import LadderOptions
 from ostinato.training.innovations import start
 from ostinato.training.material import Material
 
-#: The files whose names and lengths a model remembers.
+#: The most files whose names and lengths a model remembers.
 REMEMBERED = 128
 
 
@@ -89,9 +89,9 @@ def build(
 
 
 def _files(material: Material) -> dict[str, list[Any]] | None:
-    """Return the names and the lengths of some files that a model is fitted to, which ``compress`` expects others like.
+    """Return the names and lengths of some files that a model is fitted to; None for data whose sequences are no files.
 
-    They are spread over the files in their order. Data whose sequences are no files have none.
+    ``compress`` takes similar names and lengths for likely. The files are spread evenly over all, in their order.
     """
     data = material.data
     if data.traits.tabular or data.terminated:

@@ -73,6 +73,6 @@ def seconds_of(material: Material, options: LadderOptions, steps: int) -> float:
 def note(steps: int, known: int) -> str:
     """Return a note on how many of the known steps a closed form was fitted to."""
     return (
-        f"fitting the autoregression to more of the {counted(known, 'known step')} would take more than a fifth of the "
-        f"budget, so it was fitted to {steps:,}, in stretches spread over the data; a larger budget takes more"
+        f"the autoregression was fitted to {steps:,} of the {counted(known, 'known step')}, in stretches spread over "
+        "the data. More of them would take more than a fifth of the budget (a larger budget takes more)"
     )

@@ -62,9 +62,9 @@ class LadderOptions:
         seed: The seed of the weights, the batches and the dropout.
         emission: The name of the distribution of a step. None chooses by the kind of data.
         components: The number of components of a mixture.
-        support: "nonnegative" if values below 0 have no probability, "real" if they have one. None decides by the data:
-            a channel that is never below 0, and comes as near to 0 as its values are apart, has no probability below 0,
-            and forecasts of shares are at most 1 or 100.
+        support: "nonnegative" if values below 0 have no probability, "real" if they have one. None decides by the data.
+            A channel that is never below 0, and comes as near to 0 as its values are apart, has then no probability
+            below 0, and forecasts of shares are at most 1 or 100.
         refit: Whether the kept model is fitted again to all of the data, the held-out part included.
         vocabulary: What one symbol of a text is: "character", "byte", "jamo", "bpe", or "auto", which compares them on
             the validation part. None leaves a text in the symbols that it was read in.

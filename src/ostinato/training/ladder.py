@@ -203,8 +203,7 @@ def _budget_notes(material: Material, held: int, climbed: list[tuple[Rung, Seque
     errors = [f"{rung.error:.2g} for {rung.name}" for rung, _ in climbed if rung.error is not None]
     if errors:
         said.append(
-            f"the figures are estimates from a part of the held-out steps, with a standard error of "
-            f"{', '.join(errors)} nats"
+            f"the figures are estimates from a part of the held-out steps (standard error: {', '.join(errors)} nats)"
         )
     return said
 
@@ -227,8 +226,8 @@ def no_time_left(record: LadderRecord, seconds: float | None) -> str:
     if seconds is None or not networks or spent < seconds:
         return ""
     return (
-        f"{some_of([rung.name for rung in before])} took {spent:.3g} s and the budget is {seconds:g} s, so no time was "
-        f"left to train {some_of(networks)}: give a larger budget"
+        f"no time was left to train {some_of(networks)}, because {some_of([rung.name for rung in before])} took "
+        f"{spent:.3g} s of a budget of {seconds:g} s: give a larger budget"
     )
 
 
@@ -283,8 +282,8 @@ def _support(material: Material, options: LadderOptions) -> list[str]:
         names = [name for name, one in zip(channels, most, strict=True) if one == end]
         which = "no value is" if len(names) == len(channels) else f"no value of {some_of(names)} is"
         notes.append(
-            f"{which} above {end:g}, and several are equal to it, as for shares or percentages: forecasts and samples "
-            f"are cut off at {end:g}; --support real turns this off"
+            f"{which} above {end:g}, and several are equal to it, as in shares or percentages: forecasts and samples "
+            f"are cut off at {end:g} (--support real turns this off)"
         )
     return notes
 

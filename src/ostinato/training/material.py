@@ -51,9 +51,9 @@ class Judged:
     def note(self, held: int) -> str:
         """Return the note on the judged steps, for a held-out part of this number of steps."""
         return (
-            f"judging every model on all {counted(held, 'held-out step')} would take more than the budget leaves for "
-            f"it, so each model was judged on about {counted(self.steps, 'step')} of each part that judges: stretches "
-            f"spread over the part, whose figures are less exact; a larger budget takes more"
+            f"each model was judged on about {counted(self.steps, 'step')} of each part that judges, in stretches "
+            f"spread over the part, so the figures are less exact. The budget is too short for all "
+            f"{counted(held, 'held-out step')} (a larger budget takes more)"
         )
 
 

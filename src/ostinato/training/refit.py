@@ -1,10 +1,10 @@
 """The refit: after the choice, the kept model is fitted to all of the data, the held-out part included.
 
-A closed form is solved again. A network goes on from its kept weights, on all of the data and on the closed form of all
-of the data, until the optimiser has passed over everything as often as it had passed over the training part when the
-validation part was likeliest. It draws what the weights have never seen first: in a random order over everything, 117
-steps of 1,024 characters of tinyshakespeare met an eighth of that, and 128 units had 1.847 nats on the text that
-follows; now they have 1.812, and had 1.883 before.
+A closed form is solved again. A network goes on from its kept weights, on all of the data and on their closed form. It
+stops when the optimiser has passed over everything as often as it had passed over the training part when the validation
+part was likeliest. It draws what the weights have never seen first. In a random order over everything, 117 steps of
+1,024 characters of tinyshakespeare met an eighth of that, and 128 units had 1.847 nats on the text that follows. In
+this order they have 1.812, and without a refit 1.883.
 """
 
 from __future__ import annotations

@@ -113,8 +113,8 @@ class Run:
         before = document.get("device", "cpu")
         if before != here.type:
             self.moved = (
-                f"started on {before}, continued on {here.type}: rounding differs from then on, and the numbers "
-                f"that dropout draws begin anew"
+                f"started on {before}, continued on {here.type}: from then on rounding differs, and dropout draws "
+                "other numbers"
             )
         self.best = -float("inf") if self.best is None else self.best
         self.curve = [tuple(point) for point in document["curve"]]

@@ -194,8 +194,8 @@ def describe(name: str, method: AdaptiveBPTT, windows: list[tuple[int, int, floa
     step, _, bias = windows[-1]
     over = f", over the bound of {method.bias:.1%}" if bias > method.bias else ""
     return (
-        f"{name} was trained with a truncation window of {', then '.join(str(w) for w in turns)} steps; "
-        f"the bias that it left in the gradient was {bias:.1%}, estimated at step {step}{over}"
+        f"{name} was trained with a truncation window of {', then '.join(str(w) for w in turns)} steps. At step {step} "
+        f"it left an estimated bias of {bias:.1%} in the gradient{over}"
     )
 
 

@@ -77,15 +77,15 @@ class Within:
         """Return the numbers in words, for data of ``total`` steps."""
         if not self.on_disk:
             return (
-                f"the Markov chain and the counts of all {counted(total, 'step')} would take more than half of the "
-                f"budget, so the chain counted at most {self.chain:,} of them, the counts learned at most "
-                f"{self.learned:,}, and each part that judges has at most {self.judged:,}: stretches spread over the "
-                f"text; a larger budget takes more"
+                f"the text has {counted(total, 'step')}, and to count all of them would take more than half of the "
+                f"budget. The Markov chain takes at most {self.chain:,}, the counts at most {self.learned:,}, and each "
+                f"part that judges at most {self.judged:,}, in stretches spread over the text (a larger budget takes "
+                "more)"
             )
         return (
-            f"of {counted(total, 'step')} on disk the budget allows the Markov chain {self.chain:,}, adaptive counts "
-            f"{self.learned:,}, networks {self.trained:,}, and {self.judged:,} in each part that judges: stretches "
-            f"spread over the part"
+            f"the data on disk have {counted(total, 'step')}. The budget allows {self.chain:,} for the Markov chain, "
+            f"{self.learned:,} for adaptive counts, {self.trained:,} for networks, and {self.judged:,} for each part "
+            "that judges, in stretches spread over the part"
         )
 
 

@@ -141,7 +141,7 @@ def check(call: Call) -> None:  # noqa: PLR0914 - one name for each field
     if (c0 is None) != (sizes.states == 1):
         raise ConfigError(
             f"{cell} needs {sizes.states} state tensors, got {1 if c0 is None else 2}",
-            fix="give h0 alone to a cell of one state, and h0 and c0 to a cell of two states",
+            fix="give h0 and c0" if sizes.states == 2 else "give h0 alone",
         )
     if (w_hr is not None) != sizes.projects:
         raise ConfigError(

@@ -170,8 +170,8 @@ def require_bytes(tensors: Sequence[Tensor | None]) -> None:
     for t in tensors:
         if t is not None and _keys(t) not in _PLAIN_KEYS:
             raise RuntimeError(
-                f"the kernels of the engine need the bytes of dense tensors on the CPU, got a {type(t).__name__} "
-                f"on {t.device} with the keys {_keys(t)}: give plain tensors"
+                "the kernels of the engine need dense tensors on the CPU with bytes of their own, got a "
+                f"{type(t).__name__} on {t.device} with the keys {_keys(t)}: give plain tensors"
             )
 
 

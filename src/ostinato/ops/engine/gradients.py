@@ -133,8 +133,8 @@ def _other_gradients(
         return _decomposed_gradients(form, tensors, output_gradients, needed)
     if not made.same_forms(tensors):
         raise RuntimeError(
-            "a tensor of a recurrence got data of another shape or type between its forward and its backward pass: "
-            "replace the data of a parameter after the backward pass"
+            "the data of a tensor of a recurrence changed their shape or type after the forward pass: replace the data "
+            "of a parameter after the backward pass"
         )
     if how is Way.OPERATOR:
         return _layer_by_operators(form, tensors, output_gradients, needed)
@@ -224,8 +224,8 @@ def not_transformed(*_: Any) -> Any:
         RuntimeError: Always.
     """
     raise RuntimeError(
-        "the backward pass of a compiled or traced recurrence cannot be transformed by torch.func or by forward mode: "
-        "transform the module itself, not its graph"
+        "torch.func and forward mode cannot transform the backward pass of a compiled or traced recurrence: transform "
+        "the module itself, not its graph"
     )
 
 

@@ -44,7 +44,7 @@ def in_words() -> str:
     """Return on which threads a call of the engine computes, as a clause."""
     if addresses() is None:
         return "threads of its own, because torch computes without OpenMP"
-    return "threads of its own, or torch's (OpenMP) in a loop in which torch has several threads and uses them"
+    return "threads of its own, or those of torch (OpenMP) in a loop in which torch uses several threads"
 
 
 def _address(function: Any) -> int:

@@ -145,5 +145,5 @@ class Step:
         if (c is None) != (self.states == 1):
             raise ConfigError(
                 f"the cell needs {self.states} state tensors, got {1 if c is None else 2}",
-                fix="give h alone to a cell of one state, and h and c to a cell of two states",
+                fix="give h and c" if self.states == 2 else "give h alone",
             )
