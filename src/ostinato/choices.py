@@ -26,7 +26,9 @@ def nearest(given: object, names: Iterable[str]) -> str | None:
         names: The names that exist.
     """
     words, there = str(given).lower(), list(names)
-    folded = [name.lower() for name in there]
+    if words.startswith("--"):  # the dashes that all options share would make any two of them alike
+        words, there = words[2:], [name for name in there if name.startswith("--")]
+    folded = [name.lower().removeprefix("--") for name in there]
     begun = [i for i, name in enumerate(folded) if len(words) > 1 and name.startswith(words)]
     if begun:
         return there[begun[0]]

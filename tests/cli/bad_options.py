@@ -119,6 +119,8 @@ ROWS: tuple[Bad, ...] = (
     fit("a seed below 0", "--seed -1", "--seed", "greater than or equal to 0"),
     fit("a number that is none", "--hidden many", "--hidden", "a valid integer"),
     fit("an option that is not there", "--hiden 3", "unknown option", "--hidden"),
+    Bad("an option of other verbs", "forecast good.csv --future-covariates y", ("an option of fit and backtest",)),
+    Bad("an option like no other", "export good.csv --vindow 3", ("unknown option '--vindow'", "read ostinato export")),
     Bad("an unknown verb", "guess good.csv", ("unknown command", "guess")),
     Bad("no data", "fit", ("Missing argument",)),
     ask("a horizon of 0", f"{FORECAST} --horizon 0", "horizon must be at least 1, got 0", "1 or more"),

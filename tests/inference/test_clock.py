@@ -89,8 +89,7 @@ def test_a_time_off_the_grid_is_refused_and_the_next_one_is_named(name: str) -> 
     off = index[-6] + (index[-5] - index[-6]) / 3
     with pytest.raises(DataError, match="lies between two steps") as error:
         clock.steps(clock.read(off.isoformat()))
-    right = index[-5].tz_convert("UTC") if index.tz else index[-5]
-    assert str(right.date()) in str(error.value.fix)
+    assert str(index[-5].date()) in str(error.value.fix), "as the wall shows it, and not in UTC"
 
 
 @pytest.mark.parametrize("day", ["2024-03-31", "2024-10-27"])
@@ -146,6 +145,27 @@ def test_what_cannot_follow_is_refused(time: Any, says: str) -> None:
     with pytest.raises(DataError, match=says):
         clock.steps(clock.read(time))
     assert clock.steps(clock.read("2024-03-01")) == 1
+
+
+@pytest.mark.parametrize(
+    ("zone", "sent", "said"),
+    [
+        ("Europe/Berlin", "2024-10-27T02:30:00+01:00", "2024-10-27T02:30:00+01:00"),
+        ("Europe/Berlin", "2024-10-27T00:30:00Z", "2024-10-27T02:30:00+02:00"),
+        ("Europe/Berlin", "2024-10-27", "2024-10-27T00:00:00+02:00"),
+        ("Asia/Kathmandu", "2024-10-27T05:45:00+05:45", "2024-10-27T05:45:00+05:45"),
+        ("America/New_York", "2024-10-27T00:00:00.25-04:00", "2024-10-27T00:00:00.250000-04:00"),
+        (None, "2024-10-27T02:30:00+01:00", "2024-10-27T01:30:00+00:00"),
+        (None, "2024-10-27T02:30:00", "2024-10-27T02:30:00"),
+    ],
+)
+def test_an_error_shows_a_time_of_a_zone_with_its_offset(zone: str | None, sent: str, said: str) -> None:
+    """Times are kept in UTC, where the time that was sent cannot be recognised."""
+    clock = Clock({} if zone is None else {"zone": zone})
+    clock.tick(clock.read(sent))
+    with pytest.raises(DataError) as error:
+        clock.steps(clock.read(sent))
+    assert f"the time {said} occurs twice" in str(error.value)
 
 
 def test_without_a_calendar_each_row_is_a_step() -> None:

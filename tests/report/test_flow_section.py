@@ -85,9 +85,10 @@ def test_layers_and_underflow() -> None:
 def test_the_verdict_the_facts_and_the_chart_give_one_number_for_one_thing() -> None:
     """This also holds if the model is better than the reference, so that the reward comes from the model itself."""
     behind = replace(FOUND, reference_score=0.0)
-    for found, reach in ((FOUND, 30), (behind, 10)):
+    ahead = "this model, which beats the reference model"
+    for found, reach, whose in ((FOUND, 30, ahead), (behind, 10, "a reference model")):
         assert found.reach == reach
-        assert f"the past up to lag {reach} improves the predictions of a reference model:" in found.verdict
+        assert f"the past up to lag {reach} improves the predictions of {whose}:" in found.verdict
         assert dict(flow.facts(found))["reach of the data"].startswith(f"{reach} steps: ")
         assert f"the reach of the data, {reach} steps" in flow.charts(found)[-1].words
         assert "gains from inputs up to lag 30;" in found.verdict

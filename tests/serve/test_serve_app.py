@@ -439,6 +439,7 @@ BODIES: list[tuple[Any, str]] = [
     ({"y": "1,5"}, "got text"),
     ({"y": True}, "cannot be read"),
     ({"y": 1.0, "x": 2}, "unknown field"),
+    ({"pressure": 1.0, "seq": 1}, "put the values into y"),
     ({}, "either y or events"),
     ({"y": 1.0, "events": [{"y": 1.0}]}, "either y or events"),
     ({"events": []}, "cannot be read"),

@@ -228,8 +228,21 @@ def _misused(error: Any) -> OstinatoError:
     option = getattr(error, "option_name", None)
     if option and hasattr(error, "possibilities"):
         names = [name for one in error.ctx.command.params for name in one.opts] if error.ctx else []
+        others = _verbs_with(option, error.ctx)
+        if others:
+            *first, last = others
+            known = f"{', '.join(first)} and {last}" if first else last
+            return OstinatoError(f"unknown option '{option}'", fix=f"it is an option of {known}; read {verb} --help")
         return unknown("option", option, names, f"read {verb} --help")
     return OstinatoError(error.format_message(), fix=f"read {verb} --help")
+
+
+def _verbs_with(option: str, context: Any) -> list[str]:
+    """Return the other commands that take a long option, as they are listed."""
+    if not option.startswith("--") or context is None or context.parent is None:
+        return []
+    verbs = context.parent.command.commands.items()
+    return [name for name, verb in verbs if not verb.hidden and any(option in one.opts for one in verb.params)]
 
 
 #: Options that take a list of values, with the pattern of one value.

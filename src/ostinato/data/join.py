@@ -19,6 +19,7 @@ from ostinato.data.origin import Origin
 from ostinato.data.sequences import SequenceSet
 from ostinato.data.series_rows import LONGEST, SeriesRows, on_full_grid
 from ostinato.data.stuck import rests, stuck
+from ostinato.data.sums import sum_of_others
 from ostinato.data.time_form import TimeForm
 from ostinato.errors import DataError
 from ostinato.kinds import TABULAR, TRAITS, Kind, can_be_tabular
@@ -203,6 +204,11 @@ def _value_notes(
     if constant:
         notes.append(f"{NEVER_CHANGE}: {len(constant):,} ({', '.join(constant[:3])})")
     notes += lost_changes(ends)
+    notes += [
+        f"series {name!r} is the sum of the other {len(full) - 1:,} series, and is read as one more: if it is a row of "
+        "sums, leave it out"
+        for name in sum_of_others(full)
+    ]
     if steady or not any(map(rests, together)):
         return notes
     parts = (

@@ -80,7 +80,7 @@ class TimeForm:
         marked = column.dt.strftime(pattern.replace("%B", "\0"))
         names = column.dt.month().replace_strict(range(1, 13), self.months, return_dtype=pl.String)
         put = pl.col("marked").str.replace("\0", pl.col("names"), literal=True)
-        return pl.DataFrame({"marked": marked, "names": names}).select(put).to_series()
+        return pl.DataFrame({"marked": marked, "names": names}).select(put.alias(column.name)).to_series()
 
 
 @dataclass(frozen=True)

@@ -45,11 +45,13 @@ def refuse_wide(frame: pl.DataFrame, numbers: list[str], id_col: str | None, tim
     )
     alone = id_col is not None and time_col is None and not frame[id_col].is_duplicated().any() and len(frame) > 1
     if parts or (_are_dates(names) and not _dated(frame, time_col)) or (alone and _are_numbered(names)):
+        ids = [c for c in frame.columns if c not in names]
+        melt = f"melt({ids[0]!r}, var_name='ds', value_name='y')" if len(ids) == 1 else "melt"
         some = ", ".join(names) if len(names) == 3 else f"{names[0]}, {names[1]}, ... {names[-1]}"
         raise DataError(
             f"the columns {some} are times, so the steps of a series lie next to each other",
             where=where,
-            fix="write one row for each step, with the columns id, ds and y (melt in pandas, unpivot in polars); if "
+            fix=f"write one row for each step, with the columns id, ds and y ({melt} in pandas, unpivot in polars); if "
             "they are channels, name them with --target",
         )
 

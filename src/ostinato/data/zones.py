@@ -62,6 +62,19 @@ def instants(walls: Times, zone: str | None) -> Times:
     return np.asarray(index.tz_convert("UTC").tz_localize(None).to_numpy(), dtype="datetime64[us]")
 
 
+def with_offset(time: Any, zone: str) -> str:
+    """Return an instant in UTC as the time on the wall with its offset, such as 2024-10-27T02:00:00+01:00.
+
+    Args:
+        time: The instant, datetime64[us].
+        zone: The name of the zone.
+    """
+    instant = np.array([time], dtype="datetime64[us]")
+    shown = wall(instant, zone)
+    minutes = int((shown - instant)[0] / np.timedelta64(1, "m"))
+    return str(shown[0]).removesuffix(".000000") + _words(minutes)
+
+
 def check_zone(zone: str) -> str:
     """Return the name of a zone such as "Europe/Berlin", "UTC" or "+01:00" as a name that every library knows.
 

@@ -173,7 +173,10 @@ class Diagnosis(Shown):
         gained = f"inputs up to lag {self.model_reach}" if self.model_reach else "no past input"
         farthest = ", the farthest measured," if self.reach == len(self.lags) else ""
         helpful = f"the past up to lag {self.reach}{farthest} improves" if self.reach else "no past input improves"
-        helpful += " the predictions of a reference model"
+        helpful += " the predictions of "
+        helpful += (
+            "a reference model" if self.reach == self.data_reach else "this model, which beats the reference model"
+        )
         if self.uncertain is not None:
             gain, error = self.uncertain
             helpful += f" (older inputs may add {gain:.4f} \u00b1 {error:.4f} nats a step, which is not certain)"

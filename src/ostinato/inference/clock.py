@@ -17,7 +17,7 @@ from ostinato.data.calendar import Calendar, Days, Every, Steps, from_json
 from ostinato.data.checks import check_whole_time, stamp
 from ostinato.data.frequency import of_frequency
 from ostinato.data.stamps import read_times
-from ostinato.data.zones import instants, wall
+from ostinato.data.zones import instants, wall, with_offset
 from ostinato.errors import DataError
 from ostinato.numbers import counted
 
@@ -94,12 +94,17 @@ class Clock:
                 f"the time {stamp(time)} is of another type than {stamp(last)} before it", fix="write all times alike"
             )
         if time == last:
-            raise DataError(f"the time {stamp(time)} occurs twice", fix="send one row for each time of a series")
+            raise DataError(f"the time {self._said(time)} occurs twice", fix="send one row for each time of a series")
         if time < last:
-            what = f"the times are out of order: {stamp(time)} comes after {stamp(last)}"
+            what = f"the times are out of order: {self._said(time)} comes after {self._said(last)}"
             raise DataError(what, fix="send the rows of a series in the order of their times")
         calendar = self._own(last)
         return 1 if calendar is None else self._place(calendar, last, time)
+
+    def _said(self, time: Any) -> str:
+        """Return a time for an error: with its offset if the times have a zone, because it is kept in UTC."""
+        zone = self.written()[1]
+        return stamp(time) if zone is None else with_offset(time, zone)
 
     def tick(self, time: Any) -> None:
         """Move the clock to a time."""
@@ -140,11 +145,14 @@ class Clock:
             place = int(np.searchsorted(grid, time))
             if place < len(grid):
                 if grid[place] != time:
-                    what = f"the time {stamp(time)} lies between two steps of {calendar.frequency} after {stamp(last)}"
-                    raise DataError(what, fix=f"send a time on the grid, such as {stamp(grid[place])}")
+                    raise DataError(
+                        f"the time {self._said(time)} lies between two steps of {calendar.frequency} after "
+                        f"{self._said(last)}",
+                        fix=f"send a time on the grid, such as {self._said(grid[place])}",
+                    )
                 return place + 1
         raise DataError(
-            f"the time {stamp(time)} is more than {counted(_LONGEST, 'step')} after {stamp(last)}",
+            f"the time {self._said(time)} is more than {counted(_LONGEST, 'step')} after {self._said(last)}",
             fix="begin a new series with another id after such a gap",
         )
 

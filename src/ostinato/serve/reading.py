@@ -20,6 +20,11 @@ T = TypeVar("T")
 
 #: The decoder of each body, made once.
 _DECODERS: dict[Any, msgspec.json.Decoder[Any]] = {}
+#: What to do about an event with fields of its own, such as one for each channel.
+_IN_Y = (
+    'put the values into y, such as {"y": 1.5}, or {"y": [1.5, 20]} for two channels, in the order of the training '
+    "data; /openapi.json describes the other fields"
+)
 #: The most probabilities of one request.
 _MANY = 64
 
@@ -43,7 +48,9 @@ def decoded(kind: type[T], body: str | bytes, what: str = "body") -> T:
     try:
         found: T = decoder.decode(body)
     except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
-        raise DataError(f"the {what} cannot be read: {error}", fix=_fix(body)) from error
+        stray = "unknown field" in str(error) and "y" in getattr(kind, "__struct_fields__", ())
+        fix = _IN_Y if stray else _fix(body)
+        raise DataError(f"the {what} cannot be read: {error}", fix=fix) from error
     return found
 
 

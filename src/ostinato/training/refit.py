@@ -158,8 +158,8 @@ class Refit:
         seen = self.setup.material.spans("train")
         trainer = Trainer(model, replace(self.setup, material=whole), method, again=steps, seen=seen)
         done = trainer.fit(budget, self.setup.on_progress, running).step
-        cut = "" if done >= steps else f" of {steps:,}, because the budget ended,"
-        return f"{done:,}{cut} optimiser step{'s' * (done != 1)} from the kept weights on"
+        cut = "" if done >= steps else f" ({steps:,} were planned, and the budget ended)"
+        return f"{done:,} optimiser step{'s' * (done != 1)} from the kept weights on{cut}"
 
 
 def more_data(material: Material) -> float:
