@@ -8,7 +8,9 @@ from collections.abc import Collection, Sequence
 import numpy as np
 import polars as pl
 
-from ostinato.data.hours import TO_24, Found, between, check_hours, hours_to_24, span_of, whole_hours
+from ostinato.data import local_hours
+from ostinato.data.hours import TO_24, Found, between, check_hours, hour_columns, hours_to_24, span_of, whole_hours
+from ostinato.data.local_hours import CLOCK as LETTERED
 from ostinato.data.month_names import month_of
 from ostinato.data.origin import Origin
 from ostinato.data.stamps import read_times
@@ -16,7 +18,7 @@ from ostinato.data.time_form import Times
 from ostinato.data.time_names import CLOCKS, DAYS, PARTS, WHOLE_TIMES, says_clock
 from ostinato.errors import DataError
 
-_CLOCK = r"^\s*\d{1,2}:\d{2}(:\d{2}(\.\d+)?)?(\s*[AaPp][Mm])?\s*$"
+_CLOCK = rf"^\s*\d{{1,2}}:\d{{2}}(:\d{{2}}(\.\d+)?)?(\s*[AaPp][Mm])?\s*$|{LETTERED}"
 #: The names of the columns of a table without names.
 _UNNAMED = re.compile(r"channel_\d+")
 #: The name of the column that the parts are joined to.
@@ -24,7 +26,13 @@ JOINED = "ds"
 
 
 def joined(
-    frame: pl.DataFrame, origin: Origin, *, taken: Collection[str | None] = (), kept: Collection[str] = ()
+    frame: pl.DataFrame,
+    origin: Origin,
+    *,
+    taken: Collection[str | None] = (),
+    kept: Collection[str] = (),
+    zone: str | None = None,
+    day_first: bool | None = None,
 ) -> tuple[pl.DataFrame, Origin]:
     """Return a table whose time is in one column, if it was in several.
 
@@ -33,6 +41,8 @@ def joined(
         origin: The origin of its rows.
         taken: The columns of the ids and of the values, which are not parts of a time.
         kept: The covariates, which stay in the table, also where they are parts of a time.
+        zone: The zone of the times, if given.
+        day_first: Whether the day is in front of the month; None if that is not known.
 
     Returns:
         The table, with the new column ``ds`` in front and without the parts, and its origin with a note on them; both
@@ -42,9 +52,11 @@ def joined(
         DataError: The parts of a row are a day that does not exist, such as 30 February.
     """
     free = _by_name([c for c in frame.columns if c not in taken])
-    check_hours(frame, free, origin)
+    local = None if zone is None else _of_local_hours(frame, free, zone, day_first)
+    if local is None:
+        check_hours(frame, free, origin, zone)
     for way in (_of_clock, _of_numbers):
-        found = way(frame, free)
+        found = local[:2] if local is not None else way(frame, free)
         if found is None:
             continue
         time, parts = found
@@ -66,7 +78,9 @@ def joined(
         words = ", ".join(repr(c) for c in parts[:-1])
         weeks = ", as weeks of ISO 8601" if _week_of(parts) else ""
         note = f"the columns {words} and {parts[-1]!r} are read together as the time{weeks}"
-        if ends:
+        if local is not None:
+            note += f"; {local[2]}"
+        elif ends:
             note += (
                 f"; the hours 1 to 24 in {ends[0]!r} are read as the ends of hours, so 24 is the midnight after them"
             )
@@ -244,7 +258,42 @@ def _of_clock(frame: pl.DataFrame, free: dict[str, str]) -> tuple[pl.Series, lis
         time, names = _at(_day_words(frame[day]), hour[1].cast(pl.String).str.zfill(2) + ":00"), [day, hour[0]]
     else:
         return None
-    return (time, names) if read_times(time) is not None else None
+    # an hour with a letter that cannot be read is an error that says why
+    return (time, names) if local_hours.lettered(time) or read_times(time) is not None else None
+
+
+def _of_local_hours(
+    frame: pl.DataFrame, free: dict[str, str], zone: str, day_first: bool | None
+) -> tuple[pl.Series, list[str], str] | None:
+    """Join days and hours that only a zone tells apart; None for others, and where the zone has no such hours.
+
+    Returns:
+        The times in words with their offset, the columns that they are joined from, and a note.
+    """
+    ends = hours_to_24(frame, free)
+    name = next(iter(hour_columns(frame, free)), None if ends is None else ends[0])
+    hours = None if name is None else local_hours.split(frame[name])
+    if name is None or hours is None:
+        return None
+    found = [_part(frame, free, part) for part in ("year", "month", "day")]
+    numbers = [part for part in found if part is not None]
+    if len(numbers) == len(found):
+        cells = [c.cast(pl.String).str.zfill(2) for _, c in numbers]
+        days, names = cells[0] + "-" + cells[1] + "-" + cells[2], [n for n, _ in numbers]
+    else:
+        dates = (free[n] for n in DAYS if n in free)
+        others = (c for c in free.values() if frame[c].dtype in (pl.String, pl.Date))
+        day = next((c for c in (*dates, *others) if c != name and _are_days(frame[c])), None)
+        if day is None:
+            return None
+        days, names = frame[day], [day]
+    read = read_times(days, day_first=day_first)
+    if read is None or read.other is not None or read.times.dtype.kind != "M":
+        return None
+    joined_hours = local_hours.in_words(read.times, *hours, zone)
+    if joined_hours is None or (ends is not None and not joined_hours[2]):
+        return None
+    return joined_hours[0].alias(JOINED), [*names, name], joined_hours[1]
 
 
 def _clock_of(frame: pl.DataFrame, free: dict[str, str], day: str | None = None) -> str | None:
