@@ -66,6 +66,17 @@ def right(
     return f"right: {times[0]}"
 
 
+def steps(text: str, channels: int, *, ending: str = ".csv", notes: Sequence[str] = ()) -> str:
+    """The rows of a file are steps without dates, with the values Y in the last of as many channels."""
+    data = of_text(text, ending)
+    assert data.times is None or data.times.dtype.kind == "i"
+    assert data.values.shape == (N, channels), data.channels
+    np.testing.assert_array_equal(data.values[:, -1], Y)
+    for note in notes:
+        assert any(note in one for one in data.notes), data.notes
+    return f"right: {channels} channels"
+
+
 def refused(text: str, *says: str, ending: str = ".csv", **options: Any) -> str:
     """A file is refused with these words."""
     with pytest.raises(DataError) as caught:
@@ -188,6 +199,10 @@ ONS = (
     '"Title","CPI"\n"CDID","D7BT"\n"PreUnit",""\n"Unit","Index, base year = 100"\n"Release date","17-01-2024"\n'
     '"Next release","14 February 2024"\n"Important notes",\n'
 )
+LVM = (
+    "LabVIEW Measurement\t\nSeparator\tTab\nX_Columns\tOne\n***End_of_Header***\t\n\t\nChannels\t1\t\n"
+    "X_Dimension\tTime\n***End_of_Header***\t\n"
+)
 E_STAT = '"統計名：","消費者物価指数"\n"表番号：","1"\n\n'
 RDB = "# data of a river\n#\nagency_cd\tdatetime\t1_00060\t1_00060_cd\n5s\t20d\t14n\t10s\n"
 WIDE = ",".join(f'"{y}"' for y in range(2000, 2024))
@@ -234,6 +249,41 @@ KINDS: dict[str, dict[str, Callable[[], str]]] = {
         "Alpha Vantage": partial(right, alpha_vantage(), DAYS, ending=".json", notes=["'Time Series (Daily)'"]),
         "orders that begin with #": partial(
             right, "Name,Paid at,Total\n" + lines(lambda i: f"#{1000 + i},{DAYS[i]:%Y-%m-%d},{Y[i]}"), DAYS),
+    },
+    "columns without names": {
+        "year and month (SILSO)": partial(
+            right, lines(lambda i: f"{MONTHS[i]:%Y %m} {2020 + (i + 0.5) / 12:.3f} {Y[i]} 5.1 {i + 30}"), MONTHS,
+            ending=".txt", channel="channel_4", notes=["'channel_1' and 'channel_2' are read together as the time"]),
+        "year and month (NOAA)": partial(
+            right, lines(lambda i: f" {MONTHS[i].year}  {MONTHS[i].month:2}  {Y[i]:7.2f}"), MONTHS, ending=".txt"),
+        "year, month and day": partial(
+            right, lines(lambda i: f"{DAYS[i]:%Y;%m;%d};{Y[i]}"), DAYS, notes=["'channel_3' are read together"]),
+        "day and clock in digits": partial(
+            right, lines(lambda i: f"{HOURS[i]:%Y%m%d,%H%M%S},{Y[i]}"), HOURS, notes=["are read together as the time"]),
+        "numbers that only look like months": partial(
+            steps, lines(lambda i: f"{1990 + i * 7 % 31},{1 + i * 5 % 12},{Y[i]}"), 3),
+        "numbers beside days that are no clocks": partial(
+            right, lines(lambda i: f"{DAYS[i]:%Y%m%d},{i * 991},{Y[i]}"), DAYS, channel="channel_3"),
+    },
+    "machines": {
+        "LabVIEW, its time": partial(
+            steps, LVM + "X_Value\tVoltage\tComment\n" + lines(lambda i: f"{i / 1000:.6f}\t{Y[i]}"), 1, ending=".lvm",
+            notes=["X_Value is the time"]),
+        "LabVIEW, no time": partial(
+            steps, LVM + "X_Value\tVoltage\tComment\n" + lines(lambda i: f"\t{Y[i]}"), 1, ending=".lvm"),
+        "clock 18.00.00 (UCI)": partial(
+            right, "Date;Time;CO(GT)\n" + lines(lambda i: f"{HOURS[i]:%d/%m/%Y;%H.%M.%S};{Y[i]}"),
+            HOURS),
+        "Monash": partial(
+            refused, "# made\n@relation x\n@attribute series_name string\n@frequency monthly\n@horizon 12\n@data\n"
+            + lines(lambda i: f"T{i}:1990-01-01 00-00-00:" + ",".join(map(str, Y)), 9), ".tsf of Monash", "as CSV",
+            ending=".tsf"),
+        "ARFF": partial(
+            refused, "@RELATION x\n\n@ATTRIBUTE y NUMERIC\n@ATTRIBUTE z NUMERIC\n@DATA\n" + lines(
+                lambda i: f"{Y[i]},{i}"), "ARFF", "loadarff", ending=".arff"),
+        "LibSVM": partial(
+            refused, lines(lambda i: f"{i % 2 * 2 - 1} 1:{Y[i]} {2 + i % 3}:0.3"), "LibSVM", "load_svmlight_file",
+            ending=".libsvm"),
     },
     "hours": {
         "1 to 24": partial(right, hours(1, 24, "{}", "Hour"), ENDS, notes=["the hours 1 to 24"]),

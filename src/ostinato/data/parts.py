@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Sequence
 
 import numpy as np
@@ -16,11 +15,12 @@ from ostinato.data.origin import Origin
 from ostinato.data.stamps import read_times
 from ostinato.data.time_form import Times
 from ostinato.data.time_names import CLOCKS, DAYS, PARTS, WHOLE_TIMES, says_clock
+from ostinato.data.unnamed_parts import UNNAMED, unnamed_parts
 from ostinato.errors import DataError
 
 _CLOCK = rf"^\s*\d{{1,2}}:\d{{2}}(:\d{{2}}(\.\d+)?)?(\s*[AaPp][Mm])?\s*$|{LETTERED}"
-#: The names of the columns of a table without names.
-_UNNAMED = re.compile(r"channel_\d+")
+#: A clock with points, 18.30.00.
+_POINTS = r"^\s*([01]\d|2[0-3])\.[0-5]\d\.[0-5]\d\s*$"
 #: The name of the column that the parts are joined to.
 JOINED = "ds"
 
@@ -51,7 +51,8 @@ def joined(
     Raises:
         DataError: The parts of a row are a day that does not exist, such as 30 February.
     """
-    free = _by_name([c for c in frame.columns if c not in taken])
+    open_columns = [c for c in frame.columns if c not in taken]
+    free = _by_name(open_columns) | unnamed_parts(frame, open_columns)
     local = None if zone is None else _of_local_hours(frame, free, zone, day_first)
     if local is None:
         check_hours(frame, free, origin, zone)
@@ -92,11 +93,13 @@ def clock(column: pl.Series) -> bool:
     """Return whether all cells of a column are times of day, such as 13:05."""
     if column.dtype == pl.Time:
         return True
-    return (
-        column.dtype == pl.String
-        and bool(len(column))
-        and bool(column.str.contains(_CLOCK).fill_null(value=True).all())
-    )
+    if column.dtype != pl.String or not len(column):
+        return False
+    if column.str.contains(_CLOCK).fill_null(value=True).all():
+        return True
+    points = column.str.contains(_POINTS).fill_null(value=True).all()
+    # 10.03.24 may be a day, and 18.00.00 and 18.30.00 are none
+    return bool(points and column.str.contains(r"^\s*\d\d\.(00|1[3-9]|[2-5]\d)\.").any())
 
 
 def may_be_parts(columns: Sequence[str]) -> bool:
@@ -249,7 +252,7 @@ def _of_clock(frame: pl.DataFrame, free: dict[str, str]) -> tuple[pl.Series, lis
         *(c for c in free.values() if frame[c].dtype in (pl.String, pl.Date)),
     ]
     day = next((c for c in order if _are_days(frame[c])), None)
-    if day is None or (frame[day].n_unique() == len(frame) and not any(_digits(frame, c) for c in free.values())):
+    if day is None or (frame[day].n_unique() == len(frame) and not any(_digits(frame, *c) for c in free.items())):
         return None
     of_day, hour = _clock_of(frame, free, day), _part(frame, free, "hour") or hours_to_24(frame, free)
     if of_day is not None:
@@ -303,18 +306,18 @@ def _clock_of(frame: pl.DataFrame, free: dict[str, str], day: str | None = None)
         c for name, c in sorted(free.items(), key=lambda item: frame.columns.index(item[1])) if _may_be_clock(name)
     )
     found = next((c for c in [*exact, *others] if c != day and clock(frame[c])), None)
-    return found or next((free[c] for c in free if _digits(frame, free[c])), None)
+    return found or next((free[c] for c in free if _digits(frame, c, free[c])), None)
 
 
 def _may_be_clock(name: str) -> bool:
     """Return whether a column of this name may hold times of day: by its name, or because it has none."""
-    return says_clock(name) or _UNNAMED.fullmatch(name) is not None
+    return says_clock(name) or UNNAMED.fullmatch(name) is not None
 
 
-def _digits(frame: pl.DataFrame, name: str) -> bool:
-    """Return whether a column called time holds clocks as digits, such as 93000 and 0, beside days as 20240131."""
+def _digits(frame: pl.DataFrame, plain: str, name: str) -> bool:
+    """Return whether a column of this name holds clocks as digits, such as 93000 and 0, beside days as 20240131."""
     column = frame[name] if name in frame.columns else pl.Series([""])
-    if name.lower().strip() != "time" or not column.dtype.is_integer() or column.null_count() or not len(column):
+    if plain != "time" or not column.dtype.is_integer() or column.null_count() or not len(column):
         return False
     whole = column.cast(pl.Int64)
     last = (whole % 100 < 60) & (whole // 100 % 100 < 60) & (whole >= 0) & (whole < 240_000)
