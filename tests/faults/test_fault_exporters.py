@@ -9,9 +9,11 @@ from __future__ import annotations
 import json
 import tempfile
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import numpy as np
 import pandas as pd
@@ -62,6 +64,17 @@ def right(
     for note in notes:
         assert any(note in one for one in data.notes), data.notes
     return f"right: {times[0]}"
+
+
+def steps(text: str, channels: int, *, ending: str = ".csv", notes: Sequence[str] = ()) -> str:
+    """The rows of a file are steps without dates, with the values Y in the last of as many channels."""
+    data = of_text(text, ending)
+    assert data.times is None or data.times.dtype.kind == "i"
+    assert data.values.shape == (N, channels), data.channels
+    np.testing.assert_array_equal(data.values[:, -1], Y)
+    for note in notes:
+        assert any(note in one for one in data.notes), data.notes
+    return f"right: {channels} channels"
 
 
 def refused(text: str, *says: str, ending: str = ".csv", **options: Any) -> str:
@@ -131,6 +144,52 @@ def day_of_25(form: str = "{}") -> str:
     return "Date,Hour,Load\n" + "".join(f"{d},{form.format(k)},{k}.5\n" for d, k in rows)
 
 
+def local(day: str, row: str, *, header: str = "Date,Hour,Load", ends: bool = False, **options: Any) -> str:
+    """The hours of three days around a change of the clock in Berlin are read by the zone.
+
+    The clock and the length of each day are those of zoneinfo.
+
+    Args:
+        day: The day of the change.
+        row: The first cells of a row. It may have d (the local start of the hour), n (its number in its day, from 1),
+            k (the hour of the clock) and s (the letter of an hour that comes twice).
+        header: The names of the columns.
+        ends: Whether the times are the ends of the hours.
+        options: Options of the reader.
+    """
+    berlin, hour = ZoneInfo("Europe/Berlin"), timedelta(hours=1)
+    first = datetime.fromisoformat(day).replace(tzinfo=berlin) - timedelta(days=1)
+    start, stop = first.astimezone(UTC), (first + timedelta(days=3)).astimezone(UTC)
+    starts = [start + i * hour for i in range((stop - start) // hour)]
+    text, number = header + "\n", 0
+    for i, at in enumerate(starts):
+        d = at.astimezone(berlin)
+        number = 1 if d.date() != (at - hour).astimezone(berlin).date() else number + 1
+        twice = d.replace(fold=0).utcoffset() != d.replace(fold=1).utcoffset()
+        letter = "AB"[d.fold] if twice else ""
+        text += row.format(d=d, n=number, k=d.hour, k1=d.hour + 1, s=letter) + f",{i}.5\n"
+    data = of_text(text, zone="Europe/Berlin", **options)
+    expected = np.array([(at + ends * hour).replace(tzinfo=None) for at in starts], dtype="datetime64[us]")
+    assert data.times is not None, data.notes
+    np.testing.assert_array_equal(data.times, expected)
+    np.testing.assert_array_equal(data.values[:, 0], np.arange(len(starts)) + 0.5)
+    return f"right: {len(starts)} hours"
+
+
+#: Rows of a table of hours of a local clock: the header, the cells of a row, and whether the times are ends.
+LOCAL = {
+    "1 to 25": ("Date,Hour,Load", "{d:%Y-%m-%d},{n}", True),
+    "H01 to H25": ("Datum,Stunde,MWh", "{d:%d.%m.%Y},H{n:02}", True),
+    "year, month, day and 1 to 25": ("year,month,day,hour,y", "{d:%Y,%m,%d},{n}", True),
+    "1 to 24, 3A and 3B": ("Date,Hour,Load", "{d:%Y-%m-%d},{k1}{s}", True),
+    "0 to 23, 2A and 2B": ("Date,Hour,Load", "{d:%Y-%m-%d},{k}{s}", False),
+    "clock 02A:00": ("ds,y", "{d:%d.%m.%Y} {k:02}{s}:00", False),
+    "clock 2A:00": ("ds,y", "{d:%Y-%m-%d} {k}{s}:00", False),
+    "clock 02:00A": ("ds,y", "{d:%d/%m/%Y} {k:02}:00{s}", False),
+    "day and clock 02A:00": ("Datum,Uhrzeit,MWh", "{d:%d.%m.%Y},{k:02}{s}:00", False),
+}
+CHANGES = {"summer ends": "2024-10-27", "summer begins": "2024-03-31", "no change": "2024-06-12"}
+
 ENDS = HOURS + pd.Timedelta(hours=1)
 #: The hours of a day with 25, of which two have letters, and of the day after it.
 SUMMER_ENDS = [f"27.10.2024 {h}:00" for h in ("00", "01", "02A", "02B", *(f"{h:02}" for h in range(3, 24)))]
@@ -139,6 +198,10 @@ STOOQ = "<TICKER>,<PER>,<DATE>,<TIME>,<OPEN>,<CLOSE>,<VOL>\n"
 ONS = (
     '"Title","CPI"\n"CDID","D7BT"\n"PreUnit",""\n"Unit","Index, base year = 100"\n"Release date","17-01-2024"\n'
     '"Next release","14 February 2024"\n"Important notes",\n'
+)
+LVM = (
+    "LabVIEW Measurement\t\nSeparator\tTab\nX_Columns\tOne\n***End_of_Header***\t\n\t\nChannels\t1\t\n"
+    "X_Dimension\tTime\n***End_of_Header***\t\n"
 )
 E_STAT = '"統計名：","消費者物価指数"\n"表番号：","1"\n\n'
 RDB = "# data of a river\n#\nagency_cd\tdatetime\t1_00060\t1_00060_cd\n5s\t20d\t14n\t10s\n"
@@ -187,6 +250,41 @@ KINDS: dict[str, dict[str, Callable[[], str]]] = {
         "orders that begin with #": partial(
             right, "Name,Paid at,Total\n" + lines(lambda i: f"#{1000 + i},{DAYS[i]:%Y-%m-%d},{Y[i]}"), DAYS),
     },
+    "columns without names": {
+        "year and month (SILSO)": partial(
+            right, lines(lambda i: f"{MONTHS[i]:%Y %m} {2020 + (i + 0.5) / 12:.3f} {Y[i]} 5.1 {i + 30}"), MONTHS,
+            ending=".txt", channel="channel_4", notes=["'channel_1' and 'channel_2' are read together as the time"]),
+        "year and month (NOAA)": partial(
+            right, lines(lambda i: f" {MONTHS[i].year}  {MONTHS[i].month:2}  {Y[i]:7.2f}"), MONTHS, ending=".txt"),
+        "year, month and day": partial(
+            right, lines(lambda i: f"{DAYS[i]:%Y;%m;%d};{Y[i]}"), DAYS, notes=["'channel_3' are read together"]),
+        "day and clock in digits": partial(
+            right, lines(lambda i: f"{HOURS[i]:%Y%m%d,%H%M%S},{Y[i]}"), HOURS, notes=["are read together as the time"]),
+        "numbers that only look like months": partial(
+            steps, lines(lambda i: f"{1990 + i * 7 % 31},{1 + i * 5 % 12},{Y[i]}"), 3),
+        "numbers beside days that are no clocks": partial(
+            right, lines(lambda i: f"{DAYS[i]:%Y%m%d},{i * 991},{Y[i]}"), DAYS, channel="channel_3"),
+    },
+    "machines": {
+        "LabVIEW, its time": partial(
+            steps, LVM + "X_Value\tVoltage\tComment\n" + lines(lambda i: f"{i / 1000:.6f}\t{Y[i]}"), 1, ending=".lvm",
+            notes=["X_Value is the time"]),
+        "LabVIEW, no time": partial(
+            steps, LVM + "X_Value\tVoltage\tComment\n" + lines(lambda i: f"\t{Y[i]}"), 1, ending=".lvm"),
+        "clock 18.00.00 (UCI)": partial(
+            right, "Date;Time;CO(GT)\n" + lines(lambda i: f"{HOURS[i]:%d/%m/%Y;%H.%M.%S};{Y[i]}"),
+            HOURS),
+        "Monash": partial(
+            refused, "# made\n@relation x\n@attribute series_name string\n@frequency monthly\n@horizon 12\n@data\n"
+            + lines(lambda i: f"T{i}:1990-01-01 00-00-00:" + ",".join(map(str, Y)), 9), ".tsf of Monash", "as CSV",
+            ending=".tsf"),
+        "ARFF": partial(
+            refused, "@RELATION x\n\n@ATTRIBUTE y NUMERIC\n@ATTRIBUTE z NUMERIC\n@DATA\n" + lines(
+                lambda i: f"{Y[i]},{i}"), "ARFF", "loadarff", ending=".arff"),
+        "LibSVM": partial(
+            refused, lines(lambda i: f"{i % 2 * 2 - 1} 1:{Y[i]} {2 + i % 3}:0.3"), "LibSVM", "load_svmlight_file",
+            ending=".libsvm"),
+    },
     "hours": {
         "1 to 24": partial(right, hours(1, 24, "{}", "Hour"), ENDS, notes=["an hour from 1 to 24"]),
         "HE 1 to 24": partial(right, hours(1, 24, "{}", "HE"), ENDS, notes=["an hour from 1 to 24"]),
@@ -196,10 +294,20 @@ KINDS: dict[str, dict[str, Callable[[], str]]] = {
         "year, month, day and 1 to 24": partial(
             right, "year,month,day,hour,y\n" + lines(lambda i: f"2024,1,{1 + i // 24},{1 + i % 24},{Y[i]}"), ENDS,
             notes=["an hour from 1 to 24"]),
-        "1 to 25": partial(refused, day_of_25(), "the hour 25", "line 26", "offset"),
+        "1 to 25": partial(refused, day_of_25(), "the hour 25", "line 26", "offset", "--zone Europe/Berlin"),
         "H01 to H25": partial(refused, day_of_25("H{:02d}"), "the hour 25", "line 26"),
         "02A and 02B": partial(
-            refused, table(SUMMER_ENDS), "'27.10.2024 02A:00'", "twice", "offset"),
+            refused, table(SUMMER_ENDS), "'27.10.2024 02A:00'", "twice", "offset", "--zone Europe/Berlin"),
+        "02A in a column of clocks": partial(
+            refused, table([h.replace(" ", ",") for h in SUMMER_ENDS], "Datum,Uhrzeit,y"), "02A:00", "--zone"),
+        "02A of a zone without it": partial(
+            refused, table(SUMMER_ENDS), "'27.10.2024 02A:00'", "Europe/London does not", zone="Europe/London"),
+        "3A without a zone": partial(
+            refused, day_of_25().replace("-27,3,", "-27,3A,").replace("-27,25,", "-27,3B,"), "hour 3A", "--zone"),
+        "25 on another day": partial(
+            refused, day_of_25().replace("10-2", "09-2"), "hour 25", "Europe/Berlin", zone="Europe/Berlin"),
+        **{f"{name}, {what}": partial(local, day, row, header=header, ends=ends)
+           for name, (header, row, ends) in LOCAL.items() for what, day in CHANGES.items()},
         "a clock called Anfang": partial(
             right, "Datum;Anfang;Ende;MWh\n" + lines(
                 lambda i: f"{HOURS[i]:%d.%m.%Y;%H:%M};{ENDS[i]:%H:%M};{Y[i]:.2f}"), HOURS),

@@ -73,8 +73,8 @@ def run(stdin: bytes, *options: str) -> tuple[int, list[str], str]:
     return int(ended.value.code or 0), out.getvalue().splitlines(), err.getvalue()
 
 
-def lines(*rows: dict[str, Any]) -> bytes:
-    return "".join(json.dumps(row) + "\n" for row in rows).encode()
+def lines(*rows: dict[str, Any] | str) -> bytes:
+    return "".join((row if isinstance(row, str) else json.dumps(row)) + "\n" for row in rows).encode()
 
 
 def expected(values: list[Any]) -> list[float]:
@@ -123,7 +123,7 @@ def stops(name: str, bad: bytes, says: str) -> Row:
 # JSON lines
 
 
-def answered(name: str, rows: list[dict[str, Any]], check_out: Callable[[list[dict[str, Any]], str], str]) -> Row:
+def answered(name: str, rows: list[dict[str, Any] | str], check_out: Callable[[list[dict[str, Any]], str], str]) -> Row:
     def check() -> str:
         code, out, err = run(lines(*rows), "--skip-bad")
         assert code == 0, err
@@ -157,7 +157,7 @@ def one_refused(says: str) -> Callable[[list[dict[str, Any]], str], str]:
     return check_out
 
 
-def refused_line(name: str, row: dict[str, Any], says: str) -> Row:
+def refused_line(name: str, row: dict[str, Any] | str, says: str) -> Row:
     first, last = {"ds": "2021-03-01", "y": 20}, {"ds": "2021-03-02", "y": 21}
     return answered(name, [first, row, last], one_refused(says))
 
@@ -297,6 +297,7 @@ ROWS: list[Row] = [
     refused_line("null as an id", {"unique_id": None, "y": 5}, "a string or a whole number, got null"),
     refused_line("a time beyond 64 bits", {"ds": 2**63, "y": 5}, "too far from 0"),
     refused_line("a time twice", FIRST, "occurs twice"),
+    refused_line("a field twice", '{"ds": "2024-01-05", "y": 1, "y": 2}', "the field 'y' occurs twice"),
     refused_line("a time before", {"ds": "2021-02-01", "y": 1}, "out of order"),
     refused_line("a time between two steps", {"ds": "2021-03-01T12:00", "y": 1}, "lies between two steps"),
     refused_line("a time in words", {"ds": "soon", "y": 1}, "cannot read 'soon' as a time"),

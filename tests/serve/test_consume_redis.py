@@ -125,12 +125,13 @@ def test_what_cannot_be_applied_is_put_aside_with_its_reason(server: Server) -> 
         {"unique_id": "a"},
         {"unique_id": "a", "event": "{"},
         {"unique_id": "a", "event": '{"y": 1}'},
+        {"unique_id": "a", "event": '{"y": 1, "seq": 1, "seq": 2}'},
         {"unique_id": "a", "event": '{"y": 1, "events": [{"y": 1, "seq": 1}]}'},
         _entry("a\n", 1),
         _entry("a", 1, -1.0),
         _entry("a", 1, -2.0),
     ]
-    assert _run(server, [*bad, _entry("a", 2)], taker) == {"pending": 0, "refused": 7}
+    assert _run(server, [*bad, _entry("a", 2)], taker) == {"pending": 0, "refused": 8}
     assert taker.events == {"a": [2]}
 
 

@@ -448,6 +448,9 @@ BODIES: list[tuple[Any, str]] = [
     ({"y": [1.0, 2.0]}, "has 2 values, expected 1"),
     ({"y": 1e300}, "cannot take the value"),
     ({"y": 1.0, "ds": "soon"}, "cannot read 'soon' as a time"),
+    (b'{"y": 1.0, "y": 2.0}', "the field 'y' occurs twice"),
+    (b'{"y": 1.0, "\\u0079": 2.0}', "the field 'y' occurs twice"),
+    (b'{"events": [{"y": 1.0}, {"y": 1.0, "seq": 2, "seq": 3}]}', "the field 'seq' occurs twice"),
     ({"y": 1.0, "level": [100]}, "cannot be read"),
     ({"y": 1.0, "next": [0.0]}, "cannot be read"),
 ]
@@ -462,6 +465,35 @@ def test_a_body_that_cannot_be_used_changes_nothing(body: Any, what: str) -> Non
             answer = await http.post("/v1/streams/a/events", content=raw, headers={"content-type": "application/json"})
             assert answer.status_code == 422
             assert what in f"{problem(answer)}: {answer.json()['error']['fix']}"
+            assert batcher.streams.resident["a"].order.seq == 1
+
+    run(main)
+
+
+#: A field that is given twice in each body but that of an event, and its name.
+TWICE = [
+    ("POST", "/v1/events", '{"pushes": [{"unique_id": "a", "y": 1.0, "y": 2.0}]}', "y"),
+    ("POST", "/v1/events", '{"pushes": [], "pushes": [{"unique_id": "a", "y": 1.0}]}', "pushes"),
+    ("POST", "/v1/streams/a/forecast", '{"horizon": 2, "horizon": 3}', "horizon"),
+    ("POST", "/v1/streams/a/fork", '{"to": "b", "to": "c"}', "to"),
+]
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body", "name"), TWICE, ids=[path + body[:12] for _, path, body, _ in TWICE]
+)
+def test_a_field_that_is_given_twice_is_refused_in_every_body(method: str, path: str, body: str, name: str) -> None:
+    async def main() -> None:
+        async with core(zoo.fitted("series", "gru")) as batcher, client(batcher) as http:
+            await push(batcher, "a", 50.0)
+            found = await http.request(method, path, content=body, headers={"content-type": "application/json"})
+            assert found.status_code == 422
+            assert f"the field {name!r} occurs twice" in problem(found)
+            intake = Intake(batcher)
+            (one,) = await answered(intake, [f'{{"unique_id": "a", {body[1:]}'], None, 10_000)
+            assert "error" in json.loads(one)
+            (one,) = await answered(intake, ['[{"unique_id": "a", "y": 1.0, "y": 2.0}]'], None, 10_000)
+            assert "the message cannot be read: the field 'y' occurs twice" in one
             assert batcher.streams.resident["a"].order.seq == 1
 
     run(main)

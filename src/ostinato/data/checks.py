@@ -86,7 +86,7 @@ def times(
         if (several := None if cell is None else meanings(str(cell))) is not None:
             reason = f"a year of two digits has no certain meaning: it may be {several}, and the column leaves it open"
         zone_reason = odd_zone(column, row)
-        told = None if cell is None else why_not(str(cell))
+        told = None if cell is None else why_not(str(cell), zone)
         era = None if cell is None else calendar_of(str(cell))
         because = next((f", because {one}" for one in (reason, zone_reason, era, told) if one), "")
         whole = "write the whole year: months as 2024-01, days as 2024-01-31 (in Excel, format the cells as yyyy-mm-dd)"

@@ -84,7 +84,8 @@ def clean(frame: pl.DataFrame, origin: Origin, options: TableOptions) -> tuple[p
     # a model that was fitted to joined columns asks for the column that they became
     if time_col is not None and (time_col in frame.columns or time_col != JOINED):
         return frame, origin
-    return joined(frame, origin, taken={id_col, *(options.target or ())}, kept=options.covariates.all)
+    taken, kept = {id_col, *(options.target or ())}, options.covariates.all
+    return joined(frame, origin, taken=taken, kept=kept, zone=options.clock.zone, day_first=options.clock.day_first)
 
 
 def _spelled_out(frame: pl.DataFrame) -> pl.DataFrame:

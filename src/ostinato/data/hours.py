@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import numpy as np
 import polars as pl
 
+from ostinato.data import local_hours
 from ostinato.data.origin import Origin
 from ostinato.data.time_names import PARTS
 from ostinato.errors import DataError
@@ -14,18 +16,50 @@ TO_24 = (1, 24)
 Found = tuple[str, pl.Series]
 
 
-def check_hours(frame: pl.DataFrame, free: dict[str, str], origin: Origin) -> None:
-    """Raise DataError if hours are counted from 1 to 25: in local time, the day on which summer ends has 25."""
-    for name in (free[n] for n in PARTS["hour"].names if n in free):
-        if span_of(frame[name]) != (TO_24[0], TO_24[1] + 1):
-            continue
-        hours = whole_hours(frame[name])
-        if int((hours == TO_24[1] + 1).sum()) < int((hours == TO_24[1]).sum()):  # 25 steps of each series are no day
+def check_hours(frame: pl.DataFrame, free: dict[str, str], origin: Origin, zone: str | None) -> None:
+    """Raise DataError if hours are counted from 1 to 25, or have letters: the day on which summer ends has 25.
+
+    Args:
+        frame: The table, of which no column of hours was read by the zone.
+        free: The columns that may be hours, by their plain names.
+        origin: The origin of the rows, for the error.
+        zone: The zone of the times, if given.
+    """
+    for name in hour_columns(frame, free):
+        numbers, letters = local_hours.split(frame[name]) or ([], [])
+        odd = np.flatnonzero((np.asarray(numbers) > TO_24[1]) | (np.asarray(letters) != ""))
+        if len(odd):
+            hour = f"{numbers[odd[0]]}{letters[odd[0]]}"
+            why = f", and the day of this row has no such hour by the clock of {zone}, or its date has two meanings"
+            fix = "name the zone of the times with --zone, such as --zone Europe/Berlin"
             raise DataError(
-                f"column {name!r} has the hour 25, of a day on which the clock goes back, expected 0 to 23 or 1 to 24",
-                where=origin.at(int((hours > TO_24[1]).arg_max() or 0)),
-                fix="write the times in one column, with their offset, as 2024-10-27T02:00+01:00, or in UTC",
+                f"column {name!r} has the hour {hour} of a day on which the clock goes back, expected 0 to 23 or 1 to "
+                f"24{why if zone else ''}",
+                where=origin.at(int(odd[0])),
+                fix=f"{'correct the hour or --zone, say --day-first or --month-first' if zone else fix}, or write the "
+                "times in one column, with their offset, as 2024-10-27T02:00+01:00, or in UTC",
             )
+
+
+def hour_columns(frame: pl.DataFrame, free: dict[str, str]) -> list[str]:
+    """Return the columns with the name of an hour that hold hours of a day of 25: up to 25, or with A and B.
+
+    Args:
+        frame: The table.
+        free: The columns that may be hours, by their plain names.
+    """
+    found = []
+    for name in (free[n] for n in PARTS["hour"].names if n in free):
+        parts = local_hours.split(frame[name])
+        if parts is None:
+            continue
+        numbers, letters = parts
+        most, last = int((letters == "").sum()), int((numbers == TO_24[1]).sum())
+        # 25 steps of each series are no day, and neither are codes of which most have a letter
+        to_25 = numbers.min() == TO_24[0] and numbers.max() == TO_24[1] + 1 and (numbers > TO_24[1]).sum() < last
+        if to_25 or (most < len(numbers) < 2 * most and numbers.max() <= TO_24[1]):
+            found.append(name)
+    return found
 
 
 def span_of(column: pl.Series) -> tuple[int, int] | None:

@@ -7,21 +7,32 @@ from collections.abc import Collection, Sequence
 import numpy as np
 import polars as pl
 
-from ostinato.data.hours import TO_24, Found, between, check_hours, hours_to_24, span_of, whole_hours
+from ostinato.data import local_hours
+from ostinato.data.hours import TO_24, Found, between, check_hours, hour_columns, hours_to_24, span_of, whole_hours
+from ostinato.data.local_hours import CLOCK as LETTERED
 from ostinato.data.month_names import month_of
 from ostinato.data.origin import Origin
 from ostinato.data.stamps import read_times
 from ostinato.data.time_form import Times
-from ostinato.data.time_names import CLOCKS, DAYS, PARTS, UNNAMED, WHOLE_TIMES, says_clock
+from ostinato.data.time_names import CLOCKS, DAYS, PARTS, WHOLE_TIMES, says_clock
+from ostinato.data.unnamed_parts import UNNAMED, unnamed_parts
 from ostinato.errors import DataError
 
-_CLOCK = r"^\s*\d{1,2}:\d{2}(:\d{2}(\.\d+)?)?(\s*[AaPp][Mm])?\s*$"
+_CLOCK = rf"^\s*\d{{1,2}}:\d{{2}}(:\d{{2}}(\.\d+)?)?(\s*[AaPp][Mm])?\s*$|{LETTERED}"
+#: A clock with points, 18.30.00.
+_POINTS = r"^\s*([01]\d|2[0-3])\.[0-5]\d\.[0-5]\d\s*$"
 #: The name of the column that the parts are joined to.
 JOINED = "ds"
 
 
 def joined(
-    frame: pl.DataFrame, origin: Origin, *, taken: Collection[str | None] = (), kept: Collection[str] = ()
+    frame: pl.DataFrame,
+    origin: Origin,
+    *,
+    taken: Collection[str | None] = (),
+    kept: Collection[str] = (),
+    zone: str | None = None,
+    day_first: bool | None = None,
 ) -> tuple[pl.DataFrame, Origin]:
     """Return a table whose time is in one column, if it was in several.
 
@@ -30,6 +41,8 @@ def joined(
         origin: The origin of its rows.
         taken: The columns of the ids and of the values, which are not parts of a time.
         kept: The covariates, which stay in the table, also where they are parts of a time.
+        zone: The zone of the times, if given.
+        day_first: Whether the day is in front of the month; None if that is not known.
 
     Returns:
         The table, with the new column ``ds`` in front and without the parts, and its origin with a note on them; both
@@ -38,10 +51,13 @@ def joined(
     Raises:
         DataError: The parts of a row are a day that does not exist, such as 30 February.
     """
-    free = _by_name([c for c in frame.columns if c not in taken])
-    check_hours(frame, free, origin)
+    open_columns = [c for c in frame.columns if c not in taken]
+    free = _by_name(open_columns) | unnamed_parts(frame, open_columns)
+    local = None if zone is None else _of_local_hours(frame, free, zone, day_first)
+    if local is None:
+        check_hours(frame, free, origin, zone)
     for way in (_of_clock, _of_numbers):
-        found = way(frame, free)
+        found = local[:2] if local is not None else way(frame, free)
         if found is None:
             continue
         time, parts = found
@@ -63,7 +79,9 @@ def joined(
         words = ", ".join(repr(c) for c in parts[:-1])
         weeks = ", as weeks of ISO 8601" if _week_of(parts) else ""
         note = f"the columns {words} and {parts[-1]!r} are read together as the time{weeks}"
-        if ends:
+        if local is not None:
+            note += f"; {local[2]}"
+        elif ends:
             note += f"; an hour from 1 to 24 in {ends[0]!r} is read as the end of that hour, so 24 is midnight"
         return frame.select(time.alias(JOINED), *others), origin.noting(note)
     return frame, origin
@@ -73,11 +91,13 @@ def clock(column: pl.Series) -> bool:
     """Return whether all cells of a column are times of day, such as 13:05."""
     if column.dtype == pl.Time:
         return True
-    return (
-        column.dtype == pl.String
-        and bool(len(column))
-        and bool(column.str.contains(_CLOCK).fill_null(value=True).all())
-    )
+    if column.dtype != pl.String or not len(column):
+        return False
+    if column.str.contains(_CLOCK).fill_null(value=True).all():
+        return True
+    points = column.str.contains(_POINTS).fill_null(value=True).all()
+    # 10.03.24 may be a day, and 18.00.00 and 18.30.00 are none
+    return bool(points and column.str.contains(r"^\s*\d\d\.(00|1[3-9]|[2-5]\d)\.").any())
 
 
 def may_be_parts(columns: Sequence[str]) -> bool:
@@ -230,7 +250,7 @@ def _of_clock(frame: pl.DataFrame, free: dict[str, str]) -> tuple[pl.Series, lis
         *(c for c in free.values() if frame[c].dtype in (pl.String, pl.Date)),
     ]
     day = next((c for c in order if _are_days(frame[c])), None)
-    if day is None or (frame[day].n_unique() == len(frame) and not any(_digits(frame, c) for c in free.values())):
+    if day is None or (frame[day].n_unique() == len(frame) and not any(_digits(frame, *c) for c in free.items())):
         return None
     of_day, hour = _clock_of(frame, free, day), _part(frame, free, "hour") or hours_to_24(frame, free)
     if of_day is not None:
@@ -239,7 +259,42 @@ def _of_clock(frame: pl.DataFrame, free: dict[str, str]) -> tuple[pl.Series, lis
         time, names = _at(_day_words(frame[day]), hour[1].cast(pl.String).str.zfill(2) + ":00"), [day, hour[0]]
     else:
         return None
-    return (time, names) if read_times(time) is not None else None
+    # an hour with a letter that cannot be read is an error that says why
+    return (time, names) if local_hours.lettered(time) or read_times(time) is not None else None
+
+
+def _of_local_hours(
+    frame: pl.DataFrame, free: dict[str, str], zone: str, day_first: bool | None
+) -> tuple[pl.Series, list[str], str] | None:
+    """Join days and hours that only a zone tells apart; None for others, and where the zone has no such hours.
+
+    Returns:
+        The times in words with their offset, the columns that they are joined from, and a note.
+    """
+    ends = hours_to_24(frame, free)
+    name = next(iter(hour_columns(frame, free)), None if ends is None else ends[0])
+    hours = None if name is None else local_hours.split(frame[name])
+    if name is None or hours is None:
+        return None
+    found = [_part(frame, free, part) for part in ("year", "month", "day")]
+    numbers = [part for part in found if part is not None]
+    if len(numbers) == len(found):
+        cells = [c.cast(pl.String).str.zfill(2) for _, c in numbers]
+        days, names = cells[0] + "-" + cells[1] + "-" + cells[2], [n for n, _ in numbers]
+    else:
+        dates = (free[n] for n in DAYS if n in free)
+        others = (c for c in free.values() if frame[c].dtype in (pl.String, pl.Date))
+        day = next((c for c in (*dates, *others) if c != name and _are_days(frame[c])), None)
+        if day is None:
+            return None
+        days, names = frame[day], [day]
+    read = read_times(days, day_first=day_first)
+    if read is None or read.other is not None or read.times.dtype.kind != "M":
+        return None
+    joined_hours = local_hours.in_words(read.times, *hours, zone)
+    if joined_hours is None or (ends is not None and not joined_hours[2]):
+        return None
+    return joined_hours[0].alias(JOINED), [*names, name], joined_hours[1]
 
 
 def _clock_of(frame: pl.DataFrame, free: dict[str, str], day: str | None = None) -> str | None:
@@ -249,7 +304,7 @@ def _clock_of(frame: pl.DataFrame, free: dict[str, str], day: str | None = None)
         c for name, c in sorted(free.items(), key=lambda item: frame.columns.index(item[1])) if _may_be_clock(name)
     )
     found = next((c for c in [*exact, *others] if c != day and clock(frame[c])), None)
-    return found or next((free[c] for c in free if _digits(frame, free[c])), None)
+    return found or next((free[c] for c in free if _digits(frame, c, free[c])), None)
 
 
 def _may_be_clock(name: str) -> bool:
@@ -257,10 +312,10 @@ def _may_be_clock(name: str) -> bool:
     return says_clock(name) or UNNAMED.fullmatch(name) is not None
 
 
-def _digits(frame: pl.DataFrame, name: str) -> bool:
-    """Return whether a column called time holds clocks as digits, such as 93000 and 0, beside days as 20240131."""
+def _digits(frame: pl.DataFrame, plain: str, name: str) -> bool:
+    """Return whether a column of this name holds clocks as digits, such as 93000 and 0, beside days as 20240131."""
     column = frame[name] if name in frame.columns else pl.Series([""])
-    if name.lower().strip() != "time" or not column.dtype.is_integer() or column.null_count() or not len(column):
+    if plain != "time" or not column.dtype.is_integer() or column.null_count() or not len(column):
         return False
     whole = column.cast(pl.Int64)
     last = (whole % 100 < 60) & (whole // 100 % 100 < 60) & (whole >= 0) & (whole < 240_000)

@@ -40,6 +40,9 @@ def without_preamble(text: str, skipped: int) -> tuple[str, int, tuple[str, ...]
         rest = text[sum(len(line) + 1 for line in lines[: ends[-1]]) :]
         note = f"the file is of LabVIEW: lines {1 + skipped} to {ends[-1] + skipped} above the table are left out"
         names, _, rows = rest.partition("\n")
+        if names.split("\t").count("X_Value") == 1 and names.startswith("X_Value") and re.match(r"[^\t\s]", rows):
+            names = names.replace("X_Value", "Time")
+            note += "; its column X_Value is the time since the beginning, and is read as the column Time"
         bare = names.rstrip().removesuffix("\tComment")
         if all(row.count("\t") < names.count("\t") for row in rows.split("\n")):
             names = bare  # LabVIEW names the comments, and ends a row before them where there is none

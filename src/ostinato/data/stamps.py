@@ -8,6 +8,7 @@ from typing import Any
 
 import polars as pl
 
+from ostinato.data import local_hours
 from ostinato.data.month_names import by_name
 from ostinato.data.periods import begun, read_periods
 from ostinato.data.spelled_clocks import in_usual_words
@@ -164,6 +165,10 @@ def _otherwise(
     column: pl.Series, day_first: bool | None, zone: str | None, typed: bool, *, named: bool
 ) -> Stamps | None:
     """Return words that no form reads as times: those of other spellings, midnights without a clock, and names."""
+    if zone is not None and local_hours.lettered(column):
+        walls = _from_words(local_hours.without_letters(column), day_first, None, typed)
+        told = walls is None or walls.form.zone is not None or walls.times.dtype.kind != "M"
+        return None if walls is None or told else local_hours.by_letters(walls, column, zone)
     usual = in_usual_words(column)
     if usual is not None:
         found = _from_words(usual.words, day_first, zone or usual.zone, typed)

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import polars as pl
 
 from ostinato.data import buddhist, japanese, net_dates, short_dates, short_months, weekdays, zone_names
+from ostinato.data.local_hours import CLOCK
 from ostinato.data.rewritten import Rewritten
 
 _READERS = (net_dates, buddhist, japanese, weekdays, zone_names, short_months)
@@ -15,8 +16,6 @@ _READERS = (net_dates, buddhist, japanese, weekdays, zone_names, short_months)
 _SPELLINGS = tuple((re.compile(one.LOOK), one.rewritten) for one in _READERS)
 
 
-#: The hour that comes twice, as power grids and exchanges write it: 02A:00, 2A:15, 02:00B.
-_TWICE = re.compile(r"(?:^|[ T])\d{1,2}(?:[AB]:\d\d|:\d\d ?[AB])(?::\d\d)?$")
 _SHORT = re.compile(short_dates.LOOK)
 
 
@@ -50,13 +49,20 @@ def unlike(words: pl.Series) -> pl.Series | None:
     return ~short if most and short_dates.rewritten(words.filter(short)) is not None else None
 
 
-def why_not(cell: str) -> str | None:
-    """Return why a time of one of the spellings cannot be read with certainty; None for others."""
+def why_not(cell: str, zone: str | None = None) -> str | None:
+    """Return why a time of one of the spellings cannot be read with certainty; None for others.
+
+    Args:
+        cell: The word.
+        zone: The zone of the times, if given.
+    """
     if weekdays.starts_with_weekday(cell) and re.search(r"\d", cell):
         return "its weekday is not that of its date, or the date cannot be read"
-    if _TWICE.search(cell):
+    if re.search(CLOCK, cell.strip()):
+        if zone is not None:
+            return f"A and B name the hour that the clock shows twice when summer ends, and that of {zone} does not"
         return (
-            "A and B name the hour that the clock shows twice when summer ends, and give no zone (write the time with "
-            "its offset, as 2024-10-27T02:00+01:00)"
+            "A and B name the hour that the clock shows twice when summer ends, and give no zone (name it with --zone, "
+            "such as --zone Europe/Berlin, or write the time with its offset, as 2024-10-27T02:00+01:00)"
         )
     return zone_names.why_not(cell)

@@ -28,9 +28,12 @@ _VECTOR = re.compile(r"\s*\[1\]\s+\S+(?:\s+\S+)*\s*(?:\n\s*\[\d+\]\s+\S[^\n]*\s*
 #: A line of the line protocol of InfluxDB, and a sample as Prometheus shows it.
 _PROTOCOL = re.compile(r"[^\s,#][^\s]* [^\s,=]+=[-+\d.]\S*(?: \d{10,19})?")
 _SAMPLE_LINE = re.compile(r"[A-Za-z_:][\w:]*\{[^}]*\} [-+\d.eE]+(?: \d+)?")
+#: A row of LibSVM: a target, and the number and the value of each feature that is not 0.
+_SPARSE = re.compile(r"[-+]?\d+(?:\.\d+)?(?:\s+(?:qid|\d+):[-+]?[\d.]+(?:[eE][-+]?\d+)?)+(?:\s*#.*)?")
 #: Forms of lines that are refused: what the lines hold, and what to do.
 _FORMS = (
     (_PROTOCOL, "the line protocol of InfluxDB", "export the result of a query as CSV"),
+    (_SPARSE, "numbered values of LibSVM", "read it with sklearn.datasets.load_svmlight_file, and write it as CSV"),
     (_SAMPLE_LINE, "samples of one time, as Prometheus shows them", "ask its API for a range (query_range)"),
 )
 #: A field with a number, as logs, YAML and LibSVM write it, and a number between two tags.
@@ -58,6 +61,7 @@ def refuse_unread_table(path: Path) -> None:
     text = _sample(path)
     if _PRINTED.match(text):
         raise _refused(path, "the file holds a time series as R prints it, which is not read", _WRITE_R)
+    _refuse_facts(text, path)
     lines = [line for line in text.replace("\r", "\n").split("\n") if line.strip()]
     inserts = len(_INSERT.findall(text))
     if inserts > len(lines) / 2 and re.search(r"(?mi)^\s*INSERT\s+INTO\b", text):
@@ -82,6 +86,25 @@ def refuse_unread_table(path: Path) -> None:
         line = next(i for i, line in enumerate(text.split("\n"), 1) if _width(line))
         how = "delete the lines that are not part of the table and write one line of names above it, or save it as CSV"
         raise _refused(path, f"the file holds rows of numbers, from line {line}, in no form of table that is read", how)
+
+
+def _refuse_facts(text: str, path: Path) -> None:
+    """Raise DataError if a file has a head of facts that begin with @, and then a line @data."""
+    if re.search(r"(?mi)^@data\s*$", text):
+        for word, form, how in _AT:
+            if re.search(rf"(?mi)^@(?:{word})\b", text):
+                raise _refused(path, f"the file holds {form}, which is not read", how)
+
+
+#: The heads of files whose lines of facts begin with @: the word of one of the lines, the form, and what to do.
+_AT = (
+    ("attribute series_name|frequency|horizon", "series in the form .tsf of Monash",
+     "read it with a reader of .tsf such as that of sktime, and write one row for each time, with the columns id, ds "
+     "and y, as CSV"),
+    ("problemname|classlabel|targetlabel", "series in the form .ts of sktime",
+     "read it with sktime.datasets.load_from_tsfile, and write one row for each time, as CSV"),
+    ("relation", "a table in the form ARFF of Weka", "read it with scipy.io.arff.loadarff, and write it as CSV"),
+)  # fmt: skip
 
 
 def refuse_print(text: str, where: str) -> None:

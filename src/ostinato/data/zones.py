@@ -53,12 +53,23 @@ def instants(walls: Times, zone: str | None) -> Times:
         walls: The times on the wall, (N,), datetime64[us].
         zone: The name of the zone; None returns the times as they are.
     """
-    if zone is None or zone == "UTC" or not len(walls):
+    return walls if zone is None else side_of_twice(walls, zone, first=True)
+
+
+def side_of_twice(walls: Times, zone: str, *, first: bool) -> Times:
+    """Return times on the wall as instants in UTC, and of a time that the wall shows twice the first or the second.
+
+    Args:
+        walls: The times on the wall, (N,), datetime64[us].
+        zone: The name of the zone.
+        first: Whether the first is taken, which is summer time.
+    """
+    if zone == "UTC" or not len(walls):
         return walls
     import pandas as pd
 
-    first = np.ones(len(walls), dtype=bool)
-    index = pd.DatetimeIndex(walls).tz_localize(zone, ambiguous=first, nonexistent="shift_forward")
+    side = np.full(len(walls), first)
+    index = pd.DatetimeIndex(walls).tz_localize(zone, ambiguous=side, nonexistent="shift_forward")
     return np.asarray(index.tz_convert("UTC").tz_localize(None).to_numpy(), dtype="datetime64[us]")
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import heapq
-import json
 import logging
 import time
 from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias, final
@@ -276,6 +275,7 @@ def _read(fields: dict[bytes, bytes] | None) -> tuple[str, Push]:
     """
     import msgspec
 
+    from ostinato.data.json_words import TwiceError, json_words, loads
     from ostinato.errors import DataError
     from ostinato.serve.ids import check_id
     from ostinato.serve.reading import checked
@@ -287,9 +287,11 @@ def _read(fields: dict[bytes, bytes] | None) -> tuple[str, Push]:
     try:
         unique_id = check_id(fields[b"unique_id"].decode())
         push = checked(msgspec.json.decode(fields[b"event"], type=Push))
+        given = loads(fields[b"event"])
+    except TwiceError as error:
+        raise DataError(f"the entry cannot be read: {json_words(error)}", fix="write each field once") from error
     except (ValueError, msgspec.MsgspecError) as error:
         raise DataError(f"the entry cannot be read: {error}", fix=fix) from error
-    given = json.loads(fields[b"event"])
     if any(event.get("seq") is None for event in given.get("events", [given])):
         raise DataError("an event has no sequence number, so that it could be applied twice", fix=fix)
     return unique_id, push

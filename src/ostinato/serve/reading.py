@@ -12,6 +12,7 @@ from msgspec import UNSET
 from starlette.requests import Request
 
 from ostinato.choices import advice
+from ostinato.data.json_words import TwiceError, json_words, loads
 from ostinato.errors import DataError
 from ostinato.serve.ids import check_id
 from ostinato.serve.schema import Probability, Push
@@ -38,7 +39,7 @@ def decoded(kind: type[T], body: str | bytes, what: str = "body") -> T:
         what: What an error calls it.
 
     Raises:
-        DataError: It is not JSON, or not of the type.
+        DataError: It is not JSON or not of the type, or an object in it has a field twice.
     """
     decoder = _DECODERS.get(kind)
     if decoder is None:
@@ -51,6 +52,13 @@ def decoded(kind: type[T], body: str | bytes, what: str = "body") -> T:
         stray = "unknown field" in str(error) and "y" in getattr(kind, "__struct_fields__", ())
         fix = _IN_Y if stray else _fix(body)
         raise DataError(f"the {what} cannot be read: {error}", fix=fix) from error
+    try:
+        loads(body)  # msgspec takes the last of two fields of one name without a word
+    except TwiceError as error:
+        fix = "send each field of an object once"
+        raise DataError(f"the {what} cannot be read: {json_words(error)}", fix=fix) from error
+    except (ValueError, RecursionError) as error:
+        raise DataError(f"the {what} cannot be read: {json_words(error)}", fix=_fix(body)) from error
     return found
 
 
