@@ -60,7 +60,7 @@ def test_what_compiles_does_not_see_the_jobs_of_make() -> None:
 def test_what_runs_beside_the_tests_fails_them_and_is_told_at_the_end(fails: tuple[str, ...], tmp_path: Path) -> None:
     for name in ("beside", "tests"):
         (tmp_path / name).write_text(f"echo says {name}\nexit {int(name in fails) * 2}\n")
-    command = [HOME / "tools" / "beside", "sh beside", "--", "sh", "tests"]
+    command = [str(HOME / "tools" / "beside"), "sh beside", "--", "sh", "tests"]
     done = subprocess.run(
         command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
     )

@@ -56,7 +56,7 @@ def test_an_error_names_the_variable(
     assert not (folder / "new.ost").exists()
 
 
-@pytest.mark.parametrize(("variable", "values"), [(GPU_KERNELS, "0 and 1"), (INSTRUCTION_SET, "baseline")])
+@pytest.mark.parametrize(("variable", "values"), [(GPU_KERNELS, "0 or 1"), (INSTRUCTION_SET, "baseline")])
 def test_what_chooses_the_code_is_checked_on_every_machine(variable: str, values: str) -> None:
     script = "import sys; from ostinato.cli.main import main; main(['doctor'])"
     environment = {**os.environ, variable: "banana"}

@@ -57,7 +57,7 @@ def test_a_port_that_is_taken_is_refused_and_a_free_one_is_named(tmp_path: Path)
     save_model(zoo.fitted("series", "ar"), tmp_path / "model.ost")
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        command = [programs() / "ostinato", "serve", "model.ost", "--store", "none", "--port"]
+        command = [str(programs() / "ostinato"), "serve", "model.ost", "--store", "none", "--port"]
         refused = subprocess.run([*command, str(port)], cwd=tmp_path, capture_output=True, text=True, check=False)
     assert refused.returncode == 2
     assert f"port {port} of 127.0.0.1: Address already in use" in refused.stderr

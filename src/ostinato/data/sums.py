@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from ostinato.data.series_rows import SeriesRows
+from ostinato.data.time_form import Times
 
 #: The least number of series and of steps that show a sum, and how exact it must be, as a share of the largest sum:
 #: spreadsheets add numbers that they show rounded.
@@ -23,9 +24,8 @@ def sum_of_others(series: Sequence[SeriesRows]) -> list[str]:
     first = series[0] if series else None
     if first is None or len(series) < _SERIES or len(first.values) < _STEPS:
         return []
-    for one in series:
-        if len(one.values) != len(first.values) or not np.array_equal(one.times, first.times):
-            return []
+    if any(len(one.values) != len(first.values) or not _same(one.times, first.times) for one in series):
+        return []
     total = np.zeros_like(first.values)
     for one in series:
         total += one.values  # a step at which any value is missing shows nothing
@@ -36,3 +36,10 @@ def sum_of_others(series: Sequence[SeriesRows]) -> list[str]:
     # a series that is the sum of the others is half of the sum of all
     found = [one.name for one in series if (np.abs(2 * one.values - total)[known] <= allowed).all()]
     return found if len(found) == 1 else []
+
+
+def _same(one: Times | None, other: Times | None) -> bool:
+    """Return whether two series have the same times, or both have none."""
+    if one is None or other is None:
+        return one is other
+    return np.array_equal(one, other)
