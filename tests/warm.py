@@ -38,13 +38,16 @@ SERVER = ["ostinato.serve.run", "ostinato.serve.store_sqlite", "uvicorn", "uvico
 #: Variables that are read by what is loaded: with other values than the server's, a Python of its own is started.
 _READ_EARLY = ("CUDA", "LANG", "LC_", "MKL_", "OMP_", "OPENBLAS_", "OSTINATO_", "POLARS_", "PYTHON", "TORCH", "WORLD_")
 
+#: The network that a process has: a fork stays in that of the server.
+NETWORK = "/proc/self/ns/net"
+
 _CLIENT = """#!{python} -IS
 import _socket, array, os, signal
 import json
 server = _socket.socket(_socket.AF_UNIX)
 server.connect({path!r})
 words = {before} + __import__("sys").argv[1:]
-request = json.dumps([words, os.getcwd(), dict(os.environ)]).encode()
+request = json.dumps([words, os.getcwd(), dict(os.environ), os.readlink({network!r})]).encode()
 head, streams = len(request).to_bytes(8, "big"), array.array("i", [0, 1, 2])
 server.sendmsg([head], [(_socket.SOL_SOCKET, _socket.SCM_RIGHTS, streams)])
 while request:
@@ -53,8 +56,7 @@ pid = int.from_bytes(server.recv(8), "big")
 if not pid:
     os.execv({python!r}, {cold!r} + words[len({before}):])
 for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-    if signal.getsignal(number) != signal.SIG_IGN:
-        signal.signal(number, lambda number, frame: os.kill(pid, number))
+    signal.signal(number, lambda number, frame: os.kill(pid, number))
 for stream in (0, 1, 2):
     os.close(stream)
 status = int.from_bytes(server.recv(8), "big")
@@ -87,7 +89,9 @@ def programs() -> Path:
     for name, before, cold in (("ostinato", ["ostinato"], ["-m", "ostinato"]), ("script", [], [])):
         program = Path(made.name) / name
         text = _CLIENT if sys.platform == "linux" else _COLD
-        program.write_text(text.format(python=sys.executable, path=path, before=before, cold=[*STRICT, *cold]))
+        program.write_text(
+            text.format(python=sys.executable, path=path, before=before, cold=[*STRICT, *cold], network=NETWORK)
+        )
         program.chmod(0o755)
     return Path(made.name)
 
@@ -135,12 +139,13 @@ def _attend(connection: socket.socket) -> list[str]:
     """Read a request and fork once more: one process waits and tells the status, the other returns the words."""
     head, given, _, _ = connection.recvmsg(8, socket.CMSG_SPACE(12))
     streams = array.array("i", given[0][2])
-    words, here, environment = json.loads(_whole(connection, int.from_bytes(head, "big")))
-    if early(environment) != early(dict(os.environ)):
+    words, here, environment, network = json.loads(_whole(connection, int.from_bytes(head, "big")))
+    if early(environment) != early(dict(os.environ)) or network != str(Path(NETWORK).readlink()):
         connection.sendall(bytes(8))
         os._exit(0)
     if pid := _fork():
-        connection.sendall(pid.to_bytes(8, "big"))
+        with contextlib.suppress(OSError):  # the program may have been killed by now
+            connection.sendall(pid.to_bytes(8, "big"))
         for stream in streams:
             os.close(stream)
         child = os.pidfd_open(pid)

@@ -34,14 +34,14 @@ def test_the_longest_of_several_series_is_named() -> None:
     note = stuck([("a", one), ("b", other), ("c", readings())])
     assert note is not None
     assert " of b stays" in note
-    assert "of 1 other series;" in note
+    assert "of 1 other series (" in note
 
 
 def test_channels_are_called_so() -> None:
     x = np.stack([readings(), readings() / 2, readings() / 3], axis=1)
     x[100:140] = x[100]
     [note] = [one for one in ostinato.read(x).notes if "stays the same" in one]
-    assert "of 2 other channels;" in note
+    assert "of 2 other channels (" in note
 
 
 def steps(length: int) -> np.ndarray:

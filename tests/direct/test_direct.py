@@ -141,7 +141,7 @@ def test_a_random_walk_gets_the_naive_forecast_and_a_note() -> None:
     y = walk(2000)
     fit = fit_direct(read([y]), 6, season=4, backbone="gru", **QUICK)
     assert fit.model.name == "naive"
-    assert any("nothing beats the naive forecast" in note for note in fit.notes)
+    assert any("the naive forecast is used, because nothing beats it" in note for note in fit.notes)
     result = forecast(fit.model, read([y]))
     # the median of the past changes is added, which for a walk is little
     np.testing.assert_allclose(result.frame["ostinato"].to_numpy(), y[-1], atol=0.3)

@@ -357,12 +357,12 @@ KINDS: dict[str, dict[str, Callable[[], str]]] = {
     },
     "objects": {"date and time": objects},
     "columns that are no times": {
-        "versions": partial(aside, "version", VERSIONS, "not a time"),
+        "versions": partial(aside, "version", VERSIONS, "not read as the time"),
         "a word among dates": partial(aside, "at", ["2024-01-01", "2024-01-02", "later 3"], "'later 3' cannot be read"),
         "a word among dates, by name": partial(
             refused, {"Messzeit": ["2024-01-01", "2024-01-02", "later 3"], "y": [1.5, 2, 3]}, "'later 3'", "line 4"
         ),
-        "short dates": partial(aside, "x", SHORT, "not a time"),
+        "short dates": partial(aside, "x", SHORT, "not read as the time"),
         "short dates, newest first": partial(refused, {"x": SHORT[::-1], "y": Y}, "not in their order", "col none"),
     },
     "no time": {

@@ -55,5 +55,5 @@ def test_signals_end_a_server_in_order(model: Path, tmp_path: Path, signals: tup
 
 @pytest.mark.parametrize("url", ["sqlite:///nodir/x.db", "sqlite://x.db", "SQLITE:////tmp/x.db"])
 def test_the_address_of_a_file_of_sqlite_is_no_store(url: str) -> None:
-    with pytest.raises(ConfigError, match="kept in a folder"):
+    with pytest.raises(ConfigError, match="is the address of a file, expected a folder"):
         open_store(url)
