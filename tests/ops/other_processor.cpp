@@ -104,7 +104,7 @@ void check_cell(const Cell& cell) {
         }
     check(worst < 1e-7, name + ": gradients against finite differences", worst);
 
-    const Step<double> step(cell.float64, p.shape(), p.weights());
+    const Step<double> step(cell.float64, p.shape(), p.weights(), 1);
     std::vector<double> h(p.h0.begin(), p.h0.begin() + p.P), c(p.c0.begin(), p.c0.begin() + p.H), hn(p.P), cn(p.H);
     double apart = 0;
     for (Index t = 0; t < p.T; ++t) {
