@@ -52,7 +52,7 @@ struct Problem {
         bh = draw<double>(r, G * H, .2), hr = draw<double>(r, P * H, .5);
         y.resize(x.size() / D * P), hn.resize(B * P), cn.resize(B * H);
     }
-    Shape shape() const { return {D, H, P}; }
+    Shape shape() const { return {D, H, P, P}; }
     Layout layout() const { return {B, T, B * T, lengths.data(), nullptr, nullptr, false}; }
     Weights<double> weights() const { return {ih.data(), hh.data(), bi.data(), bh.data(), hr.data()}; }
 
