@@ -7,6 +7,8 @@ import json
 import shutil
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -140,12 +142,19 @@ def test_a_command_that_waits_says_what_it_does(
     assert terminal.getvalue().endswith(("\r\033[K", "\n"))
 
 
-def test_the_sign_disappears_before_a_result() -> None:
-    terminal = _Terminal()
+@contextmanager
+def _impatient(terminal: _Terminal) -> Iterator[pytest.MonkeyPatch]:
+    """Let the sign appear on a terminal at once, and move quickly."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(screen, "SILENCE", 0.0)
         patch.setattr(screen, "FRAME", 0.005)
         patch.setattr(sys, "stderr", terminal)
+        yield patch
+
+
+def test_the_sign_disappears_before_a_result() -> None:
+    terminal = _Terminal()
+    with _impatient(terminal) as patch:
         patch.setattr(sys, "stdout", terminal)
         with screen.sign("adding"):
             while "adding" not in terminal.getvalue():
@@ -158,16 +167,12 @@ def test_the_sign_disappears_before_a_result() -> None:
 
 def test_the_sign_disappears_while_a_command_waits_for_a_person() -> None:
     terminal = _Terminal()
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(screen, "SILENCE", 0.0)
-        patch.setattr(screen, "FRAME", 0.005)
-        patch.setattr(sys, "stderr", terminal)
-        with screen.sign("starting"):
-            while "starting" not in terminal.getvalue():
-                time.sleep(0.005)
-            screen.doing("")
-            while not terminal.getvalue().endswith("\r\033[K"):
-                time.sleep(0.005)
+    with _impatient(terminal), screen.sign("starting"):
+        while "starting" not in terminal.getvalue():
+            time.sleep(0.005)
+        screen.doing("")
+        while not terminal.getvalue().endswith("\r\033[K"):
+            time.sleep(0.005)
 
 
 def test_the_sign_names_a_pipe_and_not_the_file_that_keeps_it(

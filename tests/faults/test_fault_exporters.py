@@ -7,7 +7,6 @@ written from, and the right times are those of pandas.
 from __future__ import annotations
 
 import json
-import tempfile
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -18,10 +17,10 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import pandas as pd
 import pytest
+from files_read import in_file, refused
 from rows import Row, rows_of
 
 from ostinato.data.read import read
-from ostinato.data.sequences import SequenceSet
 from ostinato.errors import DataError
 
 N = 30
@@ -31,14 +30,6 @@ HOURS = pd.Series(pd.date_range("2024-01-01", periods=N, freq="h"))
 MONTHS = pd.Series(pd.date_range("2020-01-01", periods=N, freq="MS"))
 YEARS = pd.Series(pd.date_range("1994-01-01", periods=N, freq="YS"))
 QUARTERS = pd.Series(pd.date_range("2018-01-01", periods=N, freq="QS"))
-
-
-def of_text(text: str, ending: str = ".csv", **options: Any) -> SequenceSet:
-    """Read a table from a file."""
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / f"t{ending}"
-        path.write_bytes(text.encode())
-        return read(path, **options)
 
 
 def right(
@@ -52,7 +43,7 @@ def right(
     notes: Sequence[str] = (),
 ) -> str:
     """Each series of a file has these times and values, the channel if it is given, and the notes."""
-    data = of_text(text, ending)
+    data = in_file(text, ending)
     assert ids is None or data.ids == tuple(ids), data.ids
     names = data.channels or ()
     column = names.index(channel) if channel else 0
@@ -68,22 +59,13 @@ def right(
 
 def steps(text: str, channels: int, *, ending: str = ".csv", notes: Sequence[str] = ()) -> str:
     """The rows of a file are steps without dates, with the values Y in the last of as many channels."""
-    data = of_text(text, ending)
+    data = in_file(text, ending)
     assert data.times is None or data.times.dtype.kind == "i"
     assert data.values.shape == (N, channels), data.channels
     np.testing.assert_array_equal(data.values[:, -1], Y)
     for note in notes:
         assert any(note in one for one in data.notes), data.notes
     return f"right: {channels} channels"
-
-
-def refused(text: str, *says: str, ending: str = ".csv", **options: Any) -> str:
-    """A file is refused with these words."""
-    with pytest.raises(DataError) as caught:
-        of_text(text, ending, **options)
-    for word in says:
-        assert word in str(caught.value), str(caught.value)
-    return f"refused: {caught.value.what[:60]}"
 
 
 def lines(row: Callable[[int], str], n: int = N) -> str:
@@ -168,7 +150,7 @@ def local(day: str, row: str, *, header: str = "Date,Hour,Load", ends: bool = Fa
         twice = d.replace(fold=0).utcoffset() != d.replace(fold=1).utcoffset()
         letter = "AB"[d.fold] if twice else ""
         text += row.format(d=d, n=number, k=d.hour, k1=d.hour + 1, s=letter) + f",{i}.5\n"
-    data = of_text(text, zone="Europe/Berlin", **options)
+    data = in_file(text, zone="Europe/Berlin", **options)
     expected = np.array([(at + ends * hour).replace(tzinfo=None) for at in starts], dtype="datetime64[us]")
     assert data.times is not None, data.notes
     np.testing.assert_array_equal(data.times, expected)
@@ -417,7 +399,7 @@ USUAL: dict[str, tuple[str, tuple[str, ...]]] = {
 @pytest.mark.parametrize("name", USUAL)
 def test_ordinary_tables_stay_as_they_are(name: str) -> None:
     text, channels = USUAL[name]
-    data = of_text(text)
+    data = in_file(text)
     assert len(data.values) == text.count("\n") - 1 - text.count("#")
     assert data.channels == channels, data.notes
     assert not any(
@@ -428,9 +410,9 @@ def test_ordinary_tables_stay_as_they_are(name: str) -> None:
 def test_an_empty_column_that_is_asked_for_or_called_y_is_an_error() -> None:
     text = "ds,y,x\n" + lines(lambda i: f"{DAYS[i]:%Y-%m-%d},,{Y[i]}")
     with pytest.raises(DataError, match="every value in column 'y'"):
-        of_text(text)
+        in_file(text)
     with pytest.raises(DataError, match="every value in column 'z'"):
-        of_text(text.replace("ds,y,x", "ds,z,x"), target="z")
+        in_file(text.replace("ds,y,x", "ds,z,x"), target="z")
 
 
 def overlap(labels: Callable[[range], Sequence[Any]], rows: int, values: Any) -> dict[str, str]:
@@ -475,9 +457,9 @@ def test_downloads_that_overlap(
 def test_the_zone_behind_an_offset_is_kept(zone: str) -> None:
     walls = HOURS.dt.tz_localize(zone)
     words = [f"{t.isoformat()}[{zone}]" for t in walls]
-    data = of_text(table(words))
+    data = in_file(table(words))
     assert data.times is not None
     np.testing.assert_array_equal(data.times, walls.dt.tz_convert("UTC").dt.tz_localize(None).to_numpy())
     assert (data.meta["calendar"].get("zone"), [n for n in data.notes if "offset" in n]) in ((zone, []), (None, []))
-    days = of_text(table([f"{t.isoformat()}[{zone}]" for t in DAYS.dt.tz_localize(zone)]))
+    days = in_file(table([f"{t.isoformat()}[{zone}]" for t in DAYS.dt.tz_localize(zone)]))
     assert days.meta["calendar"]["zone"] == zone

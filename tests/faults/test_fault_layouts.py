@@ -12,15 +12,16 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import files_read
 import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
+from files_read import in_file
 from rows import Row
 
 import ostinato
 from ostinato.data.read import read
-from ostinato.data.sequences import SequenceSet
 from ostinato.errors import ConfigError, DataError
 
 N = 24
@@ -28,14 +29,6 @@ DAYS = pd.date_range("2024-01-01", periods=N, freq="D")
 Y = np.random.default_rng(3).normal(size=N).round(3)
 LONG = pd.DataFrame({"ds": DAYS.strftime("%Y-%m-%d"), "y": Y})
 ARRAY = np.random.default_rng(0).normal(size=(30, 12)).round(3)
-
-
-def in_file(content: str | bytes, ending: str, **options: Any) -> SequenceSet:
-    """Read a file of these contents."""
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / f"t{ending}"
-        path.write_bytes(content if isinstance(content, bytes) else content.encode())
-        return read(path, **options)
 
 
 def same(content: str | bytes, ending: str, *, times: bool = True, values: Any = Y, note: str = "") -> str:
@@ -53,11 +46,7 @@ def same(content: str | bytes, ending: str, *, times: bool = True, values: Any =
 
 def refused(content: str | bytes, ending: str, *says: str) -> str:
     """A file is refused with these words."""
-    with pytest.raises(DataError) as caught:
-        in_file(content, ending)
-    for word in says:
-        assert word in str(caught.value), str(caught.value)
-    return f"refused: {caught.value.what[:60]}"
+    return files_read.refused(content, *says, ending=ending)
 
 
 def jsons() -> dict[str, Callable[[], str]]:

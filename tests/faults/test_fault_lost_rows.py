@@ -7,20 +7,18 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-import tempfile
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
+from files_read import in_file, refused
 from rows import Row, rows_of
 
 from ostinato.data.read import read
-from ostinato.data.sequences import SequenceSet
-from ostinato.errors import DataError, ModelFileError, WriteError
+from ostinato.errors import ModelFileError, WriteError
 from ostinato.storage.bundles import load_bundle
 from ostinato.storage.files import atomic_write
 
@@ -30,14 +28,6 @@ Y = [round(3.5 + 7 * i % 11 + i / 10, 2) for i in range(N)]
 LOW = [i - 8.5 for i in range(N)]
 DAYS = [dt.date(2024, 1, 1) + dt.timedelta(days=i) for i in range(N)]
 SECONDS = 1_704_067_200  # 2024-01-01
-
-
-def of_text(text: str, ending: str, **options: Any) -> SequenceSet:
-    """Read the text of a file."""
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / f"t{ending}"
-        path.write_text(text, encoding="utf-8")
-        return read(path, **options)
 
 
 def lines(cells: Iterable[Sequence[object]], separator: str = ",") -> str:
@@ -61,7 +51,7 @@ def right(
     **options: Any,
 ) -> str:
     """A file has these values in one channel, the times if they are given, and the notes."""
-    data = of_text(text, ending, **options)
+    data = in_file(text, ending, **options)
     np.testing.assert_allclose(data.values[:, column], values, rtol=1e-12)
     if times is not None:
         assert data.times is not None, data.notes
@@ -69,15 +59,6 @@ def right(
     for note in notes:
         assert any(note in one for one in data.notes), data.notes
     return f"right: {len(values)} rows"
-
-
-def refused(text: str, *says: str, ending: str = ".csv", **options: Any) -> str:
-    """A file is refused with these words."""
-    with pytest.raises(DataError) as caught:
-        of_text(text, ending, **options)
-    for word in says:
-        assert word in str(caught.value), str(caught.value)
-    return f"refused: {caught.value.what[:60]}"
 
 
 def beginning(first: Sequence[object], *, rest: Callable[[int], object] = lambda i: i + 10) -> str:
@@ -94,7 +75,7 @@ def missing(first: int) -> list[float]:
 def ids() -> str:
     """A panel whose last ids begin with a digit keeps the rows of the others."""
     rows = [*(("A", i) for i in range(12)), *(("B", i) for i in range(12)), *(("7", i) for i in range(12))]
-    data = of_text("id,y\n" + lines(rows), ".csv")
+    data = in_file("id,y\n" + lines(rows), ".csv")
     assert data.ids == ("A", "B", "7")
     assert data.values[:, 0].tolist() == [*range(12)] * 3
     return "right: 36 rows"
@@ -278,7 +259,7 @@ NAMES = ("station,0.5,1.5", "model,0.1,0.5,0.9", "part,12345678", "id,10.5", "ds
 @pytest.mark.parametrize("names", NAMES)
 def test_numbers_that_are_names_stay_names(names: str) -> None:
     width = names.count(",")
-    data = of_text(names + "\n" + lines([f"s{i}", *[i / 10] * width] for i in range(N)), ".csv", time_col="none")
+    data = in_file(names + "\n" + lines([f"s{i}", *[i / 10] * width] for i in range(N)), ".csv", time_col="none")
     assert len(data.values) == N
 
 

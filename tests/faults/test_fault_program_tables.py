@@ -17,24 +17,14 @@ import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
+from files_read import in_file, refused
 from rows import Row, rows_of
 
 import ostinato
-from ostinato.data.read import read
-from ostinato.data.sequences import SequenceSet
-from ostinato.errors import DataError
 
 N = 12
 DAYS = pd.date_range("2024-01-25", periods=N)
 FRAME = pd.DataFrame({"ds": DAYS.strftime("%Y-%m-%d"), "amount": np.arange(N) * 1.25 - 3})
-
-
-def in_file(content: str | bytes, ending: str = ".csv", **options: Any) -> SequenceSet:
-    """Read what a file holds."""
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / f"t{ending}"
-        path.write_bytes(content.encode() if isinstance(content, str) else content)
-        return read(path, **options)
 
 
 def right(content: str | bytes, note: str = "", ending: str = ".csv", **options: Any) -> str:
@@ -46,15 +36,6 @@ def right(content: str | bytes, note: str = "", ending: str = ".csv", **options:
     np.testing.assert_array_equal(data.times, DAYS.to_numpy().astype("datetime64[us]"))
     assert not note or any(note in one for one in data.notes), data.notes
     return f"right: {data.channels[0]}"
-
-
-def refused(content: str | bytes, *says: str, ending: str = ".csv") -> str:
-    """A file is refused with these words."""
-    with pytest.raises(DataError) as caught:
-        in_file(content, ending)
-    for word in says:
-        assert word in str(caught.value), str(caught.value)
-    return f"refused: {caught.value.what[:60]}"
 
 
 def printed(frame: pd.DataFrame, **options: Any) -> str:

@@ -14,8 +14,8 @@ from ostinato.data.month_names import month_of
 from ostinato.data.origin import Origin
 from ostinato.data.stamps import read_times
 from ostinato.data.time_form import Times
-from ostinato.data.time_names import CLOCKS, DAYS, PARTS, WHOLE_TIMES, says_clock
-from ostinato.data.unnamed_parts import UNNAMED, unnamed_parts
+from ostinato.data.time_names import CLOCKS, DAYS, PARTS, UNNAMED, WHOLE_TIMES, says_clock
+from ostinato.data.unnamed_parts import unnamed_parts
 from ostinato.errors import DataError
 
 _CLOCK = rf"^\s*\d{{1,2}}:\d{{2}}(:\d{{2}}(\.\d+)?)?(\s*[AaPp][Mm])?\s*$|{LETTERED}"

@@ -5,14 +5,13 @@ So are the files of SILSO (year, month, the year with decimals, the number of su
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 
 import numpy as np
 import polars as pl
 
-#: The names of the columns of a table without names.
-UNNAMED = re.compile(r"channel_\d+")
+from ostinato.data.time_names import UNNAMED
+
 #: The fewest rows that show that numbers are months or days that follow each other: more than a year of months.
 _FEWEST = 13
 

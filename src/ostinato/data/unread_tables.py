@@ -36,6 +36,15 @@ _FORMS = (
     (_SPARSE, "numbered values of LibSVM", "read it with sklearn.datasets.load_svmlight_file, and write it as CSV"),
     (_SAMPLE_LINE, "samples of one time, as Prometheus shows them", "ask its API for a range (query_range)"),
 )
+#: The heads of files whose lines of facts begin with @: the word of one of the lines, the form, and what to do.
+_AT = (
+    ("attribute series_name|frequency|horizon", "series in the form .tsf of Monash",
+     "read it with a reader of .tsf such as that of sktime, and write one row for each time, with the columns id, ds "
+     "and y, as CSV"),
+    ("problemname|classlabel|targetlabel", "series in the form .ts of sktime",
+     "read it with sktime.datasets.load_from_tsfile, and write one row for each time, as CSV"),
+    ("relation", "a table in the form ARFF of Weka", "read it with scipy.io.arff.loadarff, and write it as CSV"),
+)  # fmt: skip
 #: A field with a number, as logs, YAML and LibSVM write it, and a number between two tags.
 _FIELD = re.compile(r"[\w.]+(?:=|:\s*)\"?[-+]?\d+(?:\.\d+)?\b")
 _TAGGED = re.compile(r">\s*[-+]?\d[\d.,]*\s*<")
@@ -94,17 +103,6 @@ def _refuse_facts(text: str, path: Path) -> None:
         for word, form, how in _AT:
             if re.search(rf"(?mi)^@(?:{word})\b", text):
                 raise _refused(path, f"the file holds {form}, which is not read", how)
-
-
-#: The heads of files whose lines of facts begin with @: the word of one of the lines, the form, and what to do.
-_AT = (
-    ("attribute series_name|frequency|horizon", "series in the form .tsf of Monash",
-     "read it with a reader of .tsf such as that of sktime, and write one row for each time, with the columns id, ds "
-     "and y, as CSV"),
-    ("problemname|classlabel|targetlabel", "series in the form .ts of sktime",
-     "read it with sktime.datasets.load_from_tsfile, and write one row for each time, as CSV"),
-    ("relation", "a table in the form ARFF of Weka", "read it with scipy.io.arff.loadarff, and write it as CSV"),
-)  # fmt: skip
 
 
 def refuse_print(text: str, where: str) -> None:
