@@ -15,8 +15,10 @@ from warm import early
 #: The threads of each test that does not set its own number; CI runs the tests of the engine with several.
 THREADS = int(os.environ.get("TEST_THREADS", "1"))
 
-# Python looks for cycles after each 700 objects more, and tests and libraries have them by the million.
+# Python looks for cycles after each 700 objects more, and tests and libraries have them by the million. Nearly all that
+# the collection of tests makes stays to the end, so nothing is looked for until then.
 gc.set_threshold(50_000, 10, 10)
+gc.disable()
 
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
 
@@ -62,9 +64,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_collection_finish() -> None:
-    """Tell Python's garbage collector of what stays to the end.
+    """Tell Python's garbage collector of what stays to the end, and let it begin.
 
     17,000 collected tests and the libraries are a million objects: each full collection took half a second.
     """
-    gc.collect()
     gc.freeze()
+    gc.enable()

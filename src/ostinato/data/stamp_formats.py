@@ -75,10 +75,11 @@ def _signs(form: str) -> frozenset[str]:
 def _possible(words: pl.Series, formats: tuple[str, ...]) -> tuple[str, ...]:
     """Return the formats whose signs all occur in the words; the first one if there is none.
 
-    A dozen looks at the column rule out most of the hundred formats. To try one format takes two or three looks.
+    One query for all signs rules out most of the hundred formats, each of which would take a query of its own.
     """
-    signs = frozenset[str]().union(*map(_signs, formats))
-    found = {sign for sign in signs if words.str.contains(sign, literal=True).any()}
+    signs = sorted(frozenset[str]().union(*map(_signs, formats)))
+    looks = words.to_frame("").select(pl.col("").str.contains(sign, literal=True).any().alias(sign) for sign in signs)
+    found = {sign for sign in signs if looks[sign][0]}
     return tuple(form for form in formats if _signs(form) <= found) or formats[:1]
 
 
@@ -107,9 +108,11 @@ def _best(words: pl.Series, formats: tuple[str, ...]) -> tuple[pl.Series, str] |
 def _parsed(words: pl.Series, form: str) -> pl.Series:
     """Return words as date-times by a format, with null for the words that it does not read."""
     # polars reads a month without its day only in the spelling that it would write itself
-    given, full = ("1 " + words, f"%d {form}") if form in _MONTHS else (words, form)
+    word = pl.col("")
+    given, full = ("1 " + word, f"%d {form}") if form in _MONTHS else (word, form)
     parsed = given.str.to_datetime(full, strict=False, time_unit="us")
-    if parsed.dtype.time_zone is not None:  # type: ignore[attr-defined]
+    if "%z" in form:
         parsed = parsed.dt.convert_time_zone("UTC").dt.replace_time_zone(None)
     # "07.02.06" would be a day of the year 6
-    return pl.select(pl.when(parsed.dt.year() >= 1000).then(parsed)).to_series()
+    kept = pl.when(parsed.dt.year() >= 1000).then(parsed)
+    return words.to_frame("").select(kept.alias(words.name)).to_series()
