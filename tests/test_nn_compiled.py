@@ -89,6 +89,12 @@ def test_results_and_gradients_are_those_of_eager_calls(
         torch.testing.assert_close(tensors(run(x)), tensors(net(x)))
 
 
+def test_any_true_value_means_two_directions() -> None:
+    options: dict[str, Any] = {"bidirectional": 2}
+    net, x = nn.GRU(D, H, **options), torch.randn(T, B, D)
+    torch.testing.assert_close(tensors(compiled(net, "eager")(x)), tensors(net(x)))
+
+
 @kinds
 def test_one_compilation_runs_any_number_of_steps_and_rows(name: str, options: dict[str, Any]) -> None:
     net, backend = getattr(nn, name)(D, H, **options), Counted()

@@ -64,7 +64,7 @@ def traced(network: Any, given: Any, hx: Any) -> Any:
     if cell is None or width != network.input_size or not steps:
         return None
     if hx is None:
-        h = x.new_zeros((network.num_layers * (1 + network.bidirectional), rows, P or network.hidden_size))
+        h = x.new_zeros((network.num_layers * (2 if network.bidirectional else 1), rows, P or network.hidden_size))
         state = (h, x.new_zeros((*h.shape[:2], network.hidden_size)) if P else h) if mode == "LSTM" else (h,)
     else:
         state = network._start(x, rows, hx, batched=batched)
@@ -86,7 +86,7 @@ def _layers(network: Any, cell: str, x: Tensor, state: State) -> Any:
         x: The inputs, (T, B, D).
         state: The initial states, each (layers * directions, B, H).
     """
-    directions = 1 + network.bidirectional
+    directions = 2 if network.bidirectional else 1
     count = network.num_layers * directions
     states = state if len(state) == 2 else (state[0], None)
     ends = []
