@@ -89,7 +89,7 @@ lint: ## style, types, import rule
 # The style is checked first, in a second. mypy reads tests/typing too, so the test that calls it there is left out.
 test: ## everything that CI runs
 	@$(MAKE) --silent -j 2 style .venv/.ready
-	@tools/beside "$(BIN)/mypy" "$(BIN)/lint-imports" -- $(BIN)/python -m pytest -n 2 --ignore=tests/typing
+	@tools/beside "$(BIN)/mypy" "$(BIN)/lint-imports" -- $(BIN)/python -m pytest -n 2 --dist worksteal --ignore=tests/typing
 
 format: setup ## let ruff put the code in order
 	@$(BIN)/ruff check --fix .
