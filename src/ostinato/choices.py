@@ -9,9 +9,9 @@ from pathlib import Path
 
 from ostinato.errors import ConfigError, OstinatoError
 
-#: The least similarity at which a name counts as a misspelling of another. At 0.6 "missing" was taken for "emission", and
-#: "period" for "prior".
-_ALIKE = 0.75
+#: The least similarity at which a name counts as a misspelling of another with the same first letter. At 0.6 "period"
+#: was taken for "prior". Few people miss the first letter, so other names must be nearer: "missing" is not "emission".
+_ALIKE, _BEGUN_OTHERWISE = 0.75, 0.85
 #: The same for a name of up to 3 letters, such as "gri" for "gru".
 _SHORT, _SHORT_ALIKE = 3, 0.6
 #: The suffix of model files, by custom.
@@ -37,7 +37,9 @@ def nearest(given: object, names: Iterable[str]) -> str | None:
     begun = [i for i, name in enumerate(folded) if len(words) > 1 and name.startswith(words)]
     if begun:
         return there[begun[0]]
-    close = difflib.get_close_matches(words, folded, 1, _SHORT_ALIKE if len(words) <= _SHORT else _ALIKE)
+    same = [name for name in folded if name[:1] == words[:1]]
+    close = difflib.get_close_matches(words, same, 1, _SHORT_ALIKE if len(words) <= _SHORT else _ALIKE)
+    close = close or difflib.get_close_matches(words, folded, 1, _BEGUN_OTHERWISE)
     return there[folded.index(close[0])] if close else None
 
 
