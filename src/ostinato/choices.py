@@ -9,8 +9,13 @@ from pathlib import Path
 
 from ostinato.errors import ConfigError, OstinatoError
 
-#: The least similarity at which a name counts as a misspelling of another: 2 letters in 5 may differ.
-_ALIKE = 0.6
+#: The least similarity at which a name counts as a misspelling of another with the same first letter. At 0.6 "period"
+#: was taken for "prior". Few people miss the first letter, so other names must be nearer: "missing" is not "emission".
+_ALIKE, _BEGUN_OTHERWISE = 0.75, 0.85
+#: The same for a name of up to 3 letters, such as "gri" for "gru".
+_SHORT, _SHORT_ALIKE = 3, 0.6
+#: The suffix of model files, by custom.
+_MODEL = ".ost"
 #: The number of files in a folder that are looked through.
 _FILES = 10_000
 
@@ -18,8 +23,8 @@ _FILES = 10_000
 def nearest(given: object, names: Iterable[str]) -> str | None:
     """Return the name that was probably meant, whatever its case; None if no name is near.
 
-    A name that begins with what was given is near, and so is one that differs by a few letters (the ratio of Ratcliff
-    and Obershelp, as in ``difflib``).
+    A name that begins with what was given is near, and so is one that differs by about a letter in four (the ratio of
+    Ratcliff and Obershelp, as in ``difflib``).
 
     Args:
         given: What was given.
@@ -32,7 +37,9 @@ def nearest(given: object, names: Iterable[str]) -> str | None:
     begun = [i for i, name in enumerate(folded) if len(words) > 1 and name.startswith(words)]
     if begun:
         return there[begun[0]]
-    close = difflib.get_close_matches(words, folded, 1, _ALIKE)
+    same = [name for name in folded if name[:1] == words[:1]]
+    close = difflib.get_close_matches(words, same, 1, _SHORT_ALIKE if len(words) <= _SHORT else _ALIKE)
+    close = close or difflib.get_close_matches(words, folded, 1, _BEGUN_OTHERWISE)
     return there[folded.index(close[0])] if close else None
 
 
@@ -78,7 +85,7 @@ def nearest_file(path: str | Path) -> str:
     """Return what to do about a file that cannot be read: the file of its folder that was probably meant.
 
     Args:
-        path: The path that was given.
+        path: The path that was given. If it has the suffix of models, no other file is meant.
     """
     folder = Path(path).parent
     otherwise = "check the path"
@@ -90,5 +97,7 @@ def nearest_file(path: str | Path) -> str:
             names = [name for name in names if (folder / name).exists()]  # and no link to nothing
     except OSError:
         return otherwise
+    if Path(path).suffix == _MODEL:
+        names = [name for name in names if Path(name).suffix == _MODEL]
     meant = nearest(Path(path).name, sorted(names))
     return otherwise if meant is None else f"did you mean {str(folder / meant)!r}? Otherwise {otherwise}"

@@ -140,6 +140,23 @@ def test_memory_that_is_refused_is_an_error_without_a_traceback(
     assert "the memory of this machine is not enough" in capsys.readouterr().err
 
 
+def test_a_library_that_cannot_be_loaded_is_no_fault_of_the_output(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError("cannot load library 'libsndfile.so'")
+
+    model = tmp_path / "any.ost"
+    model.touch()
+    monkeypatch.setattr("ostinato.model_file.load_model", refuse)
+    with pytest.raises(SystemExit) as stop:
+        main(["sample", str(model)])
+    said = capsys.readouterr().err
+    assert stop.value.code == 1
+    assert "cannot load library 'libsndfile.so'" in said
+    assert "standard output" not in said
+
+
 def test_other_errors_of_the_program_keep_their_traceback(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*_: object) -> None:
         raise RuntimeError("sizes do not match")

@@ -90,6 +90,11 @@ def test_the_nearest_name_is_found(given: str, near: str | None) -> None:
     assert nearest(given, ("gru", "lstm", "seasonal_naive", "theta")) == near
 
 
+@pytest.mark.parametrize("given", ["--missing", "--period", "--epochs"])
+def test_an_option_of_another_meaning_is_not_near(given: str) -> None:
+    assert nearest(given, ("--emission", "--prior", "--each")) is None
+
+
 def test_the_advice_names_the_nearest_and_all(tmp_path: Path) -> None:
     assert advice("gur", ("gru", "lstm")) == "did you mean 'gru'? Use one of gru, lstm"
     assert advice("xyz", ("gru", "lstm")) == "use one of gru, lstm"
@@ -98,6 +103,7 @@ def test_the_advice_names_the_nearest_and_all(tmp_path: Path) -> None:
     (tmp_path / "sales.csv").touch()
     assert "sales.csv" in nearest_file(tmp_path / "slaes.csv")
     assert nearest_file(tmp_path / "absent" / "slaes.csv") == "check the path"
+    assert nearest_file(tmp_path / "sales.ost") == "check the path"  # data are no model
 
 
 def test_no_module_makes_the_error_about_an_unknown_name_by_itself() -> None:

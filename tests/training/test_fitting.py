@@ -153,3 +153,12 @@ def test_a_record_is_loaded_unchanged(tmp_path: Path) -> None:
         assert getattr(loaded, name).to_json() == loaded.record
     assert LadderRecord.from_json({}) == LadderRecord()
     assert DirectRecord.from_json({"of a later version": 1}) == DirectRecord()
+
+
+def test_held_out_lines_that_the_rest_has_too_are_said() -> None:
+    drawn = np.random.default_rng(0)
+    new = ["".join(drawn.choice(list("abcdefgh "), 20)) for _ in range(60)]
+    for lines, repeated in ((["the cat sat", "a dog ran"] * 30, True), (new, False)):
+        for text in (lines, ["\n".join(lines)]):  # of whole sequences, and of one text that is split by time
+            result = ostinato.fit(ostinato.read(text, kind="text"), model="ar", budget=1)
+            assert any("lines that the rest of the text has too" in note for note in result.notes) == repeated

@@ -104,9 +104,11 @@ def _refused(error: OSError) -> int:
     if isinstance(error, BrokenPipeError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
-    where = str(error.filename) if error.filename else "standard output"
+    where: str | None = str(error.filename) if error.filename else "standard output"
     fix = "check the path and its permissions"
-    if error.errno == errno.ENOSPC:
+    if error.errno is None and not error.filename:  # from the loader of a library, and from no call of the system
+        where, fix = None, "install what is missing, or install ostinato and its libraries again"
+    elif error.errno == errno.ENOSPC:
         fix = "free space on the disk and run the command again"
     elif error.errno == errno.ENAMETOOLONG:
         fix = "give a shorter name"
@@ -234,7 +236,29 @@ def _misused(error: Any) -> OstinatoError:
             known = f"{', '.join(first)} and {last}" if first else last
             return OstinatoError(f"unknown option '{option}'", fix=f"it is an option of {known}; read {verb} --help")
         return unknown("option", option, names, f"read {verb} --help")
-    return OstinatoError(error.format_message(), fix=f"read {verb} --help")
+    return _misread(error, verb) or OstinatoError(error.format_message(), fix=f"read {verb} --help")
+
+
+#: What a number must be, by the kind of the fault that pydantic names.
+_NUMBERS = {
+    "int_parsing": "a whole number",
+    "float_parsing": "a number",
+    "less_than_equal": "at most {le}",
+    "greater_than_equal": "at least {ge}",
+}
+
+
+def _misread(error: Any, verb: str) -> OstinatoError | None:
+    """Return the error about a value that is not the number that an option takes; None for every other error."""
+    faults = getattr(error.__cause__ or error.__context__, "errors", None)
+    fault = faults(include_url=False)[0] if faults and getattr(error, "param", None) else {}
+    if fault.get("type") not in _NUMBERS:
+        return None
+    option, value = error.param.opts[0], str(fault["input"])
+    expected = _NUMBERS[fault["type"]].format(**fault.get("ctx", {}))
+    several = option == "--level" and re.search(r"\d[,; ]", value)
+    fix = f"{'write several levels as --level 80 95; ' if several else ''}read {verb} --help"
+    return OstinatoError(f"{option} must be {expected}, got {value!r}", fix=fix)
 
 
 def _verbs_with(option: str, context: Any) -> list[str]:

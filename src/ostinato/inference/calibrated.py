@@ -154,12 +154,9 @@ class CalibratedRule(AlarmRule):
     def words(self) -> str:
         """Return the rule in words."""
         one = self.threshold
-        kinds = ["the surprisal of an event", "a sum of surprisals"]
-        kinds += ["a sum of signed errors", "a move of the level", "a run of equal values"] if self._numeric else []
-        rare = f"{', '.join(kinds[:-1])} or {kinds[-1]} is rarer than 1 in {10**self.tens:,.0f}"
         return (
             f"{self.rate:.3g} of ordinary events give an alarm (90 % interval {self.rates[0]:.2g} to "
-            f"{self.rates[1]:.2g}, from {self._events:,} held-out values){self._unsure()}. An alarm means that {rare}. "
+            f"{self.rates[1]:.2g}, from {self._events:,} held-out values){self._unsure()}. "
             f"One surprisal alone is as rare as the rate from {one.nats:.4g} nats on (90 % interval {one.low:.4g} "
             f"to {one.high:.4g}). After an alarm, the next {counted(self._cool, 'event')} give none unless they are "
             "far rarer" + (f". {self._weights}" if self._weights else "") + self._short()
@@ -172,14 +169,13 @@ class CalibratedRule(AlarmRule):
         if self._events * self.rate < ENOUGH:
             few = counted(self._events, "value")
             needed = f"{ENOUGH / self.rate:,.0f}"
-            words = f". The interval is wide because there are only {few}: at least {needed} make it narrower"
             if self._events * self.rate < 1:
-                words += (
+                return (
                     f". Even a clear fault may give no alarm, because {few} cannot show what comes once in "
-                    f"{1 / self.rate:,.0f}: ask for a rate of at least {1 / self._events:.1g}, or give more data as "
-                    "the reference"
+                    f"{1 / self.rate:,.0f}: ask for a rate of at least {1 / self._events:.1g}, or give at least "
+                    f"{needed} values as the reference"
                 )
-            return words
+            return f". The interval is wide because there are only {few}: at least {needed} make it narrower"
         # the variance of the logarithm of the rate is proportional to 1 / events from here on
         enough = float(f"{self._events * (np.log(self.rates[1] / self.rate) / np.log(2)) ** 2:.1g}")
         return (

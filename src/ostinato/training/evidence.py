@@ -9,6 +9,7 @@ from scipy.special import stdtrit
 from torch import Tensor
 
 from ostinato.data.batching import bucketed, whole
+from ostinato.data.spelled import texts_of
 from ostinato.emissions.emission import Support
 from ostinato.layers.build import SMOOTHED
 from ostinato.model import SequenceModel
@@ -22,6 +23,8 @@ from ostinato.training.objective import JUDGED
 ERRORS = 1.0
 #: From this many held-out values on, a fit does not say how few they are.
 ENOUGH = 10
+#: Texts of more steps are not searched for repeated lines, which would take seconds.
+_READ_FOR_REPEATS = 1_000_000
 
 
 def chosen(climbed: list[tuple[Rung, SequenceModel]], material: Material) -> tuple[Rung, SequenceModel]:
@@ -68,6 +71,25 @@ def note_on_few_held_out(material: Material) -> str:
         return ""
     values = "one held-out value" if count == 1 else f"{count} held-out values"
     return f"the models were compared on {values} only, so their differences may be chance"
+
+
+def note_on_repeats(material: Material) -> str:
+    """Return a note on a held-out text that is mostly lines of the rest; empty for all other data.
+
+    A model that has learned such lines by heart predicts them well, whatever it would say of a new line.
+    """
+    data, cut = material.data, material.split
+    if data.kind != "text" or data.on_disk or len(data.values) > _READ_FOR_REPEATS:
+        return ""
+    known = {line for text in texts_of(cut.take("known", data)) for line in text.splitlines()}
+    held = [line for text in texts_of(cut.take("held-out", data)) for line in text.splitlines() if line.strip()]
+    total, repeated = sum(map(len, held)), sum(len(line) for line in held if line in known)
+    if repeated <= total / 2:
+        return ""
+    return (
+        f"{repeated / total:.0%} of the held-out text are lines that the rest of the text has too, so the figures show "
+        "how well known lines are predicted. Expect lower figures for new lines"
+    )
 
 
 @torch.no_grad()

@@ -38,7 +38,7 @@ from ostinato.training.closed_form_steps import closed_form_steps
 from ostinato.training.closed_form_steps import note as closed_form_note
 from ostinato.training.config import LadderOptions, defaults, method_for
 from ostinato.training.cost import affordable
-from ostinato.training.evidence import chosen, note_on_few_held_out
+from ostinato.training.evidence import chosen, note_on_few_held_out, note_on_repeats
 from ostinato.training.judging import judged_within
 from ostinato.training.material import MOST_STEPS, Material, material_of
 from ostinato.training.objective import BLOCK
@@ -146,7 +146,7 @@ def fit_ladder(  # noqa: PLR0913, PLR0914 - each argument is one that ostinato.f
     if model == "auto":
         said += filter(None, [smoothing_left_out(data, options.season)])
     said += filter(None, (own.truncation, own.moved, no_time_left(record, limits.seconds)))
-    said += filter(None, (never_improved(record, base), note_on_few_held_out(material)))
+    said += filter(None, (never_improved(record, base), note_on_few_held_out(material), note_on_repeats(material)))
     return Fit(best.eval(), kept, record.table, (*said, *refit_notes(kept.name, refitted)))
 
 
