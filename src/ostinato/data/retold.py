@@ -45,6 +45,8 @@ def retold(frame: pl.DataFrame, columns: Sequence[str], time: str) -> list[str]:
 
 def _tells(x: Array, seconds: Array) -> bool:
     """Return whether numbers (N,) rise with times (N,) in seconds since 1970, and are these times in another form."""
+    if not np.isfinite(x).all():
+        return False
     order = np.argsort(seconds, kind="stable")
     rises = np.diff(x[order])[np.diff(seconds[order]) > 0]
     if len(rises) < _LEAST - 1 or not (rises > 0).all():
