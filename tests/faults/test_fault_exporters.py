@@ -199,8 +199,23 @@ def era(i: int) -> str:
 
 
 HEISEI = pd.Series(pd.date_range("2018-01-01", periods=N, freq="MS"))
+BUNDESBANK = (
+    '"";A.B;A.B_FLAGS\n"";"Kurs / 1 EUR = ... USD";\nEinheit;USD (US-Dollar);\nDimension;Eins;\n'
+    "Stand vom;02.01.2025 16:01:03 Uhr;\n"
+)
+YEARLY = ",".join(f'"{1960 + i}"' for i in range(N))
 KINDS: dict[str, dict[str, Callable[[], str]]] = {
     "monitors": {
+        "Zabbix, items of one clock": partial(
+            right, "itemid,clock,value,ns\n" + "".join(
+                f"{item},{1704067200 + 3600 * i},{Y[i]},{i * 7919}\n" for i in range(N) for item in (23296, 23297)),
+            HOURS, ids=["23296", "23297"], notes=["seconds since 1970"]),
+        "Zabbix, a date beside its clock": partial(
+            right, lines(lambda i: f"{HOURS[i]:%Y-%m-%d %H:%M:%S}\t{1704063600 + 3600 * i}\t{Y[i]}"),
+            HOURS, ending=".txt", notes=["holds them: channel_2"]),
+        "a clock in digits": partial(
+            steps, "time,y\n" + lines(lambda i: f"{i // 2:02d}{i % 2 * 30:02d}00,{Y[i]}"), 1,
+            notes=["if they are clocks"]),
         "Grafana with undefined": partial(
             right, table(stamps("%Y-%m-%d %H:%M:%S", HOURS), '"Time","cpu"').replace(f",{Y[3]}\n", ",undefined\n"),
             HOURS, without(3), notes=["'undefined'"]),
@@ -233,6 +248,26 @@ KINDS: dict[str, dict[str, Callable[[], str]]] = {
             right, "Name,Paid at,Total\n" + lines(lambda i: f"#{1000 + i},{DAYS[i]:%Y-%m-%d},{Y[i]}"), DAYS),
     },
     "columns without names": {
+        "days and a decimal year (SILSO)": partial(
+            right, lines(lambda i: f"2024;{DAYS[i].month:02d};{DAYS[i].day:02d};{2024 + (i + 0.5) / 366:.3f};{Y[i]}"),
+            DAYS, notes=["holds them: channel_4"]),
+        "Bundesbank": partial(
+            right, BUNDESBANK + lines(lambda i: f"{DAYS[i]:%Y-%m-%d};" + (
+                ".;Kein Wert vorhanden" if i == 6 else f"{Y[i]};".replace(".", ","))),
+            DAYS, without(6), notes=["left out above the rows: lines 2 to 5"]),
+        "World Bank, one row": partial(
+            refused, '"Data Source","World Development Indicators",\n\n"Last Updated Date","2024-06-28",\n\n'
+            f'"Country Name","Country Code",{YEARLY},\n"Germany","DEU",' + ",".join(map(str, Y)) + ",\n",
+            "columns 1960, 1961, ... 1989 are times"),
+        "World Bank, DataBank": partial(
+            refused, "Country Name,Country Code," + ",".join(f"{y} [YR{y}]" for y in range(1960, 1960 + N)) + "\n"
+            + "".join(f"{c},{c}," + ",".join(map(str, Y)) + "\n" for c in ("DEU", "KOR", "ABW")), "are times"),
+        "GENESIS, months as words": partial(
+            refused, "Zeit;Code;Monate;Wert\n" + lines(
+                lambda i: f"{2020 + i // 12};MONAT{i % 12 + 1:02d};{MONTHS[i]:%B};{Y[i]}"), "seem to be months"),
+        "BLS with means of years": partial(
+            refused, "Year,Period,Value\n" + lines(lambda i: f"{2020 + i // 13},M{i % 13 + 1:02d},{Y[i]}"),
+            "whole years"),
         "year and month (SILSO)": partial(
             right, lines(lambda i: f"{MONTHS[i]:%Y %m} {2020 + (i + 0.5) / 12:.3f} {Y[i]} 5.1 {i + 30}"), MONTHS,
             ending=".txt", channel="channel_4", notes=["'channel_1' and 'channel_2' are read together as the time"]),
@@ -354,6 +389,9 @@ KINDS: dict[str, dict[str, Callable[[], str]]] = {
             + "(30 rows)\n\n", DAYS, ending=".txt"),
         "write.table with labels of rows": partial(
             right, '"ds","y"\n' + lines(lambda i: f'"{i + 1}","{DAYS[i]:%Y-%m-%d}",{Y[i]}'), DAYS, notes=["labels"]),
+        "an inch among words": partial(
+            right, "ds,y,pipe\n" + lines(lambda i: f"{DAYS[i]:%Y-%m-%d},{Y[i]}," + ('5" pipe' if i % 3 else "a")),
+            DAYS),
         "a decimal comma beside a comma": partial(
             refused, "step,y\n" + lines(lambda i: f"{i + 1},{12 + i % 3},5"), "3 cells, expected 2"),
         "a remark behind each row": partial(

@@ -36,6 +36,15 @@ def test_a_last_row_without_a_time_that_is_the_sum_is_set_aside(tmp_path: Path, 
     assert any("row of sums is left out" in note and "line 22" in note for note in data.notes), data.notes
 
 
+def test_a_last_row_without_its_number_that_is_the_sum_is_set_aside(tmp_path: Path) -> None:
+    rows = [f"{i + 1},{y}" for i, y in enumerate(Y)]
+    data = ostinato.read(written(tmp_path / "a.csv", "n,y", [*rows, f",{sum(Y)}"]))
+    np.testing.assert_array_equal(data.values[:, 0], Y)
+    assert any("row of sums is left out" in note for note in data.notes), data.notes
+    gaps = ostinato.read(written(tmp_path / "b.csv", "n,y", [*rows, ",3.5"]))
+    assert len(gaps.values) == N + 1
+
+
 def test_a_last_row_without_a_time_that_is_no_sum_is_refused(tmp_path: Path) -> None:
     rows = [f"{d},{y}" for d, y in zip(DAYS, Y, strict=True)]
     with pytest.raises(DataError, match="missing"):

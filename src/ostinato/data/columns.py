@@ -14,6 +14,7 @@ from ostinato.data.keys import key_of
 from ostinato.data.numerals import as_numbers, unit_of
 from ostinato.data.order import refuse_lost_order
 from ostinato.data.parts import may_be_parts, repeated
+from ostinato.data.retold import retold
 from ostinato.data.sides import refuse_sides
 from ostinato.data.stamps import parse_times
 from ostinato.data.time_column import NO_TIME, time_of, uncertain_dates
@@ -23,7 +24,7 @@ from ostinato.errors import DataError
 from ostinato.kinds import Kind
 from ostinato.numbers import counted
 
-IDS = ("unique_id", "id", "series_id", "series", "ticker", "symbol", "item_id", "item", "store")
+IDS = ("unique_id", "id", "series_id", "series", "ticker", "symbol", "item_id", "itemid", "item", "store")
 TARGETS = ("y", "value", "target", "close", "price", "_value", "obs_value")
 PRICES = ("adj close", "adj_close", "adjclose", "close", "price", "last")
 #: Further names of columns that a user wants to model; if one cannot be read, no other column is taken for it.
@@ -165,11 +166,12 @@ def _values(frame: pl.DataFrame, left: list[str], roles: Roles, where: str) -> R
 
 
 def _parts_of(frame: pl.DataFrame, numbers: list[str], time_col: str | None) -> list[str]:
-    """Return the columns of numbers that hold the year, the month and so on of the time of their row."""
-    if time_col is None or not may_be_parts(numbers):
+    """Return the columns of numbers that hold the time of their row, or its year, its month and so on."""
+    if time_col is None:
         return []
-    times = parse_times(frame[time_col])
-    return [] if times is None else repeated(frame, numbers, times)
+    again = retold(frame, numbers, time_col)
+    times = parse_times(frame[time_col]) if may_be_parts(numbers) else None
+    return again if times is None else [*repeated(frame, numbers, times), *again]
 
 
 def _without_numbers(frame: pl.DataFrame, words: list[str], where: str) -> DataError:

@@ -92,7 +92,9 @@ def sniff(text: str, where: str, skipped: int = 0, decimal: str | None = None) -
         what = f"lines such as {pairs.padded!r} may hold one number with decimals, or two whole numbers"
         fix = "use --decimal , for one number, --decimal . for two, or write a line of names above them"
         raise DataError(what, where=where, fix=fix)
-    quoted = '"' in text and (separator != "\t" or not re.search(r'(?m)(^|\t)"', _QUOTED.sub("", text)))
+    # in 5" pipe, a quote is an inch
+    quoted = re.search(rf'(?m)(?:^|{re.escape(separator)})\s*"', text) is not None
+    quoted = quoted and (separator != "\t" or not re.search(r'(?m)(^|\t)"', _QUOTED.sub("", text)))
     if quoted and text.count('"') % 2 and re.search(rf'(?m)(^|{re.escape(separator)})"', text):
         opened = _unclosed(text, separator) + skipped
         fix = "close the quote, or remove it"

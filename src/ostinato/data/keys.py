@@ -9,6 +9,7 @@ from itertools import combinations
 import polars as pl
 
 from ostinato.data.cells import number_of
+from ostinato.data.month_names import month_of
 from ostinato.data.origin import Origin
 from ostinato.data.parts import clock
 from ostinato.errors import DataError
@@ -24,6 +25,9 @@ _SAYS_ID = re.compile(
 )
 #: The number of rows from which whole numbers do not tell the rows of each time apart by chance.
 _LEAST = 20
+#: The fewest months that are told from ids, and the number of a month or a quarter as offices write it: M01, MONAT01.
+_MONTHS = 3
+_NUMBERED = re.compile(r"(?:M|MONAT|MONTH|Q|QUART|QTR|QUARTAL)[ _-]?\d{1,2}", re.IGNORECASE)
 #: The rows in which two files have to agree to overlap, and not by chance.
 _OVERLAP = 3
 
@@ -52,6 +56,7 @@ def key_of(frame: pl.DataFrame, columns: Sequence[str], time: str, where: str) -
     numbers = [c for c in columns if _numbers(frame, time, c)]
     for c in (*words, *numbers):
         if _apart(frame, time, c):
+            _refuse_months(frame, c, time, where)
             return c
     for pair in combinations(words, 2):
         if _apart(frame, time, *pair):
@@ -62,6 +67,25 @@ def key_of(frame: pl.DataFrame, columns: Sequence[str], time: str, where: str) -
                 fix=f"join {first!r} and {second!r} into one column, and name it with --id-col",
             )
     return None
+
+
+def _refuse_months(frame: pl.DataFrame, column: str, time: str, where: str) -> None:
+    """Raise DataError if a column that tells the rows of one time apart holds months, and the time is their years.
+
+    Read as ids, twelve series would each hold one month of all years.
+    """
+    if frame[column].dtype != pl.String:
+        return
+    words = frame[column].unique().to_list()
+    if len(words) < _MONTHS or not all(month_of(word) or _NUMBERED.fullmatch(word.strip()) for word in words):
+        return
+    if frame[time].dtype.is_integer() and bool(frame[time].is_between(1000, 2600).all()):
+        raise DataError(
+            f"the rows of one year in {time!r} differ in {column!r}, whose cells seem to be months or quarters",
+            where=where,
+            fix="call the two columns year and month (or quarter), with cells such as 1 or Jan, and leave out rows of "
+            "whole years; or use --id-col if its cells are ids",
+        )
 
 
 def check_second_key(frame: pl.DataFrame, id_col: str, time: str, used: Sequence[str], origin: Origin) -> None:

@@ -64,7 +64,8 @@ def without_margins(text: str, skipped: int = 0) -> Margins:
     widths = Counter(len(cells) for _, cells in records if len(cells) > 1)
     if not widths:
         return Margins(text, skipped, said)
-    width = widths.most_common(1)[0][0]
+    # among widths that are equally frequent, the lines of the table are the longest
+    width = max(widths, key=lambda one: (widths[one], one))
     notes = list(said)
     first = _first(records, width)
     if first:
@@ -126,16 +127,19 @@ def _one_header(
 ) -> tuple[str, int]:
     """Join the lines of names that pandas writes for columns of several levels, or a sheet with merged cells above."""
     rows = [cells for cells in records[:6] if any(cells)]
-    merged = len(rows) > 2 and _are_merged(rows[0], rows[1], width)
-    if merged:
-        rows[0] = _spread(rows[0])
     below = next((r for r, cells in enumerate(rows) if r and not any(c.strip() for c in cells[1:])), None)
+    merged = len(rows) > 2 and _are_merged(rows[0], rows[1], width, named=below == 2)
+    if merged:
+        rows[0] = _spread(rows[0], rows[1])
     levels, index = rows[: below or 0], rows[below][0].strip() if below else ""
     if below is None and len(rows) > 2 and len(set(rows[0][1:])) < width - 1 and _are_names(rows[1]):
         levels, index = rows[:2], rows[0][0].strip() or rows[1][0].strip()
     used = len(levels) + (below is not None)
     named = levels[1:] if merged else levels  # a merged cell may hold a year
-    if not levels or not all(len(c) == width and all(x.strip() for x in c[1:]) for c in levels):
+    if not levels or any(len(c) != width for c in levels):
+        return text, skipped
+    full = levels[:1] if merged else levels
+    if not all(x.strip() for c in full for x in c[1:]):
         return text, skipped
     if not all(map(_are_names, named)):
         return text, skipped
@@ -144,7 +148,7 @@ def _one_header(
     if used >= len(rows) or _are_names(rows[used]) or len(rows[used]) != width:
         return text, skipped
     kept = [level for level in levels if len(set(level[1:])) > 1] or levels[:1]
-    names = [" ".join(level[c].strip() for level in kept) for c in range(1, width)]
+    names = [" ".join(level[c].strip() for level in kept).strip() for c in range(1, width)]
     dropped = [f"{level[0].strip()} {level[1].strip()}".strip() for level in levels if level not in kept]
     notes.append(
         f"{_lines(1 + skipped, used + skipped)} are read as the names of the columns"
@@ -154,23 +158,35 @@ def _one_header(
     return header + "\n" + _after(text, used), skipped + used - 1
 
 
-def _are_merged(first: list[str], second: list[str], width: int) -> bool:
-    """Return whether cells of a first line stand over several names of a second line, and one of both has no corner."""
+def _are_merged(first: list[str], second: list[str], width: int, *, named: bool) -> bool:
+    """Return whether cells of a first line stand over several names of a second line.
+
+    A column may have a name in the first line alone, as one of totals has. One of both lines has no corner.
+
+    Args:
+        first: The cells of the first line.
+        second: The cells of the second line.
+        width: The number of columns.
+        named: Whether a third line holds the name of the first column alone, so that both corners may be filled.
+    """
+    if len(first) != width or len(second) != width:
+        return False
     filled = [c for c in first[1:] if c.strip()]
+    alone = [bool(a.strip()) and not b.strip() for a, b in zip(first[1:], second[1:], strict=True)]
     return (
-        len(first) == len(second) == width
-        and 1 < len(filled) < width - 1
+        1 < len(filled) < width - 1
         and bool(first[1].strip())
-        and all(c.strip() for c in second[1:])
-        and not (first[0].strip() and second[0].strip())
+        and 2 * sum(alone) < len(filled) + sum(alone)
+        and all(b.strip() or only for b, only in zip(second[1:], alone, strict=True))
+        and (named or not (first[0].strip() and second[0].strip()))
     )
 
 
-def _spread(cells: list[str]) -> list[str]:
-    """Return cells with each empty one behind the first filled like the one before it."""
-    out = cells[:2]
-    for cell in cells[2:]:
-        out.append(cell if cell.strip() else out[-1])
+def _spread(first: list[str], second: list[str]) -> list[str]:
+    """Return a first line with each empty cell above a name filled like the one before it."""
+    out = first[:2]
+    for cell, name in zip(first[2:], second[2:], strict=True):
+        out.append(cell if cell.strip() or not name.strip() else out[-1])
     return out
 
 
@@ -193,7 +209,9 @@ def _without_facts(
     own = begins[last - 1] is None and all(c.strip() for c in records[last]) and _are_names(records[last])
     if not _are_facts([[c.strip() for c in records[r]] for r in words[1:]], apart=own):
         return records, text, skipped
-    if not own and len(words) < (_FACTS[1] if width == 2 else _FACTS[2]):
+    # levels of names fill every column, and facts leave the columns of flags empty
+    bare = any(not any(records[r][c].strip() for r in words[1:]) for c in range(1, width))
+    if not own and len(words) < (_FACTS[1] if width == 2 or bare else _FACTS[2]):
         return records, text, skipped
     names, aside = (last, range(last)) if own else (0, range(1, start))
     said = " | ".join(" ".join(c for c in records[r] if c.strip()) for r in aside if any(records[r]))
@@ -213,8 +231,10 @@ def _are_facts(lines: list[list[str]], *, apart: bool) -> bool:
         lines: The cells of the lines.
         apart: Whether a blank line divides the lines from the names of the columns. Then facts may have numbers.
     """
-    names = [cells[0] for cells in lines]
-    if len(set(names)) < len(names) or any(name.lower() in _NO_NAMES for name in names):
+    # a title may stand behind an empty cell, as in the files of the Bundesbank
+    titles = [cells for cells in lines if not cells[0] and any(cells) and _are_names(cells)]
+    names = [cells[0] for cells in lines if cells not in titles]
+    if len(titles) > 1 or len(set(names)) < len(names) or any(name.lower() in _NO_NAMES for name in names):
         return False
     numbers = sum(any(is_number(c.replace(",", ".")) for c in cells[1:]) for cells in lines)
     return apart or 2 * numbers < len(lines)

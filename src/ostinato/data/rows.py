@@ -30,10 +30,8 @@ def without_odd_rows(frame: pl.DataFrame, origin: Origin) -> tuple[pl.DataFrame,
         The other rows and their origin, with a note on each kind of row that was left out.
     """
     words = [c for c in frame.columns if frame[c].dtype == pl.String]
-    if not words:
-        return frame, origin
     keep = np.ones(len(frame), dtype=bool)
-    if len(words) == frame.width and frame.width > 1:
+    if words and len(words) == frame.width and frame.width > 1:
         again = pl.Series([True]) if not len(frame) else _repeats(frame)
         at = np.flatnonzero(again.to_numpy()) if len(again) == len(frame) else np.zeros(0, dtype=np.int64)
         if 0 < len(at) < len(frame):
@@ -86,11 +84,20 @@ def _is_total(frame: pl.DataFrame, words: Sequence[str], row: int) -> bool:
 
 
 def _is_bare_total(frame: pl.DataFrame, row: int) -> bool:
-    """Return whether the last row has no time and no word, where all others have them, and a number that is a sum."""
-    rest = frame.head(row)
-    filled = {c for c in frame.columns if frame[c][row] not in (None, "")}
+    """Return whether the last row has no time, number or word, where all others have them, and a number that is a sum.
+
+    The numbers of rows are whole, and rise.
+    """
+    empty = [c for c in frame.columns if frame[c].dtype != pl.Object and frame[c][row] in (None, "")]
+    if row < _LEAST or not empty:
+        return False
+    rest, filled = frame.head(row), {c for c in frame.columns if c not in empty}
     labels = [
-        c for c in frame.columns if c not in filled and (frame[c].dtype == pl.String or frame[c].dtype.is_temporal())
+        c
+        for c in empty
+        if frame[c].dtype == pl.String
+        or frame[c].dtype.is_temporal()
+        or (frame[c].dtype.is_integer() and bool((rest[c].diff().drop_nulls() > 0).all()))
     ]
     if row < _LEAST or not filled or not any(rest[c].null_count() == 0 for c in labels):
         return False

@@ -90,6 +90,19 @@ def note_on_short_dates(whole: NDArray[np.int64], name: str) -> tuple[str, ...]:
     return (note,)
 
 
+def note_on_clocks(whole: NDArray[np.int64], name: str) -> tuple[str, ...]:
+    """Return a note on whole numbers, (N,), that are read as steps and may be clocks such as 000000 and 013000."""
+    if len(whole) < _FEW or whole.min() < 0 or not 10_000 <= whole.max() < 240_000:
+        return ()
+    minutes, seconds = whole // 100 % 100, whole % 100
+    if minutes.max() >= 60 or seconds.max() >= 60:
+        return ()
+    note = (
+        f"whole numbers such as {whole.max()} in column {name!r} are read as steps; if they are clocks, write 13:30:00"
+    )
+    return (note,)
+
+
 def _six(whole: NDArray[np.int64]) -> bool:
     return bool(whole.min() >= 10_100 and whole.max() <= 991_231)
 

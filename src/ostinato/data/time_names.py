@@ -61,7 +61,7 @@ def _said(anywhere: str, alone: str = "") -> re.Pattern[str]:
 
 
 _YEAR = _said(r"year|jahr|annee|année|time_?period|연도|년|年|시점|時点|ปี|พ\.? ?ศ", "yr|anno|año|per[ií]odo")
-_TIME = _said("time|date|stamp|epoch|unix|zeit|일시|시각|시간", "ds|ts")
+_TIME = _said("time|date|stamp|epoch|unix|zeit|일시|시각|시간", "ds|ts|clock")
 _MONTH = _said(
     "month$|monat$|yyyymm|year_?month|time_?period|년월|年月|시점|時点", "mm|mon|period|mois|mes|mese|mês|월|月"
 )

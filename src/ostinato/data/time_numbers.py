@@ -8,9 +8,18 @@ from numpy.typing import NDArray
 
 from ostinato.data import buddhist
 from ostinato.data.eras import are_dates_of_eras
-from ostinato.data.time_digits import are_short_dates, dates_of_digits, note_on_short_dates
+from ostinato.data.time_digits import are_short_dates, dates_of_digits, note_on_clocks, note_on_short_dates
 from ostinato.data.time_form import Stamps, TimeForm, micros
-from ostinato.data.time_names import says_date, says_month, says_quarter, says_stamp, says_time, says_week, says_year
+from ostinato.data.time_names import (
+    says_clock,
+    says_date,
+    says_month,
+    says_quarter,
+    says_stamp,
+    says_time,
+    says_week,
+    says_year,
+)
 from ostinato.numbers import counted
 from ostinato.shapes import Array
 
@@ -60,7 +69,8 @@ def from_integers(
         if stamps is not None:
             return stamps
     dated = says_date(name) or says_stamp(name)
-    steps = Stamps(whole.astype(np.int64), TimeForm(dtype), note_on_short_dates(whole, name) if dated else ())
+    said = note_on_short_dates(whole, name) if dated else note_on_clocks(whole, name) if says_clock(name) else ()
+    steps = Stamps(whole.astype(np.int64), TimeForm(dtype), said)
     dates = dates_of_digits(whole, dtype, name, day_first) if dated else None
     # the numbers of dates rise by other steps than the days do
     others = (dated and are_dates_of_eras(whole)) or (says_date(name) and are_short_dates(whole))

@@ -15,6 +15,8 @@ from ostinato.errors import DataError
 
 #: A month as offices of statistics name a column: 2024.01 and "2024.01 월".
 _POINTED = re.compile(r"^((?:1[89]|20)\d\d)\.(0[1-9]|1[0-2])(?: ?[월月])?$")
+#: A year as the World Bank names a column: 1960 [YR1960].
+_TWICE = re.compile(r"^(\d{4}) \[YR\1\]$")
 _CLOCK = re.compile(r"(\d{1,2}):(\d\d)(?::(\d\d))?")
 #: A column that is called by a stretch of time and its number, as d_1, Week 5 and H24 are.
 _NUMBERED = re.compile(r"(?:d|day|w|wk|week|m|mo|month|q|h|hr|hour|y|yr|year|step|period)[ _-]?(\d+)", re.IGNORECASE)
@@ -81,7 +83,7 @@ def _may_name(column: pl.Series) -> bool:
 
 def _are_dates(names: list[str]) -> bool:
     """Return whether names are dates that rise or fall from one to the next."""
-    names = [_POINTED.sub(r"\1-\2", name.strip()) for name in names]
+    names = [_TWICE.sub(r"\1", _POINTED.sub(r"\1-\2", name.strip())) for name in names]
     times = parse_times(pl.Series("ds", names).cast(pl.Int64, strict=False))
     if times is None or times.dtype.kind != "M":
         times = parse_times(pl.Series("ds", names))
