@@ -191,7 +191,7 @@ ROWS: tuple[Bad, ...] = (
         "are series"),
     ask("a report into a folder that is not there", f"{REPORT} -o d/r.html", "mkdir -p d"),
     fit("a report of a fit into a folder that is not there", "--report d/r.html", "mkdir -p d"),
-    ask("fewer surprises than none", "score {models}/series.ost {models}/series.csv --top -1", "--top must be at least 0"),
+    ask("fewer surprises than none", "score {models}/series.ost {models}/series.csv --top -1", "must be at least 0"),
     ask("a lag of 0", f"{DIAGNOSE} --max-lag 0", "max_lag must be at least 1, got 0", "1 or more"),
     ask("0 positions", f"{DIAGNOSE} --positions 0", "positions must be at least 1, got 0", "1 or more"),
     ask("a diagnosis of other data", "diagnose {models}/series.ost {models}/names.txt", "fitted to series", "are text"),
