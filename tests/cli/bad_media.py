@@ -33,7 +33,7 @@ ROWS: tuple[Bad, ...] = (
     Bad("text called .wav", WAV, ("cannot read the file as sound", "bad.wav"), {"bad.wav": "do re mi"}),
     Bad("a channel and the mix", f"{WAV} --channel 0 --mix", ("--channel or --mix",), {"bad.wav": STEREO}),
     Bad("a channel that is not there", f"{WAV} --channel 2", ("no channel 2", "from 0 to 1"), {"bad.wav": STEREO}),
-    Bad("a channel below 0", f"{WAV} --channel -1", ("--channel", "greater than or equal to 0"), {"bad.wav": STEREO}),
+    Bad("a channel below 0", f"{WAV} --channel -1", ("--channel must be at least 0, got '-1'",), {"bad.wav": STEREO}),
     Bad(
         "sounds of different rates", "fit d -o m.ost", ("rates: 8,000 Hz (a.wav), 16,000 Hz (b.wav)", "resample"),
         {"d/a.wav": sound(), "d/b.wav": sound(rate=16_000)},

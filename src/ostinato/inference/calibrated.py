@@ -172,8 +172,8 @@ class CalibratedRule(AlarmRule):
             if self._events * self.rate < 1:
                 return (
                     f". Even a clear fault may give no alarm, because {few} cannot show what comes once in "
-                    f"{1 / self.rate:,.0f}: ask for a rate of at least {1 / self._events:.1g}, or give at least "
-                    f"{needed} values as the reference"
+                    f"{1 / self.rate:,.0f}: ask for a rate of at least {1 / self._events:.1g}, or give more data as "
+                    f"the reference (at least {needed})"
                 )
             return f". The interval is wide because there are only {few}: at least {needed} make it narrower"
         # the variance of the logarithm of the rate is proportional to 1 / events from here on
