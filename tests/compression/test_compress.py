@@ -22,8 +22,7 @@ from ostinato.compression import originals as source
 from ostinato.compression.coder import Encoder
 from ostinato.compression.container import VERSION
 from ostinato.compression.lanes import drive_of
-from ostinato.compression.originals import originals_of
-from ostinato.compression.verbs import compress, decompress, digest_of_model, restored
+from ostinato.compression.verbs import compress, decompress, digest_of_model, originals_of, restored
 from ostinato.compression.verbs import compressed as compressed_files
 from ostinato.data.corpus import is_mapped
 from ostinato.data.sequences import SequenceSet

@@ -13,11 +13,15 @@ from ostinato.compression.container import VERSION, Container
 from ostinato.compression.drive import Values
 from ostinato.compression.facts import Facts, Remembered
 from ostinato.compression.lanes import drive_of
-from ostinato.compression.originals import Originals, Raw, originals_of
+from ostinato.compression.originals import Originals, Raw
 from ostinato.compression.portable import check
 from ostinato.compression.refusals import other_probabilities
+from ostinato.compression.sound_originals import SoundOriginals
+from ostinato.compression.text_originals import TextOriginals
+from ostinato.data.alphabet import Alphabet
+from ostinato.data.amplitude import Amplitude
 from ostinato.data.corpus import forget
-from ostinato.errors import DataError
+from ostinato.errors import ConfigError, DataError
 from ostinato.model import SequenceModel
 from ostinato.model_file import Model
 from ostinato.settings import undisturbed
@@ -150,6 +154,24 @@ def restored(model: Model, container: Raw, where: str) -> dict[str, Iterator[byt
             "the restored files are not those that were compressed", where=where, fix="use another copy of it"
         )
     return {name: originals.together(found, left) for name, found, left in own}
+
+
+def originals_of(model: SequenceModel) -> Originals:
+    """Return how the files of a model are taken apart.
+
+    Raises:
+        ConfigError: The model is one of another kind of data.
+    """
+    match model.encoding:
+        case Alphabet() as alphabet:
+            return TextOriginals(alphabet)
+        case Amplitude() as amplitude:
+            return SoundOriginals(amplitude, model.channels, model.description.source.get("sample_rate"))
+        case _:
+            raise ConfigError(
+                f"compress is for models of text and sound, and the model is one of {model.description.kind}",
+                fix="give a model that was fitted to text or sound",
+            )
 
 
 def remembered_by(model: SequenceModel, originals: Originals) -> Remembered:
