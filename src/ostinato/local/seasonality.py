@@ -67,16 +67,6 @@ def indices(y: Array, season: int) -> Array:
     return np.asarray(_multiplicative(y[None], season)[0])
 
 
-def additive_indices(y: Array, season: int) -> Array:
-    """Return the additive seasonal indices by position from the first step, (m,); their mean is 0.
-
-    Args:
-        y: The series, (T,), at least two seasons.
-        season: The season m in steps.
-    """
-    return np.asarray(_additive(y[None], season)[0])
-
-
 def _multiplicative(y: Array, season: int) -> Array:
     """Return the multiplicative indices of each series y (S, T), (S, m); see ``indices``."""
     trend = _trend(y, season)
@@ -88,7 +78,7 @@ def _multiplicative(y: Array, season: int) -> Array:
 
 
 def _additive(y: Array, season: int) -> Array:
-    """Return the additive indices of each series y (S, T), (S, m); see ``additive_indices``."""
+    """Return the additive seasonal indices of each series y (S, T) by position, (S, m); the mean of each is 0."""
     trend = _trend(y, season)
     figure = _by_position(y - trend, ~np.isnan(trend), season)
     return np.asarray(figure - figure.mean(axis=1, keepdims=True))
