@@ -22,8 +22,8 @@ gc.disable()
 
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
 
-#: Long tests, which begin a run: at its end, the other workers would wait for them. There tests are also handed out by
-#: twos, so that several workers would make the fixture that the tests of a file share.
+#: Long tests, which begin a run: at its end, the other workers would wait for them. There a worker also takes tests
+#: from another, and both would make the fixture that the tests of a file share.
 FIRST = ("tests/typing/", "tests/training/test_workers.py")
 
 
