@@ -51,6 +51,31 @@ def test_the_month_is_a_name_or_a_number(names: list[object]) -> None:
     assert data.times.astype("datetime64[M]").astype(str).tolist() == ["2024-01", "2024-02", "2024-03"]
 
 
+#: Quarters and months with a letter or a word: those of a spreadsheet, of R, of BLS, of Germany, France and Korea.
+@pytest.mark.parametrize(
+    ("name", "cell", "step"),
+    [
+        ("quarter", "Q{}", 3),
+        ("qtr", "{}Q", 3),
+        ("Quartal", "{}. Quartal", 3),
+        ("trimestre", "T{}", 3),
+        ("분기", "{}분기", 3),
+        ("quarter", "{}th quarter", 3),
+        ("period", "Q0{}", 3),
+        ("Period", "M{:02}", 1),
+        ("Monat", "MONAT{:02}", 1),
+    ],
+)
+def test_quarters_and_months_may_have_a_letter(name: str, cell: str, step: int) -> None:
+    times = MONTHS[1::3] if step == 3 else MONTHS
+    cells = [cell.format((t.month + step - 1) // step) for t in times]
+    data = read(pl.DataFrame({"year": times.year, name: cells, "sales": np.arange(len(times)) % 7 + 0.5}))
+    assert data.times is not None
+    np.testing.assert_array_equal(data.times.astype("datetime64[M]"), times.to_numpy().astype("datetime64[M]"))
+    assert data.channels == ("sales",)
+    assert f"the columns 'year' and {name!r} are read together as the time" in data.notes
+
+
 def with_cells(**cells: list[object]) -> pl.DataFrame:
     frame = pl.DataFrame({"year": [2023] * 3, "month": [1, 2, 3], "sales": [1.5, 2.5, 3.5]})
     return frame.with_columns(pl.Series(name, column) for name, column in cells.items())

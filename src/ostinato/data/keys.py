@@ -9,7 +9,7 @@ from itertools import combinations
 import polars as pl
 
 from ostinato.data.cells import number_of
-from ostinato.data.month_names import month_of
+from ostinato.data.month_names import number_of_part
 from ostinato.data.origin import Origin
 from ostinato.data.parts import clock
 from ostinato.errors import DataError
@@ -25,9 +25,8 @@ _SAYS_ID = re.compile(
 )
 #: The number of rows from which whole numbers do not tell the rows of each time apart by chance.
 _LEAST = 20
-#: The fewest months that are told from ids, and the number of a month or a quarter as offices write it: M01, MONAT01.
+#: The fewest months or quarters that are told from ids.
 _MONTHS = 3
-_NUMBERED = re.compile(r"(?:M|MONAT|MONTH|Q|QUART|QTR|QUARTAL)[ _-]?\d{1,2}", re.IGNORECASE)
 #: The rows in which two files have to agree to overlap, and not by chance.
 _OVERLAP = 3
 
@@ -77,14 +76,14 @@ def _refuse_months(frame: pl.DataFrame, column: str, time: str, where: str) -> N
     if frame[column].dtype != pl.String:
         return
     words = frame[column].unique().to_list()
-    if len(words) < _MONTHS or not all(month_of(word) or _NUMBERED.fullmatch(word.strip()) for word in words):
+    if len(words) < _MONTHS or not any(all(number_of_part(w, p) for w in words) for p in ("month", "quarter")):
         return
     if frame[time].dtype.is_integer() and bool(frame[time].is_between(1000, 2600).all()):
         raise DataError(
             f"the rows of one year in {time!r} differ in {column!r}, whose cells seem to be months or quarters",
             where=where,
-            fix="call the two columns year and month (or quarter), with cells such as 1 or Jan, and leave out rows of "
-            "whole years; or use --id-col if its cells are ids",
+            fix="call the two columns year and month (or quarter), with cells such as 1, Jan or Q1, and leave out "
+            "rows of whole years; or use --id-col if its cells are ids",
         )
 
 

@@ -85,6 +85,29 @@ def month_of(word: str) -> int | None:
     return MONTHS.get(folded(word.strip()))
 
 
+#: A number of a month or a quarter as offices write it: M01, Monat 1, Q1, 1Q, 1. Quartal, T1 (trimestre), 1분기.
+_NUMBERED = {
+    "month": re.compile(r"(?:m|monat|month)[ _-]?(\d{1,2})", re.IGNORECASE),
+    "quarter": re.compile(
+        r"(?:q|qtr|quart|quarter|quartal|t)[ _-]?0?([1-4])"
+        r"|([1-4])(?:\.|st|nd|rd|th)?[ _-]?(?:q|quarter|quartal|trimestre|분기|季度)",
+        re.IGNORECASE,
+    ),
+}
+
+
+def number_of_part(word: str, part: str) -> int | None:
+    """Return the number of the month or of the quarter in a word such as March, M03 or Q1; None for other words.
+
+    Args:
+        word: The word.
+        part: "month" or "quarter".
+    """
+    named = month_of(word) if part == "month" else None
+    found = None if named else _NUMBERED[part].fullmatch(word.strip())
+    return named or (int(next(filter(None, found.groups()))) if found else None)
+
+
 _WORD, _DAY, _YEAR = r"(?P<m>\p{L}{3,}\.?)", r"(?P<d>\d{1,2})", r"(?P<y>\d{4})"
 _GAP = r"(?:\.|st|nd|rd|th|er|º|°)?[\s,./-]+(?:(?:del?|of)\s+)?"
 _CLOCK = r"(?P<c>(?:[\sT,]+\d{1,2}:\d{2}.*)?)"

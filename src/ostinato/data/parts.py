@@ -10,11 +10,11 @@ import polars as pl
 from ostinato.data import local_hours
 from ostinato.data.hours import TO_24, Found, between, check_hours, hour_columns, hours_to_24, span_of, whole_hours
 from ostinato.data.local_hours import CLOCK as LETTERED
-from ostinato.data.month_names import month_of
+from ostinato.data.month_names import number_of_part
 from ostinato.data.origin import Origin
 from ostinato.data.stamps import read_times
 from ostinato.data.time_form import Times
-from ostinato.data.time_names import CLOCKS, DAYS, PARTS, UNNAMED, WHOLE_TIMES, says_clock
+from ostinato.data.time_names import CLOCKS, DAYS, PARTS, PERIOD, UNNAMED, WHOLE_TIMES, says_clock
 from ostinato.data.unnamed_parts import unnamed_parts
 from ostinato.errors import DataError
 
@@ -225,10 +225,14 @@ def _are_told(frame: pl.DataFrame, time: pl.Series, columns: Sequence[str]) -> b
 def _part(frame: pl.DataFrame, free: dict[str, str], part: str) -> Found | None:
     """Return the column of a part, and its whole numbers; None if no column holds it in every row."""
     names, low, high = PARTS[part]
-    for name in (free[n] for n in names if n in free):
+    worded = part in ("month", "quarter")
+    for name in (free[n] for n in (*names, *([PERIOD] if worded else [])) if n in free):
         column = frame[name]
-        if part == "month" and column.dtype == pl.String:
-            column = pl.Series([month_of(word) if word else None for word in column.to_list()], dtype=pl.Int64)
+        if worded and column.dtype == pl.String:
+            words = column.to_list()
+            column = pl.Series([number_of_part(word, part) if word else None for word in words], dtype=pl.Int64)
+        elif name == free.get(PERIOD):
+            continue
         column = whole_hours(column) if part == "hour" else column
         if between(column, low, high):
             return name, column.cast(pl.Int64)

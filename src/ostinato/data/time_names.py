@@ -36,6 +36,8 @@ PARTS = {
          "stunde", "heure", "hora", "ora", "시", "시간", "時", "时"), 0, 23),
     "minute": Part(("minute", "min", "minuto", "분", "分"), 0, 59),
 }  # fmt: skip
+#: The name of a column that may hold months or quarters in words, such as M01 and Q01.
+PERIOD = "period"
 #: The names of columns that are taken for the time by their name alone, in this order; the last three may be parts.
 TIMES = (*_WHOLE, "year", "month", "day")
 MAY_BE_PARTS = ("year", "month", "day")
