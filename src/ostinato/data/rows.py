@@ -83,12 +83,17 @@ def _is_total(frame: pl.DataFrame, words: Sequence[str], row: int) -> bool:
     return found and all(frame[c][row] is None for c in others)
 
 
+def _is_blank(cell: object) -> bool:
+    """Return whether a cell is empty. The cell of a column of lists is a series, which is compared by its elements."""
+    return cell is None or (isinstance(cell, str) and not cell)
+
+
 def _is_bare_total(frame: pl.DataFrame, row: int) -> bool:
     """Return whether the last row has no time, number or word, where all others have them, and a number that is a sum.
 
     The numbers of rows are whole, and rise.
     """
-    empty = [c for c in frame.columns if frame[c].dtype != pl.Object and frame[c][row] in (None, "")]
+    empty = [c for c in frame.columns if _is_blank(frame[c][row])]
     if row < _LEAST or not empty:
         return False
     rest, filled = frame.head(row), {c for c in frame.columns if c not in empty}
