@@ -78,6 +78,8 @@ def taken(name: str, case: Case) -> Row:
 
     def check() -> str:
         true, ours = run(case, torch.nn), run(case, nn)
+        if "could not create a primitive" in str(true):
+            pytest.skip("torch.nn has no kernel for this on this processor")
         assert not isinstance(true, Exception), true
         assert not isinstance(ours, Exception), ours
         assert type(true) is type(ours)
