@@ -161,13 +161,14 @@ def _one_header(
 def _are_merged(first: list[str], second: list[str], width: int, *, named: bool) -> bool:
     """Return whether cells of a first line stand over several names of a second line.
 
-    A column may have a name in the first line alone, as one of totals has. One of both lines has no corner.
+    A column may have a name in the first line alone, as one of totals has. One of the two lines leaves its first
+    cell empty.
 
     Args:
         first: The cells of the first line.
         second: The cells of the second line.
         width: The number of columns.
-        named: Whether a third line holds the name of the first column alone, so that both corners may be filled.
+        named: Whether a third line holds the name of the first column alone, so that both first cells may be filled.
     """
     if len(first) != width or len(second) != width:
         return False

@@ -40,7 +40,7 @@ def without_odd_rows(frame: pl.DataFrame, origin: Origin) -> tuple[pl.DataFrame,
             origin = origin.noting(f"names of columns that occur again are left out: {places}{more}")
             keep[at] = False
     for row in range(len(frame) - 1, max(len(frame) - 1 - _TAIL, 0), -1):
-        if not keep.all() and all(cell is None or cell == "" for cell in frame.row(row)):
+        if not keep.all() and all(map(_is_blank, frame.row(row))):
             keep[row] = False  # an empty row between the table and its sums
             continue
         if not (_is_total(frame, words, row) or (keep.all() and _is_bare_total(frame, row))):
@@ -91,7 +91,7 @@ def _is_blank(cell: object) -> bool:
 def _is_bare_total(frame: pl.DataFrame, row: int) -> bool:
     """Return whether the last row has no time, number or word, where all others have them, and a number that is a sum.
 
-    The numbers of rows are whole, and rise.
+    A column of whole numbers that rise counts the rows; the row of a sum may leave it empty.
     """
     empty = [c for c in frame.columns if _is_blank(frame[c][row])]
     if row < _LEAST or not empty:
@@ -104,7 +104,7 @@ def _is_bare_total(frame: pl.DataFrame, row: int) -> bool:
         or frame[c].dtype.is_temporal()
         or (frame[c].dtype.is_integer() and bool((rest[c].diff().drop_nulls() > 0).all()))
     ]
-    if row < _LEAST or not filled or not any(rest[c].null_count() == 0 for c in labels):
+    if not filled or not any(rest[c].null_count() == 0 for c in labels):
         return False
     sums = []
     for name in filled:
