@@ -33,6 +33,11 @@ _FORMATS = (
     "%GW%V%u",
     *(f"{date} {clock}%z" for date in _DATES for clock in ("%I:%M:%S %p", "%I:%M %p")),
 )
+#: Words without blanks and Z at their ends, and whether one may have a leap second.
+_CLEANED = (
+    pl.col("").str.strip_chars().str.replace(r"Z$", "").alias("words"),
+    pl.col("").str.contains(":60", literal=True).any().alias("leap"),
+)
 
 
 def formats_of(day_first: bool | None) -> tuple[str, ...]:
@@ -85,10 +90,9 @@ def _possible(words: pl.Series, formats: tuple[str, ...]) -> tuple[str, ...]:
 
 def _cleaned(column: pl.Series) -> pl.Series:
     """Return words without blanks and Z at their ends, and null for leap seconds, which would be the second after."""
-    words = column.str.strip_chars().str.replace(r"Z$", "")
-    if not words.str.contains(":60", literal=True).any():
-        return words
-    return words.set(words.str.contains(r":\d\d:60"), None)
+    looks = column.to_frame("").select(_CLEANED)
+    words = looks["words"].alias(column.name)
+    return words.set(words.str.contains(r":\d\d:60"), None) if looks["leap"].any() else words
 
 
 def _best(words: pl.Series, formats: tuple[str, ...]) -> tuple[pl.Series, str] | None:
