@@ -13,6 +13,7 @@ from typing import NamedTuple
 import polars as pl
 
 from ostinato.data.century import century, century_note
+from ostinato.data.remembered import remembered
 from ostinato.data.time_form import Stamps, TimeForm, micros
 from ostinato.data.zones import instants
 
@@ -67,6 +68,7 @@ class Periods(NamedTuple):
         return replace(found, form=replace(form, pattern=None)) if dtype is None and "%y" in self.pattern else found
 
 
+@remembered
 def read_periods(words: pl.Series) -> Periods | None:
     """Read words such as 2020Q1 and 2020-W05; None unless every word is a stretch of one kind.
 

@@ -7,6 +7,8 @@ from functools import cache
 
 import polars as pl
 
+from ostinato.data.remembered import remembered
+
 #: The first words of a long column, of which a format has to read all.
 _FIRST = 40
 #: The two readings of dates such as 01/02/2024. Only one of each pair is tried first; see ``Stamps.other``.
@@ -54,6 +56,7 @@ def _are_seasons(months: pl.Series) -> bool:
     return years.n_unique() > 1 and not months.null_count() and bool((months.dt.month() == (years + 1) % 100).all())
 
 
+@remembered
 def parse_words(column: pl.Series, formats: tuple[str, ...]) -> tuple[pl.Series, str]:
     """Return words as date-times by the format that reads the most of them, with null for the others.
 
