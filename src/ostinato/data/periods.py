@@ -121,6 +121,8 @@ def _of_unit(words: pl.Series, unit: str) -> Periods | None:
 def _read(words: pl.Series, expression: str, unit: str) -> pl.Series:
     """Return the first days of the words of one form, null for others."""
     parts = words.str.extract_groups(expression).struct.unnest()
+    if parts["y"].null_count() == len(words):
+        return pl.Series([None] * len(words), dtype=pl.Datetime("us"))
     if unit == "week":
         weeks = parts["y"] + "-" + parts["n"].str.zfill(2) + "-1"
         return weeks.str.to_datetime("%G-%V-%u", strict=False, time_unit="us")
