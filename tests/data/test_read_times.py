@@ -37,6 +37,20 @@ def test_a_form_of_date_and_time(form: str, zone: str) -> None:
     assert (data.frequency, data.times.tolist()) == ("1h", HOURS.to_list())
 
 
+def test_nothing_that_a_caller_changes_is_in_a_later_reading() -> None:
+    """Short columns of words are remembered."""
+    words = pl.Series("ds", ["01/02/2024", "03/04/2024"])
+    found, right = read_times(words), np.array(["2024-01-02", "2024-03-04"], dtype="datetime64[us]")
+    assert found is not None
+    assert found.other is not None
+    found.times[:], found.other.times[:] = 0, 0
+    again = read_times(words)
+    assert again is not None
+    assert again.other is not None
+    np.testing.assert_array_equal(again.times, right)
+    np.testing.assert_array_equal(again.other.times, np.array(["2024-02-01", "2024-04-03"], dtype="datetime64[us]"))
+
+
 def test_a_zone_becomes_utc() -> None:
     data = read(table(HOURS.dt.strftime("%Y-%m-%d %H:%M:%S+09:00")))
     assert data.times is not None

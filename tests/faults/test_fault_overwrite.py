@@ -8,7 +8,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from contextlib import closing
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -53,8 +53,11 @@ COMMANDS = (
 )
 
 
-def made(folder: Path) -> None:
-    """Write data, models and other files to a folder."""
+@cache
+def made() -> TemporaryDirectory[str]:
+    """Make the folder of data, models and other files, which every command leaves as it is."""
+    held = TemporaryDirectory()
+    folder = Path(held.name)
     for name in ("s.csv", "folder/a.csv"):
         (folder / name).parent.mkdir(exist_ok=True)
         (folder / name).write_text(SERIES)
@@ -66,36 +69,31 @@ def made(folder: Path) -> None:
     (folder / "n.osz").write_bytes(b"packed")
     (folder / "link.csv").symlink_to("s.csv")
     for data, model in (("s.csv", "s.ost"), ("n.txt", "n.ost")):
-        ostinato.fit(read(data), model="ar").model.save(model)
+        ostinato.fit(read(folder / data), model="ar").model.save(folder / model)
+    return held
 
 
 def keeps(command: str) -> str:
     """A command ends with code 2 and leaves every file as it was."""
-    here = Path.cwd()
-    with TemporaryDirectory() as name:
-        os.chdir(name)
-        try:
-            made(Path(name))
-            before = {p: p.read_bytes() for p in Path(name).rglob("*") if p.is_file()}
-            with pytest.raises(SystemExit) as stopped:
-                main(command.split())
-            assert stopped.value.code == 2
-            assert {p: p.read_bytes() for p in Path(name).rglob("*") if p.is_file()} == before
-        finally:
-            os.chdir(here)
+    here, folder = Path.cwd(), Path(made().name)
+    before = {p: p.read_bytes() for p in folder.rglob("*") if p.is_file()}
+    os.chdir(folder)
+    try:
+        with pytest.raises(SystemExit) as stopped:
+            main(command.split())
+    finally:
+        os.chdir(here)
+    assert stopped.value.code == 2
+    assert {p: p.read_bytes() for p in folder.rglob("*") if p.is_file()} == before
     return "refused: code 2, all files as before"
 
 
 def closed(stream: int, *arguments: str) -> str:
     """A command whose caller closed a standard stream ends without a traceback."""
-    with TemporaryDirectory() as name:
-        path = Path(name) / "s.csv"
-        path.write_text(SERIES)
-        ostinato.fit(read(path), model="ar").model.save(path.with_suffix(".ost"))
-        words = [a.replace("s.", f"{name}/s.") for a in arguments]
-        script = f'exec "$@" {stream}{"<" if stream == 0 else ">"}&-'
-        command = ["sh", "-c", script, "sh", sys.executable, "-m", "ostinato", *words]
-        done = subprocess.run(command, capture_output=True, check=False)
+    words = [a.replace("s.", f"{made().name}/s.") for a in arguments]
+    script = f'exec "$@" {stream}{"<" if stream == 0 else ">"}&-'
+    command = ["sh", "-c", script, "sh", sys.executable, "-m", "ostinato", *words]
+    done = subprocess.run(command, capture_output=True, check=False)
     assert (done.returncode, b"Traceback" in done.stderr) == (0, False), done.stderr.decode()
     return "right: code 0"
 

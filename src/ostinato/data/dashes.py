@@ -10,7 +10,7 @@ import polars as pl
 
 from ostinato.numbers import counted
 
-_DASHES = ("-", "--", "---", "\u2010", "\u2012", "\u2013", "\u2014", "\u2212")
+DASHES = ("-", "--", "---", "\u2010", "\u2012", "\u2013", "\u2014", "\u2212")
 _ZERO = r"^[+-]?0+(?:[.,]0+)?$"
 
 
@@ -20,7 +20,7 @@ def without_dashes(words: pl.Series) -> tuple[pl.Series, tuple[str, ...]]:
     Args:
         words: The words, (N,), without blanks at their ends.
     """
-    dashes = words.is_in(list(_DASHES)).fill_null(value=False)
+    dashes = words.is_in(list(DASHES)).fill_null(value=False)
     if not dashes.any():
         return words, ()
     zeros = words.str.contains(_ZERO).fill_null(value=False)

@@ -149,6 +149,8 @@ def alike(names: pl.Series) -> list[str]:
     Args:
         names: The ids as words, all different.
     """
+    if len(names) < 2:
+        return []
     bare = names.str.normalize("NFKC").str.replace_all(r"[\p{Cf}\s]+", "").str.to_lowercase()
     again = bare.is_duplicated()
     if not again.any():

@@ -15,7 +15,7 @@ import polars as pl
 
 from ostinato.numbers import counted
 
-_SIGNS = (
+SIGNS = (
     r"^(?:\.\.|\.\.\.|\u2026|:(?: ?[a-z]{1,3})?|\.[a-zA-Z_]|\*{3}|\\N|\?|(?i:n\.a\.?)|NA_(?:integer|real|character)_"
     r"|undefined|unavailable|unknown)$"
 )
@@ -27,7 +27,7 @@ def without_signs(words: pl.Series) -> tuple[pl.Series, tuple[str, ...]]:
     Args:
         words: The words, (N,), without blanks at their ends.
     """
-    signs = words.str.contains(_SIGNS).fill_null(value=False)
+    signs = words.str.contains(SIGNS).fill_null(value=False)
     if not signs.any():
         return words, ()
     cells, first = counted(int(signs.sum()), "cell"), words[int(signs.arg_max() or 0)]

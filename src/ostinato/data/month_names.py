@@ -12,6 +12,8 @@ from dataclasses import dataclass
 
 import polars as pl
 
+from ostinato.data.remembered import remembered
+
 _ENGLISH = "January February March April May June July August September October November December"
 _GERMAN = "Januar Februar März April Mai Juni Juli August September Oktober November Dezember"
 _FRENCH = "janvier février mars avril mai juin juillet août septembre octobre novembre décembre"
@@ -138,6 +140,7 @@ class NamedMonths:
     names: tuple[str, ...]
 
 
+@remembered
 def by_name(column: pl.Series) -> NamedMonths | None:
     """Read the dates of a column whose months are words; None if no cell is such a date."""
     given = column.str.strip_chars()
@@ -150,16 +153,17 @@ def by_name(column: pl.Series) -> NamedMonths | None:
         parts = words.str.extract_groups(expression).struct.unnest()
         seen = parts["m"].unique().drop_nulls().to_list()
         numbers = {word: f"{MONTHS[folded(word)]:02d}" for word in seen if folded(word) in MONTHS}
-        month = parts["m"].replace_strict(numbers, default=None, return_dtype=pl.String)
-        days = parts["d"].str.zfill(2) if "d" in parts.columns else pl.Series(["01"])
-        rest = parts["c"].str.replace(r"^[\sT,:]+", " ") if "c" in parts.columns else pl.Series([""])
-        iso = pl.select(pl.concat_str([parts["y"], pl.lit("-"), month, pl.lit("-"), days, rest])).to_series()
+        month = pl.col("m").replace_strict(numbers, default=None, return_dtype=pl.String)
+        days = pl.col("d").str.zfill(2) if "d" in parts.columns else pl.lit("01")
+        rest = pl.col("c").str.replace(r"^[\sT,:]+", " ") if "c" in parts.columns else pl.lit("")
+        date = pl.concat_str([pl.col("y"), pl.lit("-"), month, pl.lit("-"), days, rest])
+        iso = parts.select(date.alias(column.name)).to_series()
         if best is not None and iso.null_count() >= best.iso.null_count():
             continue
         short = "d" in parts.columns and bool((parts["d"].str.len_chars() == 1).any())
         shapes = words.str.replace(expression, order.replace("%d", "%-d") if short else order).unique()
         names = _names(list(numbers)) if whole and len(shapes) == 1 else ()
-        best = NamedMonths(iso.alias(column.name), shapes[0] if names else None, names)
+        best = NamedMonths(iso, shapes[0] if names else None, names)
         if not iso.null_count():
             break
     return best

@@ -6,11 +6,12 @@ from dataclasses import dataclass, replace
 
 import polars as pl
 
-from ostinato.data.dashes import without_dashes
+from ostinato.data.dashes import DASHES, without_dashes
 from ostinato.data.flags import FLAGGED, MULTIPLES, are_flags, are_names, note_on_flags, without_flags
-from ostinato.data.missing_signs import without_signs
+from ostinato.data.missing_signs import SIGNS, without_signs
 from ostinato.data.number import MISSING, SHEET_ERROR
-from ostinato.data.open_points import Point, point_of
+from ostinato.data.open_points import OPEN, Point, point_of
+from ostinato.data.remembered import remembered
 from ostinato.data.signs import plain_signs
 from ostinato.numbers import counted
 
@@ -50,6 +51,14 @@ _OPEN = r"^[1-9]\d{0,2}[.,]\d{3}$"
 _TWO = r"^0\d{3},\d$"
 #: The digits of a number with one sign and an exponent: as no program groups thousands there, it is a decimal sign.
 _SCIENTIFIC = {".": r"^\d+\.\d+$", ",": r"^\d+,\d+$"}
+#: What is looked for in the words of every column, in one query: the words without those for a missing value, and
+#: whether some word may be another sign for one, or a number whose sign may be either.
+_WORDS = pl.col("")
+_LOOKS = (
+    pl.when(_WORDS.is_in(list(MISSING))).then(None).otherwise(_WORDS).alias("seen"),
+    (_WORDS.str.starts_with("#") | _WORDS.str.contains(SIGNS) | _WORDS.is_in(list(DASHES))).any().alias("marked"),
+    _WORDS.head(_SAMPLE).str.contains(OPEN).any().alias("open"),
+)
 _OR_MORE = "a plus sign behind some of its cells may mean that much or more"
 _PAIR = "zeros in front and a comma may be two numbers: a value, and a code of its quality"
 
@@ -99,34 +108,47 @@ def as_numbers(column: pl.Series, decimal: str | None = None, usual: str | None 
     Returns:
         The numbers.
     """
+    return _as_numbers(column, decimal, usual)
+
+
+@remembered
+def _as_numbers(column: pl.Series, decimal: str | None, usual: str | None) -> Numerals:
     words = column.str.strip_chars()
-    seen, errors = without_errors(words)
-    seen, signs = without_signs(seen)
-    seen, dashes = without_dashes(seen)
-    errors += (*signs, *dashes)
-    seen = seen.set(seen.is_in(list(MISSING)), None)
+    looks = words.to_frame("").select(_LOOKS)
+    seen, errors = looks["seen"].alias(column.name), tuple[str, ...]()
+    marked, may_be_open = (bool(looks[name].any()) for name in ("marked", "open"))
+    if marked:
+        seen, errors = _without_marks(words)
     plain = seen.cast(pl.Float64, strict=False)
-    point = point_of(seen.head(_SAMPLE)) if decimal is None else Point.AS_READ
+    point = point_of(seen.head(_SAMPLE)) if decimal is None and (marked or may_be_open) else Point.AS_READ
     if plain.null_count() == seen.null_count() and point is Point.AS_READ and not (decimal == "," or usual == ","):
         return Numerals(plain, plain.is_null() & seen.is_not_null(), notes=errors)
     unmarked = _without_flags(seen, plain, decimal, usual)
     if unmarked is not None:
         return replace(unmarked, notes=(*errors, *unmarked.notes))
     head = seen.drop_nulls().head(_SAMPLE)
-    if len(head) and 2 * int(_matches(_normal(head)).sum()) < len(head):
+    if len(head) and 2 * _shaped(_normal(head)) < len(head):
         found = plain if plain.null_count() < len(plain) else pl.Series(column.name, [None] * len(column), pl.Float64)
         return Numerals(found, found.is_null() & seen.is_not_null())
     read = _read(column.name, seen, plain, decimal, usual)
     return replace(read, notes=(*errors, *read.notes))
 
 
+def _without_marks(words: pl.Series) -> tuple[pl.Series, tuple[str, ...]]:
+    """Return words with errors, signs for missing values and dashes as missing, and notes on them."""
+    seen, errors = without_errors(words)
+    seen, signs = without_signs(seen)
+    seen, dashes = without_dashes(seen)
+    return seen.set(seen.is_in(list(MISSING)), None), (*errors, *signs, *dashes)
+
+
 def _without_flags(seen: pl.Series, plain: pl.Series, decimal: str | None, usual: str | None) -> Numerals | None:
     """Return the numbers of a column in which some have a flag behind them, such as "12.3 p"; None for others."""
-    odd = seen.filter(plain.is_null() & seen.is_not_null())
-    if not len(odd) or not odd.str.contains(FLAGGED).any() or are_names(seen):
+    odd = pl.col("plain").is_null() & pl.col("seen").str.contains(FLAGGED)
+    if not pl.DataFrame({"seen": seen, "plain": plain}).select(odd.any()).item() or are_names(seen):
         return None
     bare, flags = without_flags(seen)
-    if odd.str.contains(MULTIPLES).any():
+    if seen.filter(plain.is_null()).str.contains(MULTIPLES).any():
         return None  # beside 1.2K and 3.4M, 12b is no 12
     read = as_numbers(bare, decimal, usual)
     if not are_flags(read.values, flags):
@@ -162,14 +184,14 @@ def unit_of(words: pl.Series) -> str | None:
 
 def _normal(words: pl.Series) -> pl.Series:
     """Return words with plain digits, spaces, apostrophes and minus signs."""
-    words = plain_signs(words)
-    odd = words.str.contains("[\u2019\u02bc\u00b4]").any()
-    return words.str.replace_all("[\u2019\u02bc\u00b4]", "'") if odd else words
+    plain = plain_signs(words)
+    return words if plain is words else plain.str.replace_all("[\u2019\u02bc\u00b4]", "'")
 
 
-def _matches(words: pl.Series) -> pl.Series:
-    digits = words.str.extract_groups(_SHAPE).struct.field("digits").str.strip_chars()
-    return digits.str.contains(_GRAMMARS["."]) | digits.str.contains(_GRAMMARS[","])
+def _shaped(words: pl.Series) -> int:
+    """Return the number of words that have the shape of a number with a decimal point or comma."""
+    digits = pl.col("").str.extract_groups(_SHAPE).struct.field("digits").str.strip_chars()
+    return int(words.to_frame("").select(digits.str.contains("|".join(_GRAMMARS.values())).sum()).item())
 
 
 def _read(  # noqa: PLR0914 - each part of a number has a name

@@ -13,7 +13,7 @@ import numpy as np
 import polars as pl
 
 #: A number with one sign behind its first digits and three digits behind it, and a whole number below it.
-_OPEN, _SMALL = r"^[-+]?[1-9]\d{0,2}[.,]\d{3}$", r"^[-+]?[1-9]\d{0,2}$"
+OPEN, _SMALL = r"^[-+]?[1-9]\d{0,2}[.,]\d{3}$", r"^[-+]?[1-9]\d{0,2}$"
 
 
 class Point(Enum):
@@ -33,7 +33,7 @@ def point_of(words: pl.Series) -> Point:
         words: The cells, (N,), without blanks at their ends; null if missing.
     """
     seen = words.drop_nulls()
-    large = seen.str.contains(_OPEN)
+    large = seen.str.contains(OPEN)
     if not large.any() or all(seen.str.contains(sign, literal=True).any() for sign in ".,"):
         return Point.AS_READ
     rest, separated = seen.filter(~large), seen.filter(large)
@@ -57,7 +57,7 @@ def may_be_of_either(words: pl.DataFrame, names: list[str]) -> list[str]:
         words: The table, with its cells as they are written.
         names: The columns to look at.
     """
-    found = words.select(pl.col(names).str.strip_chars().str.contains(_OPEN).any()).row(0)
+    found = words.select(pl.col(names).str.strip_chars().str.contains(OPEN).any()).row(0)
     return [name for name, one in zip(names, found, strict=True) if one]
 
 

@@ -13,6 +13,7 @@ from typing import NamedTuple
 import polars as pl
 
 from ostinato.data.century import century, century_note
+from ostinato.data.remembered import remembered
 from ostinato.data.time_form import Stamps, TimeForm, micros
 from ostinato.data.zones import instants
 
@@ -67,6 +68,7 @@ class Periods(NamedTuple):
         return replace(found, form=replace(form, pattern=None)) if dtype is None and "%y" in self.pattern else found
 
 
+@remembered
 def read_periods(words: pl.Series) -> Periods | None:
     """Read words such as 2020Q1 and 2020-W05; None unless every word is a stretch of one kind.
 
@@ -119,6 +121,8 @@ def _of_unit(words: pl.Series, unit: str) -> Periods | None:
 def _read(words: pl.Series, expression: str, unit: str) -> pl.Series:
     """Return the first days of the words of one form, null for others."""
     parts = words.str.extract_groups(expression).struct.unnest()
+    if parts["y"].null_count() == len(words):
+        return pl.Series([None] * len(words), dtype=pl.Datetime("us"))
     if unit == "week":
         weeks = parts["y"] + "-" + parts["n"].str.zfill(2) + "-1"
         return weeks.str.to_datetime("%G-%V-%u", strict=False, time_unit="us")

@@ -68,19 +68,15 @@ def _repeats(frame: pl.DataFrame) -> pl.Series:
 
 def _is_total(frame: pl.DataFrame, words: Sequence[str], row: int) -> bool:
     """Return whether the words of a row are one word for a sum, which its column has nowhere else."""
-    found = False
-    for name in words:
-        cell = (frame[name][row] or "").strip()
-        if cell in MISSING:
-            continue
-        if TOTAL.fullmatch(cell):
-            if int((frame[name].str.strip_chars() == cell).sum()) > 1:
-                return False
-            found = True
-        elif not as_numbers(pl.Series([cell])).all:
-            return False
+    cells = {name: (frame[name][row] or "").strip() for name in words}
+    cells = {name: cell for name, cell in cells.items() if cell not in MISSING}
+    sums = [name for name, cell in cells.items() if TOTAL.fullmatch(cell)]
+    if not sums or any((frame[name].str.strip_chars() == cells[name]).sum() > 1 for name in sums):
+        return False
     others = [c for c in frame.columns if c not in words and frame[c].dtype.is_temporal()]
-    return found and all(frame[c][row] is None for c in others)
+    return all(frame[c][row] is None for c in others) and all(
+        as_numbers(pl.Series([cell])).all for name, cell in cells.items() if name not in sums
+    )
 
 
 def _is_blank(cell: object) -> bool:

@@ -9,12 +9,14 @@ of a second, and stretches such as 2024-01-01/2024-01-07, which pandas writes fo
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import reduce
 from typing import NamedTuple
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from ostinato.data.remembered import remembered
 from ostinato.data.signs import plain_signs
 from ostinato.data.time_form import Stamps
 from ostinato.data.zones import exists
@@ -56,6 +58,8 @@ _CHANGES = (
     (r"([-./]\d{1,4} )(\d{1,2})\.(\d\d)\.(\d\d)$", "${1}${2}:${3}:${4}"),
     (r"([-./]\d{1,4} )(\d{1,2})\.(\d\d)$", "${1}${2}:${3}"),
 )
+#: All changes in one query.
+_CHANGED = reduce(lambda words, change: words.str.replace(*change), _CHANGES, pl.col(""))
 #: A stretch between two days or hours, of which the first is read. A clock alone ends it only behind blanks, because
 #: -05:00 behind another clock is an offset.
 _POINT = rf"\d{{1,4}}[-./]\d{{1,2}}[-./]\d{{1,4}}(?:[ T]{_CLOCK}{_ZONE})?"
@@ -87,6 +91,7 @@ class Spelled(NamedTuple):
         )
 
 
+@remembered
 def in_usual_words(column: pl.Series) -> Spelled | None:
     """Return a column of words in usual forms; None if nothing in it has a spelling of its own.
 
@@ -94,8 +99,7 @@ def in_usual_words(column: pl.Series) -> Spelled | None:
         column: The words, (N,).
     """
     words = plain_signs(column).str.strip_chars()
-    for pattern, by in _CHANGES:
-        words = words.str.replace(pattern, by)
+    words = words.to_frame("").select(_CHANGED.alias(column.name)).to_series()
     notes: list[str] = []
     stretches = words.str.contains(_STRETCH).fill_null(value=False)
     if stretches.any():

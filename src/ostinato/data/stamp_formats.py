@@ -7,6 +7,8 @@ from functools import cache
 
 import polars as pl
 
+from ostinato.data.remembered import remembered
+
 #: The first words of a long column, of which a format has to read all.
 _FIRST = 40
 #: The two readings of dates such as 01/02/2024. Only one of each pair is tried first; see ``Stamps.other``.
@@ -33,6 +35,11 @@ _FORMATS = (
     "%GW%V%u",
     *(f"{date} {clock}%z" for date in _DATES for clock in ("%I:%M:%S %p", "%I:%M %p")),
 )
+#: Words without blanks and Z at their ends, and whether one may have a leap second.
+_CLEANED = (
+    pl.col("").str.strip_chars().str.replace(r"Z$", "").alias("words"),
+    pl.col("").str.contains(":60", literal=True).any().alias("leap"),
+)
 
 
 def formats_of(day_first: bool | None) -> tuple[str, ...]:
@@ -49,6 +56,7 @@ def _are_seasons(months: pl.Series) -> bool:
     return years.n_unique() > 1 and not months.null_count() and bool((months.dt.month() == (years + 1) % 100).all())
 
 
+@remembered
 def parse_words(column: pl.Series, formats: tuple[str, ...]) -> tuple[pl.Series, str]:
     """Return words as date-times by the format that reads the most of them, with null for the others.
 
@@ -85,10 +93,9 @@ def _possible(words: pl.Series, formats: tuple[str, ...]) -> tuple[str, ...]:
 
 def _cleaned(column: pl.Series) -> pl.Series:
     """Return words without blanks and Z at their ends, and null for leap seconds, which would be the second after."""
-    words = column.str.strip_chars().str.replace(r"Z$", "")
-    if not words.str.contains(":60", literal=True).any():
-        return words
-    return words.set(words.str.contains(r":\d\d:60"), None)
+    looks = column.to_frame("").select(_CLEANED)
+    words = looks["words"].alias(column.name)
+    return words.set(words.str.contains(r":\d\d:60"), None) if looks["leap"].any() else words
 
 
 def _best(words: pl.Series, formats: tuple[str, ...]) -> tuple[pl.Series, str] | None:

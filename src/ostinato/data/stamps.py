@@ -11,6 +11,7 @@ import polars as pl
 from ostinato.data import local_hours
 from ostinato.data.month_names import by_name
 from ostinato.data.periods import begun, read_periods
+from ostinato.data.remembered import remembered
 from ostinato.data.spelled_clocks import in_usual_words
 from ostinato.data.stamp_formats import DAY_FIRST, MONTH_FIRST, formats_of, parse_words
 from ostinato.data.time_form import Stamps, TimeForm, Times, micros
@@ -61,7 +62,8 @@ def read_times(
     elif column.dtype.is_float():
         found = from_floats(column, day_first, chosen=chosen)
     elif column.dtype == pl.String:
-        found = _from_words(column, day_first, zone, typed)
+        found = _of_column(column, day_first, zone, typed)
+        found = None if found is None else found.copy()
     return found
 
 
@@ -136,6 +138,9 @@ def _from_words(column: pl.Series, day_first: bool | None, zone: str | None, typ
             return found
     alike = _zones_alike(column) if len(column) else None
     return None if alike is None else _by_form(alike, day_first, zone, typed)
+
+
+_of_column = remembered(_from_words)
 
 
 def _by_form(column: pl.Series, day_first: bool | None, zone: str | None, typed: bool) -> Stamps | None:

@@ -99,6 +99,10 @@ class Stamps:
     notes: tuple[str, ...] = ()
     other: Stamps | None = None
 
+    def copy(self) -> Stamps:
+        """Return the same times in arrays of their own."""
+        return replace(self, times=self.times.copy(), other=None if self.other is None else self.other.copy())
+
     def without_pattern(self) -> Stamps:
         """Return the same times, written as 2024-01-31."""
         return replace(self, form=replace(self.form, pattern=None))

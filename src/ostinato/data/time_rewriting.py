@@ -40,8 +40,11 @@ def unlike(words: pl.Series) -> pl.Series | None:
 
     Cells without a look of their own are read by the usual forms.
     """
-    for look, rewritten in _SPELLINGS:
-        has = words.str.contains(look.pattern).fill_null(value=False)
+    looks = words.to_frame("").select(
+        pl.col("").str.contains(look.pattern).fill_null(value=False).alias(str(i))
+        for i, (look, _) in enumerate(_SPELLINGS)
+    )
+    for has, (_, rewritten) in zip(looks.iter_columns(), _SPELLINGS, strict=True):
         if len(words) < 2 * int(has.sum()) < 2 * len(words) and rewritten(words.filter(has), None) is not None:
             return ~has
     short = words.str.contains(_SHORT.pattern).fill_null(value=False)
