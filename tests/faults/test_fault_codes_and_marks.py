@@ -87,7 +87,7 @@ KINDS: dict[str, dict[str, Callable[[], str]]] = {
             DAYS - pd.Timedelta(days=10)),
         "DATEV, both sides": partial(refused, datev(stamps("%d%m"), "SH"), "side of an account", "--target"),
         "DATEV, another year": partial(
-            refused, datev(stamps("%d%m"), year="20240601;4;20240601;20240630"), "'0101'", "no year", "line 3"),
+            refused, datev(stamps("%d%m"), year="20240601;4;20240601;20240630"), "'0101'", "no year", "t.csv, line 3"),
         "days without a year": partial(
             refused, "Belegdatum;Umsatz\n" + lines(lambda i: f"{DAYS[i]:%d%m};{Y[i]}"), "'Belegdatum'", "no year"),
         "Af Bij": partial(
