@@ -42,7 +42,8 @@ def retold(frame: pl.DataFrame, columns: Sequence[str], time: str) -> list[str]:
         order = np.argsort(seconds, kind="stable")
         later = np.diff(seconds[order]) > 0
         # of very many columns, most do not rise
-        rises = np.diff(part.select(found).cast(pl.Float64).to_numpy()[order], axis=0)[later] > 0
+        x = part.select(found).cast(pl.Float64).to_numpy()[order]
+        rises = np.diff(np.where(np.isfinite(x), x, np.nan), axis=0)[later] > 0
         found = [c for c, up in zip(found, rises.all(axis=0), strict=True) if up]
         found = [c for c in found if _tells(part[c].cast(pl.Float64).to_numpy(), seconds)]
     return found
