@@ -60,20 +60,25 @@ MONATE = ["Januar", "Februar", "März", "April", "Mai", "Juni", "Juli", "August"
 GOODS = [4006381333931, 5449000000996, 4008400401621, 4000417025005, 7613034626844, 8710398500038]
 TWO_X = "X_Value\tVoltage\tX_Value\tCurrent\tComment\n"
 SERIAL = [45292 + i for i in range(N)]  # from 2024-01-01, as pandas counts from 1899-12-30
+#: Columns of codes by their names, and columns of values with similar names.
+CODES: dict[str, Sequence[Any]] = {
+    "PLZ": ["01067", "80331"], "Kundennummer": [70123, 70455, 70031], "invoice_number": [*range(500, 800, 7)],
+    "Invoice #": [91, 17, 33], "Código postal": [28001, 41004], "우편번호": [6236, 4524],
+    "n° client": [12, 99, 31], "phone": [1512345678, 1708765432], "account": [4400, 8400],
+    "customerId": [5, 3, 9], "номер счета": [4081, 4070], "STATIONS_ID": [433], "art": GOODS,
+}  # fmt: skip
+VALUES: dict[str, Sequence[Any]] = {
+    "sunspot_number": [12, 90, 33], "number of customers": [120, 99, 130], "NO": [12, 15, 11],
+    "lines of code": [1200, 1250, 1190], "Skonto": [3, 2, 5], "phone": [12, 15, 9], "zip": [1.5, 2.5],
+    "Kontostand": [1200, 1300, 1150], "users": [1234567, 1234569, 1234572, 1234580],
+    "net": [1200000, 3400000, 1500000, 9900000],
+}  # fmt: skip
 KINDS: dict[str, dict[str, Callable[[], str]]] = {
     "codes": {
-        **{name: partial(coded, name, cells) for name, cells in {
-            "PLZ": ["01067", "80331"], "Kundennummer": [70123, 70455, 70031], "invoice_number": [*range(500, 800, 7)],
-            "Invoice #": [91, 17, 33], "Código postal": [28001, 41004], "우편번호": [6236, 4524],
-            "n° client": [12, 99, 31], "phone": [1512345678, 1708765432], "account": [4400, 8400],
-            "customerId": [5, 3, 9], "номер счета": [4081, 4070], "STATIONS_ID": [433], "art": GOODS}.items()},
+        **{name: partial(coded, name, cells) for name, cells in CODES.items()},
         "zeros in front": partial(coded, "art", ["00012", "00345", "01067"], "zeros in front are dropped", kept=True),
         "large numbers again": partial(coded, "art", [1234567, 3456781, 9876543, 2345671], "may hold codes", kept=True),
-        **{name: partial(coded, name, cells, "", kept=True) for name, cells in {
-            "sunspot_number": [12, 90, 33], "number of customers": [120, 99, 130], "NO": [12, 15, 11],
-            "lines of code": [1200, 1250, 1190], "Skonto": [3, 2, 5], "phone": [12, 15, 9], "zip": [1.5, 2.5],
-            "Kontostand": [1200, 1300, 1150], "users": [1234567, 1234569, 1234572, 1234580],
-            "net": [1200000, 3400000, 1500000, 9900000]}.items()},
+        **{f"{name}, values": partial(coded, name, cells, "", kept=True) for name, cells in VALUES.items()},
         "nothing else": partial(
             refused, "ds,PLZ\n" + lines(lambda i: f"{DAYS[i]:%Y-%m-%d},{80331 + i % 3}"), "codes", "--target"),
     },

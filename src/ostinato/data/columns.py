@@ -173,7 +173,7 @@ def _values(frame: pl.DataFrame, left: list[str], roles: Roles, where: str) -> R
         fix = "give a table with a column of values, or use --target if these are the values"
         raise DataError(what, where=where, fix=fix)
     refuse_wide(frame, numbers, roles.id, time_col, where)
-    notes = [*said, *_aside(aside, frame), *(note for c in numbers if (note := seem_codes(frame[c])) is not None)]
+    notes = [*said, *_aside(aside, frame), *filter(None, (seem_codes(frame[c]) for c in numbers))]
     if len(numbers) > 1:
         notes.append(f"{counted(len(numbers), 'channel')}: {_listed(numbers)} (use --target to choose)")
     return replace(roles, values=tuple(numbers), notes=tuple(notes))

@@ -206,7 +206,7 @@ def separator_of(head: str) -> str:
     common sign in the first line. A comma that stands between digits alone is a decimal sign where a semicolon or a tab
     cuts most lines, of which some may stand above the table.
     """
-    shares, most = {}, dict[str, int]()
+    shares, most = dict[str, float](), dict[str, int]()
     for separator in "\t;,|":
         widths = Counter(len(cells) for _, cells in Dialect(separator).records(head) if cells)
         decimal = separator == "," and max(shares.values()) > 0.5 and not _BETWEEN_WORDS.search(head)

@@ -44,7 +44,7 @@ def retold(frame: pl.DataFrame, columns: Sequence[str], time: str) -> list[str]:
         # of very many columns, most do not rise
         x = part.select(found).cast(pl.Float64).to_numpy()[order]
         rises = np.diff(np.where(np.isfinite(x), x, np.nan), axis=0)[later] > 0
-        found = [c for c, up in zip(found, rises.all(axis=0), strict=True) if up]
+        found = [c for i, c in enumerate(found) if rises[:, i].all()]
         found = [c for c in found if _tells(part[c].cast(pl.Float64).to_numpy(), seconds)]
     return found
 
