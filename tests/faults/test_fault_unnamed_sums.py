@@ -58,6 +58,29 @@ def test_a_last_value_that_is_the_sum_stays_where_it_has_a_time(tmp_path: Path) 
 
 
 @pytest.mark.parametrize(
+    ("values", "kept", "note"),
+    [
+        ([3, 5, 8, 2, 9, 11, 7, 45], 7, "a row of sums is left out: line 9 (45)"),
+        ([*Y, sum(Y)], N, "a row of sums is left out"),
+        ([3, 5, 9, 17], 4, "the last row is the sum of the others (17)"),
+        ([1, 1, 2, 4, 8, 16, 32, 64, 128], 9, ""),  # each is the sum of those before it
+        ([0, 0, 3, 0, 0, 0, 3], 7, ""),
+        ([3, 5, 8, 2, 9, 11, 7, 46], 8, ""),
+    ],
+)
+@pytest.mark.parametrize("doubled", [False, True])
+def test_a_last_number_that_is_the_sum_of_a_table_of_numbers(
+    tmp_path: Path, values: list[float], kept: int, note: str, doubled: bool
+) -> None:
+    rows = [f"{x},{2 * x}" if doubled else str(x) for x in values]
+    data = ostinato.read(written(tmp_path / "a.csv", "a,b" if doubled else "a", rows))
+    np.testing.assert_allclose(data.values[:, 0], values[:kept])
+    said = [one for one in data.notes if "row of sums" in one or "sum of the others" in one]
+    assert len(said) == bool(note), data.notes
+    assert not note or said[0].startswith(note.rstrip(")")[:40])
+
+
+@pytest.mark.parametrize(
     "head",
     [",Jan,Feb,Mar", "year,Apr,May,Jun,Jul", ",Qtr1,Qtr2,Qtr3,Qtr4", "year,Q1,Q2,Q3,Q4", "year,1Q,2Q,3Q,4Q",
      "Jahr,Januar,Februar,März", "년,1분기,2분기,3분기,4분기"],

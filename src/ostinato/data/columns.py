@@ -6,10 +6,12 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+import numpy as np
 import polars as pl
 
 from ostinato.choices import advice
 from ostinato.data.cells import number_of
+from ostinato.data.codes import are_codes, seem_codes
 from ostinato.data.keys import key_of
 from ostinato.data.numerals import as_numbers, unit_of
 from ostinato.data.order import refuse_lost_order
@@ -17,7 +19,7 @@ from ostinato.data.parts import may_be_parts, repeated
 from ostinato.data.retold import retold
 from ostinato.data.sides import refuse_sides
 from ostinato.data.stamps import parse_times
-from ostinato.data.time_column import NO_TIME, time_of, uncertain_dates
+from ostinato.data.time_column import NO_TIME, refuse_yearless, time_of, uncertain_dates
 from ostinato.data.time_numbers import seem_since_1970
 from ostinato.data.wide import refuse_wide
 from ostinato.errors import DataError
@@ -43,6 +45,8 @@ WANTED = (
 )
 #: The number of rows up to which values may rise by 1 from row to row by chance.
 _RISING = 20
+#: The share of a step by which steps in a column without a name may be rounded.
+_EVEN = 0.1
 #: The number of names that a note lists.
 _MOST = 20
 #: The names of columns in which other programs write row numbers; the first two are not names of anything else.
@@ -105,6 +109,7 @@ def find(
         said.append("no column is read as the time, so the rows are steps in their order")
     elif time_col is None:
         refuse_lost_order(frame, left, id_col, where)
+        refuse_yearless(frame, left, where)
         said += uncertain_dates(frame, left)
         said += [note for c in left if (note := seem_since_1970(frame[c])) is not None]
     elif id_col is None:
@@ -142,13 +147,18 @@ def _values(frame: pl.DataFrame, left: list[str], roles: Roles, where: str) -> R
     if counts and len(counts) < len(numbers):
         numbers = [c for c in numbers if c not in counts]
         said.append(f"left out, because they count the rows: {_listed(counts)} (use --target to choose)")
+    codes = [c for c in numbers if are_codes(frame[c])]
+    if codes and len(codes) < len(numbers):
+        numbers = [c for c in numbers if c not in codes]
+        ways = "use --target to choose, or --id-col if they name the series"
+        said.append(f"left out, because they are codes that measure nothing: {_listed(codes)} ({ways})")
     parts = _parts_of(frame, numbers, time_col)
     if parts and len(parts) < len(numbers):
         numbers = [c for c in numbers if c not in parts]
         said.append(
             f"left out, because the time in {time_col!r} holds them: {', '.join(parts)} (use --target to choose)"
         )
-    known = {*numbers, *counts, *parts, *empty}
+    known = {*numbers, *counts, *codes, *parts, *empty}
     aside = [c for c in left if c not in known]
     refuse_sides(frame, aside, numbers, where)
     chosen = _by_name(numbers, aside, frame)
@@ -158,8 +168,12 @@ def _values(frame: pl.DataFrame, left: list[str], roles: Roles, where: str) -> R
         return replace(roles, values=(chosen,), notes=tuple(notes))
     if not numbers:
         raise _without_numbers(frame, [c for c in left if frame[c].dtype == pl.String], where)
+    if numbers == codes:
+        what = f"the only numbers of the table are codes that measure nothing, in {_listed(codes)}"
+        fix = "give a table with a column of values, or use --target if these are the values"
+        raise DataError(what, where=where, fix=fix)
     refuse_wide(frame, numbers, roles.id, time_col, where)
-    notes = [*said, *_aside(aside, frame)]
+    notes = [*said, *_aside(aside, frame), *filter(None, (seem_codes(frame[c]) for c in numbers))]
     if len(numbers) > 1:
         notes.append(f"{counted(len(numbers), 'channel')}: {_listed(numbers)} (use --target to choose)")
     return replace(roles, values=tuple(numbers), notes=tuple(notes))
@@ -284,8 +298,21 @@ def _is_empty(column: pl.Series) -> bool:
 
 
 def _counts_rows(column: pl.Series) -> bool:
-    """Return whether a column rises by 1 from row to row; in a few rows, values may do so by chance."""
-    return len(column) > _RISING and _is_count(column)
+    """Return whether a column rises by 1 from row to row; in a few rows, values may do so by chance.
+
+    A first column without a name may hold years with decimals that rise by one step, up to rounding.
+    """
+    if len(column) <= _RISING:
+        return False
+    return _is_count(column) or (column.name == "channel_1" and _are_decimal_years(column))
+
+
+def _are_decimal_years(column: pl.Series) -> bool:
+    if column.null_count() or not column.dtype.is_float() or not column.is_between(1500, 2200).all():
+        return False
+    x = column.cast(pl.Float64).to_numpy()
+    step = float(x[-1] - x[0]) / (len(x) - 1)
+    return 0 < step < 1 and bool(np.abs(x - np.linspace(x[0], x[-1], len(x))).max() <= _EVEN * step)
 
 
 def _are_labels(column: pl.Series) -> bool:

@@ -24,6 +24,8 @@ _SEEN = 100_000
 _MINUTE = 59
 #: A line of digits, a comma and digits: one number with decimals, or two whole numbers.
 _PAIR = re.compile(r"\s*[-+]?\d+,\d+\s*")
+#: A comma that is no decimal sign.
+_BETWEEN_WORDS = re.compile(r"(?m)(?:^|\D),|,(?:\D|$)")
 #: The number of decimals beyond which a program writes all digits of a float.
 _FLOAT_DIGITS = 12
 #: A quoted cell of a tab-separated file as a program writes it. A quote that begins any other cell is plain text.
@@ -201,15 +203,18 @@ def separator_of(head: str) -> str:
     """Return the sign that cuts all lines, or else most lines, into the same number of cells.
 
     Among signs that cut as many lines, it is the one that makes the most cells. If no sign does so, it is the most
-    common sign in the first line.
+    common sign in the first line. A comma that stands between digits alone is a decimal sign where a semicolon or a tab
+    cuts most lines, of which some may stand above the table.
     """
-    shares, most = {}, dict[str, int]()
+    shares, most = dict[str, float](), dict[str, int]()
     for separator in "\t;,|":
         widths = Counter(len(cells) for _, cells in Dialect(separator).records(head) if cells)
-        if len(widths) == 1 and set(widths) != {1}:
+        decimal = separator == "," and max(shares.values()) > 0.5 and not _BETWEEN_WORDS.search(head)
+        if len(widths) == 1 and set(widths) != {1} and not decimal:
             return separator
         most[separator] = max((width for width, n in widths.items() if 2 * n > widths.total()), default=0)
-        shares[separator] = max((n for width, n in widths.items() if width > 1), default=0) / max(widths.total(), 1)
+        cut = 0 if decimal else max((n for width, n in widths.items() if width > 1), default=0)
+        shares[separator] = cut / max(widths.total(), 1)
     best = max(",;\t|", key=lambda sign: (shares[sign], most[sign]))
     first = head.split("\n", 1)[0]
     return best if shares[best] > 0.5 else max(",;\t|", key=first.count)

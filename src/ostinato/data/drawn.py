@@ -11,9 +11,12 @@ import io
 import re
 
 from ostinato.data.dialect import DATE, is_number
+from ostinato.numbers import counted
 
 #: A line that is drawn between rows, as in Markdown, SQL clients and lists of SAP.
 _RULE = re.compile(r"[-+=|: \u2500-\u257f]*[-=\u2500]{2}[-+=|: \u2500-\u257f]*")
+#: A sign behind the last number of some rows, as SILSO marks provisional ones.
+_FLAG = re.compile(r"[*\u2020\u2021]{1,3}")
 #: The line that psql draws below the names.
 _CROSSED = re.compile(r"-+(?:\+-+)+")
 #: The lines from which the form of a table is seen.
@@ -41,7 +44,20 @@ def with_tabs(text: str) -> tuple[str, str] | None:
         return None
     else:
         rows, how = _between_blanks(text.split("\n")), "blanks"
-    return None if rows is None else ("\n".join(map(_joined, rows)), f"the table has {how} between its columns")
+    if rows is None:
+        return None
+    rows, flag = _without_flag(rows)
+    return "\n".join(map(_joined, rows)), f"the table has {how} between its columns{flag}"
+
+
+def _without_flag(rows: list[list[str]]) -> tuple[list[list[str]], str]:
+    """Return rows without the sign at the ends of those that have a cell more, and a note on it in words."""
+    width = max(map(len, rows))
+    flagged = [row for row in rows if len(row) == width]
+    if len(flagged) == sum(len(row) > 1 for row in rows) or not all(_FLAG.fullmatch(row[-1]) for row in flagged):
+        return rows, ""
+    said = f"; the sign {flagged[0][-1]} at the ends of {counted(len(flagged), 'row')} is left out"
+    return [row[:-1] if len(row) == width else row for row in rows], said
 
 
 def _has_decimal_commas(head: list[str]) -> bool:
@@ -76,7 +92,11 @@ def _between_blanks(lines: list[str]) -> list[list[str]] | None:
     except csv.Error:
         return None
     names, *data = [row for row in rows if row]
-    width = len(data[0])
+    flags = [row for row in data if _FLAG.fullmatch(row[-1])]
+    plain = [row for row in data if not _FLAG.fullmatch(row[-1])]
+    width = len((plain or data)[0])
+    if flags and plain and {len(row) for row in flags} == {width + 1}:
+        data = [row[:width] for row in data]
     if width < 2 or {len(row) for row in data} != {width} or len(names) not in (width, width - 1):
         return None
     # words that happen to stand in rows of one length are a text

@@ -20,6 +20,8 @@ TOTAL = re.compile(
 )
 #: The width and the type of a column, which the offices of water of the USA write below its name: 5s, 15s, 20d, 14n.
 _WIDTH = re.compile(r"\d+[sdn]")
+#: A line that divides a table from the notes below it, as the office of statistics of Germany writes it.
+_RULE = re.compile(r"[-_=*]{3,}")
 #: The number of lines at each end of a file that are looked at.
 _HEAD, _TAIL = 50, 12
 #: Signs of a missing or an infinite value, in lower case. A line that begins with one is a row, and no fact.
@@ -85,11 +87,26 @@ def _first(records: list[tuple[int, list[str]]], width: int) -> int:
     for i, (_, cells) in enumerate(records[:20]):
         filled = [c for c in cells if c.strip()]
         later = [cells for _, cells in records[i + 1 :] if any(cells)]
-        named = _are_names(cells) or _end_in_years(filled)
+        corner = [] if cells and cells[0].strip() else [""]
+        named = _are_names(cells) or _end_in_years([*corner, *filled])
         if len(cells) == width and named and len(filled) > 1 and (i == 0 or _holds_data(later, width)):
             return i if all(_is_title(c, width) for _, c in records[:i]) else 0
         if not _is_title(cells, width):
-            return 0
+            return _below_another(records, width)
+    return 0
+
+
+def _below_another(records: list[tuple[int, list[str]]], width: int) -> int:
+    """Return the number of the record that holds the names below another table, of other widths; 0 if there is none.
+
+    So are the facts about a place above the weather there, which have names and values of their own.
+    """
+    for i, (_, cells) in enumerate(records[:20]):
+        if len(cells) == width:
+            later = [below for _, below in records[i + 1 :] if any(below)]
+            another = any(not _are_names(above) for _, above in records[:i])
+            named = another and _are_names(cells) and all(c.strip() for c in cells)
+            return i if named and _holds_data(later, width) else 0
     return 0
 
 
@@ -260,16 +277,21 @@ def _without_units(records: list[list[str]], text: str, skipped: int, width: int
     rows = [cells for cells in records[:7] if any(cells)]
     if len(rows) < 4 or any(len(cells) != width for cells in rows) or records[:2] != rows[:2]:
         return text, skipped
-    if len(set(rows[0])) < width or any("\n" in cell for cell in (*rows[0], *rows[1])):
+    named = [c for c in rows[0] if c.strip()]
+    apart = len(set(named)) == len(named) > 1 and all(
+        a.strip() or not b.strip() for a, b in zip(*rows[:2], strict=True)
+    )
+    if not (apart or len(set(rows[0])) == width) or any("\n" in cell for cell in (*rows[0], *rows[1])):
         return text, skipped
     names, units, *data = rows
     filled = [c for c in range(width) if units[c].strip()]
     words = [units[c].strip() for c in filled]
     if not filled or not _are_names(names) or not _are_names(units) or any(word in MISSING for word in words):
         return text, skipped
-    below = [[row[c].strip() for row in data if row[c].strip()] for c in filled]
+    below = [[cell for row in data if (cell := row[c].strip()) and cell not in _NO_NAMES] for c in filled]
     widths = len(words) == width and all(_WIDTH.fullmatch(word) for word in words)
-    if not widths and not all(2 * sum(not _are_names([cell]) for cell in cells) > len(cells) for cells in below):
+    numbers = [2 * sum(not _are_names([cell]) for cell in cells) > len(cells) for cells in below if cells]
+    if not widths and not (numbers and all(numbers)):
         return text, skipped
     notes.append(
         f"{_lines(2 + skipped, 2 + skipped)} below the names of the columns is left out ({', '.join(words)[:80]})"
@@ -313,7 +335,8 @@ def _is_footer(line: str, width: int, separator: str) -> bool:
     if len(filled) > 1 or not _are_names([words]):
         return False
     # a sheet fills every row up to its width, and there the first cell may be an id with a missing value
-    return bool(re.search(r"\w.*[\s:]|^[*†(]" if len(cells) < width else r"\w:\s|^[*†©]", words)) and bool(cells[0])
+    form = r"\w.*[\s:]|^[*†(]" if len(cells) < width else r"\w:\s|^[*†©]"
+    return bool(_RULE.fullmatch(words) or (re.search(form, words) and cells[0]))
 
 
 def _after(text: str, lines: int) -> str:

@@ -122,7 +122,8 @@ def _as_numbers(column: pl.Series, decimal: str | None, usual: str | None) -> Nu
     plain = seen.cast(pl.Float64, strict=False)
     point = point_of(seen.head(_SAMPLE)) if decimal is None and (marked or may_be_open) else Point.AS_READ
     if plain.null_count() == seen.null_count() and point is Point.AS_READ and not (decimal == "," or usual == ","):
-        return Numerals(plain, plain.is_null() & seen.is_not_null(), notes=errors)
+        shown = "." if seen.str.contains(".", literal=True).any() else None
+        return Numerals(plain, plain.is_null() & seen.is_not_null(), decimal=shown, notes=errors)
     unmarked = _without_flags(seen, plain, decimal, usual)
     if unmarked is not None:
         return replace(unmarked, notes=(*errors, *unmarked.notes))

@@ -14,7 +14,7 @@ from ostinato.data.month_names import number_of_part
 from ostinato.data.origin import Origin
 from ostinato.data.stamps import read_times
 from ostinato.data.time_form import Times
-from ostinato.data.time_names import CLOCKS, DAYS, PARTS, PERIOD, UNNAMED, WHOLE_TIMES, says_clock
+from ostinato.data.time_names import CLOCKS, DAY_OF_YEAR, DAYS, PARTS, PERIOD, UNNAMED, WHOLE_TIMES, says_clock
 from ostinato.data.unnamed_parts import unnamed_parts
 from ostinato.errors import DataError
 
@@ -91,7 +91,7 @@ def clock(column: pl.Series) -> bool:
     """Return whether all cells of a column are times of day, such as 13:05."""
     if column.dtype == pl.Time:
         return True
-    if column.dtype != pl.String or not len(column):
+    if column.dtype != pl.String or not column.count():
         return False
     if column.str.contains(_CLOCK).fill_null(value=True).all():
         return True
@@ -143,6 +143,8 @@ def _of_numbers(frame: pl.DataFrame, free: dict[str, str]) -> tuple[pl.Series, l
     """
     year, month, quarter, week, day, hour, minute = (_part(frame, free, part) for part in PARTS)
     longer = month or quarter
+    if year is not None and longer is None and week is None and day is None:
+        return _of_days_of_years(frame, free, year, hour)
     if year is None or (longer is None and week is None):
         return None
     if any(_whole(frame[free[n]]) for n in WHOLE_TIMES if n in free):
@@ -169,6 +171,23 @@ def _of_numbers(frame: pl.DataFrame, free: dict[str, str]) -> tuple[pl.Series, l
     elif of_day is not None and not time.null_count():
         time, names = _at(time.cast(pl.String), frame[of_day]), [*names, of_day]
     return None if _are_told(frame, time, [c for c in free.values() if c not in names]) else (time, names)
+
+
+def _of_days_of_years(
+    frame: pl.DataFrame, free: dict[str, str], year: Found, hour: Found | None
+) -> tuple[pl.Series, list[str]] | None:
+    """Join a year and the day of the year, and an hour if there is one; None without a column of such days."""
+    name = next((free[n] for n in DAY_OF_YEAR.names if n in free and frame[free[n]].dtype.is_integer()), None)
+    if name is None or frame[name].null_count():
+        return None
+    first = (year[1].cast(pl.String).str.zfill(4) + "-01-01").str.to_date("%Y-%m-%d", strict=False)
+    days = frame[name].cast(pl.Int64)
+    time = first + ((days - 1) * 86_400_000).cast(pl.Duration("ms"))
+    real = days.is_between(DAY_OF_YEAR.low, DAY_OF_YEAR.high) & (time.dt.year() == year[1])
+    time = time.set(~real, None)
+    if hour is None:
+        return time, [year[0], name]
+    return time.cast(pl.Datetime("us")) + (hour[1] * 3_600_000_000).cast(pl.Duration("us")), [year[0], name, hour[0]]
 
 
 def _finer(frame: pl.DataFrame, columns: list[str], more: str) -> bool:

@@ -5,12 +5,11 @@ from __future__ import annotations
 import csv
 import re
 
+from ostinato.data import datev, labview
 from ostinato.data.dialect import DATE, Dialect, is_number, separator_of
 
 #: The first cell of a file of a Campbell logger. Lines 2 to 4 hold the names, the units and how each value was made.
 _TOA5 = ('"TOA5",', "TOA5,")
-#: The first words of a file of LabVIEW, and the line that ends each of its heads.
-_LABVIEW, _HEAD_ENDS = "LabVIEW Measurement", "***End_of_Header***"
 #: How such a logger writes a missing value: a word in quotes among numbers.
 _NAN = re.compile(r'(?m)(^|,)"NAN"(?=,|$)')
 #: An annotation of InfluxDB.
@@ -20,8 +19,8 @@ _MOST = 500
 
 
 def is_logger_file(text: str) -> bool:
-    """Return whether a text begins as the file of a Campbell logger or of LabVIEW does."""
-    return text.startswith((*_TOA5, _LABVIEW))
+    """Return whether a text begins as the file of a Campbell logger, of LabVIEW or of DATEV does."""
+    return text.startswith((*_TOA5, labview.MARK)) or datev.is_datev(text)
 
 
 def without_preamble(text: str, skipped: int) -> tuple[str, int, tuple[str, ...]]:
@@ -34,19 +33,11 @@ def without_preamble(text: str, skipped: int) -> tuple[str, int, tuple[str, ...]
     Returns:
         The text, the number of lines before its rows, and notes.
     """
+    if datev.is_datev(text):
+        return datev.without_head(text, skipped)
     lines = text[:1_000_000].split("\n", _MOST)
-    ends = [i for i, line in enumerate(lines, 1) if line.startswith(_HEAD_ENDS)]
-    if text.startswith(_LABVIEW) and ends:
-        rest = text[sum(len(line) + 1 for line in lines[: ends[-1]]) :]
-        note = f"the file is of LabVIEW: lines {1 + skipped} to {ends[-1] + skipped} above the table are left out"
-        names, _, rows = rest.partition("\n")
-        if names.split("\t").count("X_Value") == 1 and names.startswith("X_Value") and re.match(r"[^\t\s]", rows):
-            names = names.replace("X_Value", "Time")
-            note += "; its column X_Value is the time since the beginning, and is read as the column Time"
-        bare = names.rstrip().removesuffix("\tComment")
-        if all(row.count("\t") < names.count("\t") for row in rows.split("\n")):
-            names = bare  # LabVIEW names the comments, and ends a row before them where there is none
-        return f"{names}\n{rows}", skipped + ends[-1], (note,)
+    if (found := labview.without_head(text, lines, skipped)) is not None:
+        return found
     if text.startswith(_TOA5) and len(lines) > 4:
         _, names, units, made = lines[:4]
         rest = text[sum(len(line) + 1 for line in lines[:4]) :]

@@ -6,7 +6,9 @@ from collections.abc import Sequence
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
+from ostinato.data.codes import padded
 from ostinato.data.margins import TOTAL
 from ostinato.data.missing_signs import without_signs
 from ostinato.data.number import MISSING
@@ -15,6 +17,8 @@ from ostinato.data.origin import Origin
 
 #: The rows above a sum without a name, and by how much of itself the sum may be rounded.
 _LEAST, _ROUNDED = 3, 1e-6
+#: The numbers above 0 whose sum the last number of a column is by no chance.
+_SURE = 6
 #: The number of rows at the end of a table that may hold sums.
 _TAIL = 4
 
@@ -39,11 +43,22 @@ def without_odd_rows(frame: pl.DataFrame, origin: Origin) -> tuple[pl.DataFrame,
             more = " ..." if len(at) > 3 else ""
             origin = origin.noting(f"names of columns that occur again are left out: {places}{more}")
             keep[at] = False
+    marks = _marks(frame, words)
+    if 0 < len(marks) < len(frame):
+        origin = origin.noting(f"rows that mark a pause of WinCC are left out: {origin.place(int(marks[0]))}")
+        keep[marks] = False
     for row in range(len(frame) - 1, max(len(frame) - 1 - _TAIL, 0), -1):
+        if not keep[row]:
+            continue
         if not keep.all() and all(map(_is_blank, frame.row(row))):
             keep[row] = False  # an empty row between the table and its sums
             continue
-        if not (_is_total(frame, words, row) or (keep.all() and _is_bare_total(frame, row))):
+        numbers = _sums_of_numbers(frame, row) if keep.all() else 0
+        if 0 < numbers < _SURE:
+            last = ", ".join(map(str, frame.row(row)))
+            said = f"the last row is the sum of the others ({last[:60]}); if it is a total, remove it"
+            origin = origin if said in origin.notes else origin.noting(said)
+        if not (_is_total(frame, words, row) or (keep.all() and _is_bare_total(frame, row)) or numbers >= _SURE):
             break
         cells = ", ".join(str(v) for v in frame.row(row) if v is not None)
         origin = origin.noting(f"a row of sums is left out: {origin.place(row)} ({cells[:60]})")
@@ -64,6 +79,13 @@ def differing(frame: pl.DataFrame, columns: Sequence[str]) -> list[str]:
 def _repeats(frame: pl.DataFrame) -> pl.Series:
     same = pl.all_horizontal(pl.col(c).str.strip_chars() == c.strip() for c in frame.columns)
     return frame.select(same.fill_null(value=False).alias("again")).to_series()
+
+
+def _marks(frame: pl.DataFrame, words: Sequence[str]) -> NDArray[np.intp]:
+    """Return the rows in which WinCC notes the end or the pause of its record, with a value of 0: $RT_OFF$."""
+    if not words or frame.width == 1:
+        return np.zeros(0, dtype=np.intp)
+    return np.flatnonzero(frame[words[0]].str.contains(r"^\$RT_\w+\$$").fill_null(value=False).to_numpy())
 
 
 def _is_total(frame: pl.DataFrame, words: Sequence[str], row: int) -> bool:
@@ -113,6 +135,29 @@ def _is_bare_total(frame: pl.DataFrame, row: int) -> bool:
     return any(sums)
 
 
+def _sums_of_numbers(frame: pl.DataFrame, row: int) -> int:
+    """Return the fewest numbers above 0 of which the last row is the sum, in each column of a table of numbers alone.
+
+    It is 0 if some column has another last number, or numbers below 0, or holds the sum of its rows twice, as 1, 1, 2,
+    4, 8 does.
+    """
+    fewest = 0
+    for column in frame.iter_columns() if row >= _LEAST else ():
+        if column.dtype != pl.String and not column.dtype.is_numeric():
+            return 0
+        if column.dtype == pl.String and not as_numbers(column.tail(1)).all:
+            return 0
+        values = as_numbers(column).values if column.dtype == pl.String else column
+        x = values.cast(pl.Float64).to_numpy()
+        if not np.isfinite(x).all() or (x < 0).any() or abs(x[:-1].sum() - x[-1]) > _ROUNDED * x[-1]:
+            return 0
+        many = int((x[:-1] > 0).sum())
+        if many < _LEAST or abs(x[:-2].sum() - x[-2]) <= _ROUNDED * x[-2]:
+            return 0
+        fewest = min(fewest or many, many)
+    return fewest
+
+
 def numerals_of(frame: pl.DataFrame, key: str | None, decimal: str | None, usual: str | None) -> dict[str, Numerals]:
     """Return the numbers in every column of words.
 
@@ -158,8 +203,10 @@ def tidied(frame: pl.DataFrame, found: dict[str, Numerals], origin: Origin) -> t
                     f"blanks at the ends of ids are removed, as in {odd!r}; ids that differ only in such blanks are one"
                 )
         elif one.all and one.values.count():
-            columns.append(_whole(column) if _are_whole(column) else one.values.rename(column.name))
-            origin = origin.noting(*one.notes, column=column.name)
+            whole = _are_whole(column)
+            columns.append(_whole(column) if whole else one.values.rename(column.name))
+            zeros = padded(column) if whole else None
+            origin = origin.noting(*one.notes, *([zeros] if zeros else []), column=column.name)
         else:
             words = column.str.strip_chars()
             words = without_signs(without_errors(words)[0])[0] if one.most else words

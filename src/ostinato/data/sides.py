@@ -14,15 +14,17 @@ from ostinato.data.numerals import as_numbers
 from ostinato.errors import DataError
 
 #: Words that are sides of an account in a column of any name.
-_WORDS = (
-    {"soll", "haben"},
-    {"debit", "credit"},
-    {"dr", "cr"},
-    {"+", "-"},
-    {"dr.", "cr."},
-    {"차변", "대변"},
-    {"借", "貸"},
-)
+_WORDS = tuple(
+    set(pair.split())
+    for pair in (
+        "soll haben", "debit credit", "dr cr", "dr. cr.", "+ -", "차변 대변", "借 貸", "借 贷", "af bij",
+        "debet credit", "dare avere", "расход приход",
+        "débit crédit", "débito crédito", "debito credito", "cargo abono", "debe haber", "дебет кредит",
+        "deposit withdrawal", "income expense", "einnahme ausgabe", "einzahlung auszahlung", "dépense recette",
+        "entrata uscita", "entrada saída", "ingreso gasto", "입금 출금", "수입 지출", "入金 出金", "収入 支出",
+        "收入 支出",
+    )
+)  # fmt: skip
 #: Letters that are sides only in a column whose name says so, and what such a name has.
 _LETTERS = ({"s", "h"}, {"d", "c"})
 _SAID = re.compile(r"soll|haben|debit|credit|\bs/h\b|\bd/c\b|\bdr\b|sign|side|kennz", re.IGNORECASE)

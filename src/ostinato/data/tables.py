@@ -120,7 +120,7 @@ def parse(
         if not text.strip():
             raise DataError("the file is empty", where=where, fix="give a file that has data")
         body, skipped = text.strip("\n"), len(text) - len(text.lstrip("\n"))
-        margins = Margins(body, skipped) if words else without_margins(body, skipped)
+        margins = Margins(body, skipped) if words else _margins(body, skipped, where)
         margins = replace(margins, notes=(*said, *margins.notes))
         cells = TextTable(margins, where, id_col, decimal, table)
         frame, origin = cells.words() if words else cells.numbers()
@@ -131,6 +131,14 @@ def parse(
     if not len(frame):
         raise DataError("the table has a header but no rows", where=where, fix="give a file that has data")
     return frame, origin
+
+
+def _margins(text: str, skipped: int, where: str) -> Margins:
+    """Return a table without the lines around it; an error about one of them names the file."""
+    try:
+        return without_margins(text, skipped)
+    except DataError as error:
+        raise DataError(error.what, where=f"{where}, {error.where}", fix=error.fix) from None
 
 
 def _whole_ids(frame: pl.DataFrame, id_col: str | None) -> pl.DataFrame:

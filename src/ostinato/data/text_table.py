@@ -10,7 +10,8 @@ from dataclasses import replace
 import polars as pl
 
 from ostinato.data import columns
-from ostinato.data.columns import IDS
+from ostinato.data.codes import padded
+from ostinato.data.columns import IDS, holds_numbers
 from ostinato.data.dialect import Dialect, sniff
 from ostinato.data.margins import Margins
 from ostinato.data.number import MISSING
@@ -66,7 +67,7 @@ class TextTable:
             found, comma, points = self._numerals(frame, comma=True), True, {}
         else:
             origin = self._noting(points, frame, origin)
-        frame, origin = tidied(frame, found, origin)
+        frame, origin = self._noting_zeros(*tidied(frame, found, origin))
         sure = any(
             t.is_float() and c not in points and c not in found
             for c, t in zip(frame.columns, frame.dtypes, strict=True)
@@ -130,6 +131,16 @@ class TextTable:
                 )
                 origin = origin.noting(note + "stands between thousands is to be a number in the table", column=name)
         return origin
+
+    def _noting_zeros(self, frame: pl.DataFrame, origin: Origin) -> tuple[pl.DataFrame, Origin]:
+        """Return the frame and its origin with a note on each column of whole numbers with zeros in front."""
+        if not re.search(rf'(?m)(?:^|{re.escape(self._dialect.separator)})"?0\d\d', self._text):
+            return frame, origin
+        words = self._as_written(None)
+        for name in (c for c in frame.columns if frame[c].dtype.is_integer() and c in words.columns):
+            if (zeros := padded(words[name])) is not None:
+                origin = origin.noting(zeros, column=name)
+        return frame, origin
 
     def _numerals(self, frame: pl.DataFrame, *, comma: bool) -> dict[str, Numerals]:
         points = any(t.is_float() for t in frame.dtypes)
@@ -209,7 +220,7 @@ def _check_widths(text: str, dialect: Dialect, where: str) -> None:
         width = width or len(cells)
         if cells and len(cells) != width:
             fix = f"put quotes around a cell that contains {dialect.separator!r}, or correct the row"
-            if width < widths.most_common(1)[0][0]:
+            if width != widths.most_common(1)[0][0]:
                 fix = f"delete the lines above the names of the columns, if they are no part of the table; or {fix}"
             raise DataError(
                 f"the row has {counted(len(cells), 'cell')}, expected {width} as in the first row",
@@ -228,12 +239,13 @@ def _named(frame: pl.DataFrame, text: str, dialect: Dialect, where: str) -> pl.D
         if all(_BRACKETED.fullmatch(n) for n in names):
             names = [n[1:-1] for n in names]  # as programs of traders write them: <DATE>
         names = [n or ("" if i == 0 else f"column_{i + 1}") for i, n in enumerate(names)]
+        names = _apart(names, frame)
         name, times = Counter(names).most_common(1)[0]
         if times > 1:
             raise DataError(
                 f"{counted(times, 'column')} have the name {name!r}",
                 where=f"{where}, line {line}",
-                fix="give each column its own name",
+                fix="give each column its own name; if two lines hold the names, join them into one",
             )
     if len(names) != frame.width:
         what = f"the header has {counted(len(names), 'cell')}, expected {frame.width}"
@@ -244,3 +256,17 @@ def _named(frame: pl.DataFrame, text: str, dialect: Dialect, where: str) -> pl.D
         empty = [n for n, c in zip(names, cells, strict=True) if not c.strip() and frame[n].null_count() == len(frame)]
         frame = frame.drop(empty) if len(empty) < frame.width else frame
     return frame
+
+
+def _apart(names: list[str], frame: pl.DataFrame) -> list[str]:
+    """Return names of which those that occur again have a number behind them, if their columns hold no numbers."""
+    again = {name for name, times in Counter(names).items() if times > 1}
+    if len(names) != frame.width:
+        return names
+    numbers = {n for n, c in zip(names, frame.columns, strict=True) if n in again and holds_numbers(frame[c])}
+    seen: Counter[str] = Counter()
+    out = []
+    for name in names:
+        seen[name] += 1
+        out.append(f"{name} ({seen[name]})" if name in again - numbers and seen[name] > 1 else name)
+    return out

@@ -18,7 +18,9 @@ from ostinato.data.time_names import (
     MORE_TIMES,
     TIMES,
     UNNAMED,
+    says_clock,
     says_date,
+    says_day,
     says_month,
     says_time,
     says_week,
@@ -33,6 +35,8 @@ NO_TIME = "none"
 
 #: The fewest different numbers that are times without a name that says so.
 _FEWEST = 4
+#: The fewest steps that show that decimals without a name are times.
+_EVEN = 12
 
 
 def time_of(frame: pl.DataFrame, columns: list[str], id_col: str | None) -> str | None:
@@ -92,6 +96,26 @@ def uncertain_dates(frame: pl.DataFrame, columns: list[str]) -> list[str]:
     return []
 
 
+def refuse_yearless(frame: pl.DataFrame, columns: list[str], where: str) -> None:
+    """Raise DataError if a column named as dates holds whole numbers of a day and a month alone, such as 0503.
+
+    Args:
+        frame: The table.
+        columns: The columns that have no role.
+        where: The name of the table, for the error.
+    """
+    for c in columns:
+        if not frame[c].dtype.is_integer() or frame[c].null_count() or not says_date(c) or c.lower() == "data":
+            continue
+        pair = frame[c] // 100, frame[c] % 100
+        if any((day.is_between(1, 31) & month.is_between(1, 12)).all() for day, month in (pair, pair[::-1])):
+            raise DataError(
+                f"the dates in column {c!r}, such as {frame[c][0]:04d}, have no year",
+                where=where,
+                fix="write them as 2024-03-05, or use --time-col none if the rows are steps in their order",
+            )
+
+
 def _are_words(column: pl.Series) -> bool:
     """Return whether a column holds words that are not numbers."""
     return column.dtype == pl.String and bool(column.count()) and not as_numbers(column).most
@@ -118,8 +142,12 @@ def _whole_times(frame: pl.DataFrame, columns: list[str], id_col: str | None) ->
     unnamed = next((c for c in whole if UNNAMED.fullmatch(c) and _are_long_times(frame[c])), None)
     if unnamed is not None:
         return unnamed
-    for c in (*whole, *(c for c in filled if frame[c].dtype.is_float() and says_date(c))):
-        if says_when(c) and bool((frame[c] >= 18_001).all()):
+    for c in columns[:1]:
+        if UNNAMED.fullmatch(c) and c in filled and frame[c].dtype.is_float() and _are_decimal_times(frame[c]):
+            return c
+    for c in (*whole, *(c for c in filled if frame[c].dtype.is_float())):
+        clock = says_clock(c) and frame[c].dtype.is_float()  # the days of a spreadsheet, with their parts
+        if (says_when(c) or says_day(c) or clock) and bool((frame[c] >= 18_001).all()):
             times = parse_times(frame[c])
             # a week that its year does not have, such as 202353, is an error that names it
             if times.dtype.kind == "M" if times is not None else says_week(c):
@@ -142,6 +170,16 @@ def _are_long_times(column: pl.Series) -> bool:
         return False
     times = parse_times(column)
     return times is not None and times.dtype.kind == "M"
+
+
+def _are_decimal_times(column: pl.Series) -> bool:
+    """Return whether decimals rise in even steps and are years with their months, or seconds since 1970."""
+    steps = column.diff().drop_nulls()
+    if len(steps) < _EVEN or not bool((steps > 0).all()) or not column.is_finite().all():
+        return False
+    times = parse_times(column)
+    even = 2 * float(steps.max()) <= 3 * float(steps.median())  # type: ignore[arg-type]
+    return even and times is not None and times.dtype.kind == "M"
 
 
 def _leave_none_out(column: pl.Series) -> bool:

@@ -30,12 +30,16 @@ PARTS = {
     "week": Part(
         ("week", "wk", "ww", "isoweek", "iso_week", "week_of_year", "kw", "woche", "kalenderwoche", "semaine", "semana",
          "settimana", "주", "주차", "週", "周"), 1, 53),
-    "day": Part(("day", "dd", "dom", "tag", "jour", "dia", "día", "giorno", "일", "日"), 1, 31),
+    "day": Part(("day", "dd", "dy", "dom", "tag", "jour", "dia", "día", "giorno", "일", "日"), 1, 31),
     "hour": Part(
         ("hour", "hr", "hh", "he", "hour ending", "hour_ending", "hourending", "hour_of_day",
          "stunde", "heure", "hora", "ora", "시", "시간", "時", "时"), 0, 23),
     "minute": Part(("minute", "min", "minuto", "분", "分"), 0, 59),
 }  # fmt: skip
+#: The day of a year, from 1 to 366.
+DAY_OF_YEAR = Part(
+    ("doy", "day_of_year", "day of year", "dayofyear", "yday", "jday", "julian day", "julian_day"), 1, 366
+)
 #: The name of a column that may hold months or quarters in words, such as M01 and Q01.
 PERIOD = "period"
 #: The names of columns that are taken for the time by their name alone, in this order; the last three may be parts.
@@ -72,6 +76,7 @@ _YEAR_AND_WEEK = re.compile(r"^(yyyy|year|y)_?w$", re.IGNORECASE)
 _QUARTER = _said("quarter|quartal|trimestre|분기|季度", "qtr|period|(?:yyyy|y)q")
 _YEAR_AND_QUARTER = re.compile(r"^(yyyy|year|y)_?q$", re.IGNORECASE)
 _DATE = re.compile(r"(^|[^p])date$|^date|datum$|(^|_)fecha|^data$|날짜|일자|일시|日付|日期", re.IGNORECASE)
+_DAY = re.compile(r"^(?:day|tag|jour|d[ií]a|giorno|일|日|period|periode|período)$", re.IGNORECASE)
 _STAMP = re.compile(r"^ds$|timestamp|zeitstempel", re.IGNORECASE)
 
 
@@ -108,6 +113,14 @@ def says_date(name: str) -> bool:
 def says_stamp(name: str) -> bool:
     """Return whether a column of this name holds times, which may be dates, clocks or steps."""
     return _STAMP.search(name) is not None
+
+
+def says_day(name: str) -> bool:
+    """Return whether numbers of this size in a column of this name may be days as Excel counts them, and are no steps.
+
+    A column of weeks, months or quarters may hold the first day of each.
+    """
+    return bool(_DAY.search(name)) or any(says(name) for says in (says_stamp, says_week, says_month, says_quarter))
 
 
 def says_clock(name: str) -> bool:

@@ -11,8 +11,10 @@ from ostinato.data.eras import are_dates_of_eras
 from ostinato.data.time_digits import are_short_dates, dates_of_digits, note_on_clocks, note_on_short_dates
 from ostinato.data.time_form import Stamps, TimeForm, micros
 from ostinato.data.time_names import (
+    UNNAMED,
     says_clock,
     says_date,
+    says_day,
     says_month,
     says_quarter,
     says_stamp,
@@ -27,6 +29,8 @@ from ostinato.shapes import Array
 _EXCEL_DAYS, _EXCEL_STEPS, _EXCEL_ZERO = (20_000, 75_000), (36_526, 55_152), np.datetime64("1899-12-30", "us")
 #: The days of a spreadsheet up to 1982, which are those of SAS, Stata and R up to 2042 and 2052 too.
 _OTHER_ZEROS = 30_000
+#: By how much of a minute a part of such a day may be rounded.
+_MINUTES = 0.01
 #: The units of times since 1970-01-01: their number in a second, and their name.
 _EPOCHS = ((10**9, "nanoseconds"), (10**6, "microseconds"), (10**3, "milliseconds"), (1, "seconds"))
 #: The seconds from 1970 to 1990 and to 2100.
@@ -70,6 +74,7 @@ def from_integers(
             return stamps
     dated = says_date(name) or says_stamp(name)
     said = note_on_short_dates(whole, name) if dated else note_on_clocks(whole, name) if says_clock(name) else ()
+    said = said or note_on_days(whole, name)
     steps = Stamps(whole.astype(np.int64), TimeForm(dtype), said)
     dates = dates_of_digits(whole, dtype, name, day_first) if dated else None
     # the numbers of dates rise by other steps than the days do
@@ -164,8 +169,9 @@ def _of_quarters(
 def _of_days(
     whole: NDArray[np.int64], _dtype: pl.DataType, name: str, low: int, high: int, *, chosen: bool
 ) -> Stamps | None:
-    del chosen  # 45292 is as likely a number of something else
-    return _of_excel(whole.astype(np.float64), name) if _are_excel(name, low, high) else None
+    del chosen, low, high  # 45292 is as likely a number of something else
+    days = whole.astype(np.float64)
+    return _of_excel(days, name) if _are_excel(name, days) else None
 
 
 def _since_1970(
@@ -210,7 +216,8 @@ def _parts_of_seconds(x: Array, column: pl.Series, *, chosen: bool) -> Stamps | 
 
     A float has about a quarter of a microsecond at the seconds of today.
     """
-    for units, words in _EPOCHS if says_time(column.name) or chosen else ():
+    named = says_time(column.name) or chosen or UNNAMED.fullmatch(column.name)
+    for units, words in _EPOCHS if named else ():
         if x.min() >= _SINCE * units and x.max() < _UNTIL * units:
             note = f"numbers such as {float(x[0])!r} in column {column.name!r} are read as {words} since 1970"
             times = np.rint(x * (1e6 / units)).astype(np.int64).astype("datetime64[us]")
@@ -244,8 +251,7 @@ def from_floats(column: pl.Series, day_first: bool | None = None, *, chosen: boo
     if (x == np.rint(x)).all():
         whole = pl.Series(column.name, x.astype(np.int64))
         return from_integers(whole, column.dtype, column.name, day_first, chosen=chosen)
-    excel = _are_excel(column.name, float(x.min()), float(x.max()))
-    found = _of_excel(x, column.name) if excel else _parts_of_seconds(x, column, chosen=chosen)
+    found = _of_excel(x, column.name) if _are_excel(column.name, x) else _parts_of_seconds(x, column, chosen=chosen)
     found = found or _of_decimals(x, column.name, named=named)
     if found is not None:
         return found
@@ -262,11 +268,15 @@ def _of_decimals(x: Array, name: str, *, named: bool) -> Stamps | None:
     if points is not None and len(points) > 2 and bool((np.diff(np.unique(points)) == 1).all()):
         note = f"decimals such as {float(x[0]):.2f} in column {name!r} are read as years and months"
         return Stamps((points - 1970 * 12).astype("datetime64[M]").astype("datetime64[us]"), TimeForm(), (note,))
-    months = np.rint(x * 12)
-    if x.min() >= 1000 and x.max() <= 2200 and np.abs(x * 12 - months).max() <= 0.2:
-        return Stamps(
-            (months - 1970 * 12).astype(np.int64).astype("datetime64[M]").astype("datetime64[us]"), TimeForm()
-        )
+    if x.min() < 1000 or x.max() > 2200:
+        return None
+    for shift in (0.0, 0.5):  # the beginnings of months, or their middles, as SILSO has them
+        months = np.rint(x * 12 - shift)
+        if np.abs(x * 12 - shift - months).max() <= 0.2:
+            times = (months - 1970 * 12).astype(np.int64).astype("datetime64[M]").astype("datetime64[us]")
+            shown = f"decimals such as {x[0]:.10g} in column {name!r} are read as the middles of months: "
+            notes = (shown + str(times[0].astype("datetime64[M]")),) if shift else ()
+            return Stamps(times, TimeForm(), notes)
     return None
 
 
@@ -292,13 +302,32 @@ def lost_note(count: int, name: str) -> list[str]:
     return [f"cut to microseconds: {counted(count, 'time')} in column {name!r}"] if count else []
 
 
-def _are_excel(name: str, low: float, high: float) -> bool:
-    """Return whether numbers from ``low`` to ``high`` are days of a spreadsheet, by the name of their column.
+def _are_excel(name: str, x: Array) -> bool:
+    """Return whether numbers x (N,) are days of a spreadsheet, by the name of their column.
 
-    Steps are counted in a column of the name ds, too, so there the days are of the years 2000 to 2050.
+    Steps are counted in a column of the name ds, too, so there the days are of the years 2000 to 2050. A column of
+    clocks may count seconds, so there some day has a part that is a whole number of minutes and no short decimal.
     """
     first, last = _EXCEL_DAYS if says_date(name) else _EXCEL_STEPS
-    return (says_date(name) or says_stamp(name)) and first <= low and high <= last
+    if x.min() < first or x.max() > last:
+        return False
+    if says_date(name) or says_day(name):
+        return True
+    minutes, thousands = x * 1440, x * 1000
+    parts = np.abs(minutes - np.rint(minutes)).max() < _MINUTES and np.abs(thousands - np.rint(thousands)).max() > 0.01
+    return (says_time(name) or says_clock(name)) and bool(parts)
+
+
+def note_on_days(whole: NDArray[np.int64], name: str) -> tuple[str, ...]:
+    """Return a note on whole numbers that are read as steps and may be the days of a spreadsheet."""
+    first, last = _EXCEL_STEPS
+    if not (says_time(name) or says_clock(name)) or whole.min() < first or whole.max() > last:
+        return ()
+    day = str((_EXCEL_ZERO + np.timedelta64(int(whole[0]), "D")).astype("datetime64[D]"))
+    return (
+        f"whole numbers such as {int(whole[0])} in column {name!r} are read as steps (if they are the days of a "
+        f"spreadsheet, from {day}, call the column date)",
+    )
 
 
 def _of_excel(days: Array, name: str) -> Stamps:

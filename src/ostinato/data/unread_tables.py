@@ -36,6 +36,14 @@ _FORMS = (
     (_SPARSE, "numbered values of LibSVM", "read it with sklearn.datasets.load_svmlight_file, and write it as CSV"),
     (_SAMPLE_LINE, "samples of one time, as Prometheus shows them", "ask its API for a range (query_range)"),
 )
+#: Forms of lines that pass for tables: sentences of GPS receivers, and months of GHCN-Daily, whose columns have widths.
+_PASSING = (
+    (re.compile(r"\s*(?:[$!][A-Z]{4,6},[^\n]*\*[0-9A-F]{2}\s*){2,}"), "sentences of NMEA, as GPS receivers write them",
+     "convert it to CSV, for example with gpsbabel -i nmea -o unicsv"),
+    (re.compile(r"(?:[A-Z]{2}[A-Z0-9_-]{9}\d{6}[A-Z0-9]{4}(?:[ -]{0,4}\d{1,5}[ A-Za-z0-9]{3}){5,}\s*\n){2,}"),
+     "months of GHCN-Daily, with 31 days in a line",
+     "take the CSV of the station (GHCN-Daily by station or from Climate Data Online)"),
+)  # fmt: skip
 #: The heads of files whose lines of facts begin with @: the word of one of the lines, the form, and what to do.
 _AT = (
     ("attribute series_name|frequency|horizon", "series in the form .tsf of Monash",
@@ -70,6 +78,7 @@ def refuse_unread_table(path: Path) -> None:
     text = _sample(path)
     if _PRINTED.match(text):
         raise _refused(path, "the file holds a time series as R prints it, which is not read", _WRITE_R)
+    _refuse_passing(text, str(path))
     _refuse_facts(text, path)
     lines = [line for line in text.replace("\r", "\n").split("\n") if line.strip()]
     inserts = len(_INSERT.findall(text))
@@ -97,6 +106,12 @@ def refuse_unread_table(path: Path) -> None:
         raise _refused(path, f"the file holds rows of numbers, from line {line}, in no form of table that is read", how)
 
 
+def _refuse_passing(text: str, where: str) -> None:
+    for form, held, how in _PASSING:
+        if form.match(text[:20_000]):
+            raise DataError(f"the file holds {held}, which are not read", where=where, fix=how)
+
+
 def _refuse_facts(text: str, path: Path) -> None:
     """Raise DataError if a file has a head of facts that begin with @, and then a line @data."""
     if re.search(r"(?mi)^@data\s*$", text):
@@ -106,13 +121,14 @@ def _refuse_facts(text: str, path: Path) -> None:
 
 
 def refuse_print(text: str, where: str) -> None:
-    """Raise DataError if a text is a vector as R prints it, or a page of HTML: both pass for tables of words."""
+    """Raise DataError if a text is a vector as R prints it, a page of HTML or the like, which pass for tables."""
     if _VECTOR.fullmatch(text[:100_000].strip()) and "[1]" in text[:20]:
         how = "write it in R by write.csv(data.frame(y = x), row.names = FALSE)"
         raise DataError("the file holds a vector as R prints it, which is not read", where=where, fix=how)
     if _MONTHS.match(text):
         what = "the file holds a time series as R prints it, with a line for each year, which is not read"
         raise DataError(what, where=where, fix=_WRITE_R)
+    _refuse_passing(text, where)
     if re.match(r"\s*<(?:!doctype|html|table|\?xml)\b", text[:500], re.IGNORECASE):
         raise DataError("the file is a page of HTML or XML, which is not read", where=where, fix=_PAGE)
 
