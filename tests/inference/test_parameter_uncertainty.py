@@ -117,7 +117,7 @@ def test_walks_of_few_values_are_held() -> None:
 
 
 def test_points_paths_and_quantiles_move_together() -> None:
-    """The sample paths have the point as their mean and the ends of the intervals as their quantiles, in each channel."""
+    """The sample paths have the point as their mean and the ends of intervals as quantiles, in each channel."""
     y = np.stack([walk(14, 3), walk(14, 4)], axis=1)
     model = ostinato.fit(y, model="ar").model
     made = ostinato.forecast(model, y, horizon=5, level=50, n_paths=4000)
