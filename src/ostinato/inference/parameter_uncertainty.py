@@ -55,7 +55,9 @@ _DRAWS = 256
 #: The probability, before any value is seen, of no unit root, of one with a drift, and of one without.
 _PRIOR = (0.5, 0.25, 0.25)
 #: The number of roots of all draws together from which on there are fewer draws: a lag of 100 has 100 roots.
-_ROOTS = 8192
+_ROOTS = 4096
+#: The least weight of a regression that is drawn from.
+_LEAST = 1e-3
 #: The most values of a history that coefficients are judged on.
 MOST = 400
 
@@ -159,6 +161,7 @@ def allowance(y: Array, lags: tuple[int, ...], phi: Array, count: int, horizon: 
     short, n = len(y) < count, len(seen.target)
     regressions, variance = seen.regressions(known if short else None)
     weights = np.array([one.weight for one in regressions])
+    weights[weights < _LEAST * weights.sum()] = 0
     weights /= weights.sum()
     points = np.stack([own[0], *(seen.followed(one.mean[None], horizon, most)[0][0] for one in regressions[1:])])
     point, error = weights @ points, np.zeros(horizon)
@@ -169,6 +172,8 @@ def allowance(y: Array, lags: tuple[int, ...], phi: Array, count: int, horizon: 
     # a longer history does not tell more of the coefficients of the model than the values of its fit
     normal *= np.sqrt(n / (count if short else min(n, count)))
     for weight, one in zip(weights, regressions, strict=True):
+        if not weight:
+            continue
         path, squares = seen.followed(one.mean + normal @ one.spread.T, horizon, most)
         error += weight * (variance * squares + (path - point) ** 2).mean(axis=0)
     factor = np.maximum(np.sqrt(error / (variance * own_squares[0])), 1.0)
