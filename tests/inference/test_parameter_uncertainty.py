@@ -68,7 +68,7 @@ def weights(y: np.ndarray, *lags: int) -> np.ndarray:
 @pytest.mark.parametrize(("phi", "root"), [(0.0, 0.0), (0.8, 0.0), (1.0, 1.0)])
 def test_the_weight_tends_to_what_is_true(phi: float, root: float) -> None:
     """The weight of unit roots tends to 1 for random walks and to 0 for stationary series (Schwarz 1978)."""
-    at = {n: 1 - np.mean([weights(simulated(phi, n, seed), 1, 2)[0] for seed in range(40)]) for n in (25, 100, 400)}
+    at = {n: 1 - np.mean([weights(simulated(phi, n, seed), 1, 2)[0] for seed in range(20)]) for n in (25, 100, 400)}
     away = [abs(root - weight) for weight in at.values()]
     assert away[0] > away[1] > away[2]
     assert away[2] < 0.15
@@ -76,7 +76,7 @@ def test_the_weight_tends_to_what_is_true(phi: float, root: float) -> None:
 
 def test_a_drift_is_told_from_none() -> None:
     y = simulated(1.0, 200, 1)
-    assert weights(y, 1)[1:].argmax() == 1
+    assert weights(y, 1).argmax() == 2
     assert weights(y + np.arange(200), 1).argmax() == 1
 
 
@@ -120,12 +120,12 @@ def test_points_paths_and_quantiles_move_together() -> None:
     """The sample paths have the point as their mean and the ends of intervals as quantiles, in each channel."""
     y = np.stack([walk(14, 3), walk(14, 4)], axis=1)
     model = ostinato.fit(y, model="ar").model
-    made = ostinato.forecast(model, y, horizon=5, level=50, n_paths=4000)
-    again = ostinato.forecast(model, y, horizon=5, level=50, n_paths=4000)
+    made = ostinato.forecast(model, y, horizon=5, level=50, n_paths=1000)
+    again = ostinato.forecast(model, y, horizon=5, level=50, n_paths=1000)
     assert made.frame.equals(again.frame)
     low, point, high = (made.frame[f"ostinato{end}"].to_numpy() for end in ("-lo-50", "", "-hi-50"))
-    paths = made.paths[0].transpose(0, 2, 1).reshape(4000, -1)
-    error = 6 * paths.std(axis=0) / np.sqrt(4000)
+    paths = made.paths[0].transpose(0, 2, 1).reshape(1000, -1)
+    error = 6 * paths.std(axis=0) / np.sqrt(1000)
     assert (np.abs(paths.mean(axis=0) - point) < error).all()
     assert (np.abs(np.quantile(paths, [0.25, 0.75], axis=0) - [low, high]) < error).all()
 
