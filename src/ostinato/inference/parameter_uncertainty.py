@@ -18,7 +18,7 @@ unit roots tends to 1, and for a stationary series to 0. So the bias needs no co
 
 The coefficients of each regression are drawn from their normal distribution: the mean is the least squares estimate,
 the covariance is that of least squares (with a prior of standard deviation 1), and a unit root is a condition on both.
-As in Kilian's bootstrap, draws with a root outside the unit circle are shrunk to it. The point is the average of the model's
+As there, draws with a root outside the unit circle are shrunk to it. The point is the average of the model's
 own, for the first regression, and those of the estimates with a unit root. The mean squared error of step h around it,
 
     E[sigma^2 (psi_0^2 + .. + psi_{h-1}^2)] + E[(m_h - point_h)^2],
