@@ -249,7 +249,8 @@ class _Seen:
         freedom = max(n - L - 1, 0) + 2
         variance = max((float(left @ left) + 2 * size) / freedom, 1e-12)
         covariance = np.linalg.inv(Z.T @ Z / variance + ridge)
-        spread, out = np.linalg.cholesky(covariance), []
+        spread = np.linalg.cholesky(covariance)
+        out: list[_Regression] = []
         for k, prior in enumerate(_PRIOR if theta is None else _PRIOR[:1]):
             # the coefficients sum to 1, and the intercept is 0
             R, value = np.stack([1 - np.eye(L + 1)[L], np.eye(L + 1)[L]])[:k], np.array([1.0, 0.0])[:k]
