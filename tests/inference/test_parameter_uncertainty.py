@@ -62,7 +62,7 @@ def seen_of(y: np.ndarray, *lags: int) -> _Seen:
 def weights(y: np.ndarray, *lags: int) -> np.ndarray:
     """Return the weights of no unit root, one with a drift, and one without, (3,)."""
     found = np.array([one.weight for one in seen_of(y, *lags).regressions(None)[0]])
-    return found / found.sum()
+    return np.asarray(found / found.sum())
 
 
 @pytest.mark.parametrize(("phi", "root"), [(0.0, 0.0), (0.8, 0.0), (1.0, 1.0)])
