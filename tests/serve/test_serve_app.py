@@ -714,6 +714,8 @@ def test_a_model_of_few_values_is_in_doubt_behind_the_server_too() -> None:
             asked = {"horizon": 6, "level": [80], "n_paths": 500, "seed": 3}
             found = (await http.post(f"{url}/forecast", json=asked)).json()
             assert found["notes"] == [note for note in want.notes if "fitted to only 9 values" in note] != []
+            point = [value for (value,) in found["forecast"]]
+            assert point == pytest.approx(want.frame["ostinato"].to_list(), rel=1e-4)
             low = [value for (value,) in found["intervals"]["lo-80"]]
             assert low == pytest.approx(want.frame["ostinato-lo-80"].to_list(), rel=1e-4)
             # full blocks of events are forgotten

@@ -66,7 +66,8 @@ def forecast(
         horizon: The number of steps. The default is the horizon of a direct model, and 12 for a SequenceModel.
         level: The coverage of the intervals, in percent: 95, or several levels such as (80, 95). One step ahead the
             intervals are those of the model's own distribution. Farther ahead they come from the sample paths, and
-            where fewer than ten paths are in a tail, from the mean of the distributions that the paths lead to.
+            where fewer than ten paths are in a tail, from the mean of the distributions that the paths lead to. An
+            autoregression of few values also allows for other coefficients, and a note says so.
         future: The rows of the future covariates, a file or a frame, if the model was fitted with any.
         n_paths: The number S of sample paths of each sequence; a direct model draws none.
         seed: The seed of the sample paths.

@@ -135,14 +135,14 @@ class StreamForecasts:
         }
 
     def _with_uncertainty(self, made: list[StepsAhead]) -> tuple[list[StepsAhead], list[str]]:
-        """Return the steps ahead, as wide as those of ``ostinato.forecast``, and the notes on them."""
+        """Return the steps ahead, which allow for the same as those of ``ostinato.forecast``, and the notes on them."""
         count = small_sample(self.rows.model)
         if self.seen is None or count is None:
             return made, []
         known = len(self.seen)
         if not known:
             fitted = uncertain(count)
-            return made, [f"{fitted}; the intervals do not show it, because no value of the stream is remembered"]
+            return made, [f"{fitted}; the forecast does not allow for it, because no value of the stream is remembered"]
         notes = [note_of(count)]
         # without a clock no step was left out between two events
         if known < self.steps and (known < MOST or self.clock is not None):
