@@ -142,9 +142,12 @@ def shared_by(parts: int, team: int) -> Iterator[None]:
 
 
 def output_of(script: str, **environment: str) -> str:
-    """Run a script in a process of its own, which finds this module, and return what it prints."""
+    """Run a script in a process of its own, which finds this module, and return what it prints.
+
+    Under ``make sanitize`` Python runs without ``site`` (-S), and so must this process, to import the sanitized engine.
+    """
     done = subprocess.run(
-        [sys.executable, "-c", script],
+        [sys.executable, *["-S"] * sys.flags.no_site, "-c", script],
         cwd=Path(__file__).parent,
         env=os.environ | environment,
         capture_output=True,

@@ -29,6 +29,10 @@ KINDS: list[tuple[str, dict[str, Any]]] = [
 FORMS: list[dict[str, Any]] = [{}, {"num_layers": 2, "bidirectional": True, "batch_first": True, "bias": False}]
 kinds = pytest.mark.parametrize(("name", "options"), KINDS, ids=str)
 forms = pytest.mark.parametrize("form", FORMS, ids=str)
+by_reference = pytest.mark.skipif(
+    tuple(map(int, torch.__version__.split(".")[:2])) < (2, 8),
+    reason="torch 2.7 does not trace properties of named tuples",
+)
 
 
 @pytest.fixture(autouse=True)
@@ -54,7 +58,7 @@ class Counted:
         return [any("ostinato" in target for target in graph) for graph in self.graphs]
 
 
-def compiled(net: torch.nn.Module, backend: Any = "aot_eager", **options: Any) -> Callable[..., Any]:
+def compiled(net: Callable[..., Any], backend: Any = "aot_eager", **options: Any) -> Callable[..., Any]:
     return torch.compile(net, fullgraph=True, backend=backend, **options)
 
 
@@ -167,14 +171,25 @@ def test_a_change_after_the_compilation_counts(change: Callable[[Any], None]) ->
         assert not torch.equal(first[0], run(x)[0])
 
 
-@pytest.mark.skipif(
-    tuple(map(int, torch.__version__.split(".")[:2])) < (2, 8),
-    reason="torch 2.7 does not trace properties of named tuples",
-)
+@by_reference
 def test_it_compiles_inside_of_vmap() -> None:
     net, x = nn.GRU(D, H), torch.randn(2, T, B, D)
     function = torch.func.vmap(lambda row: net(row)[0])
     torch.testing.assert_close(torch.compile(function, fullgraph=True, backend="aot_eager")(x), function(x))
+
+
+@by_reference
+def test_it_compiles_inside_of_grad() -> None:
+    """The transform ends, and what the module lists as its weights is not left over from it."""
+    net, x = nn.GRU(D, H), torch.randn(2, B, D)
+    weights = {k: v.detach() for k, v in net.named_parameters()}
+
+    def loss(w: dict[str, Tensor]) -> Tensor:
+        y: Tensor = torch.func.functional_call(net, w, (x,))[0]
+        return y.square().sum()
+
+    gradient = torch.func.grad(loss)
+    torch.testing.assert_close(compiled(gradient)(weights), gradient(weights))
 
 
 def test_it_compiles_with_other_weights_and_under_autocast() -> None:

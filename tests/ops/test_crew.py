@@ -148,6 +148,7 @@ print("done")  # and the process ends while its threads sleep
     assert said == "done"
 
 
+@on_linux
 def test_a_process_ends_while_a_thread_that_nobody_joins_is_inside() -> None:
     """The interpreter ends such a thread when it takes the lock again, and C++ would end the process with it.
 

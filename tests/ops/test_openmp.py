@@ -337,4 +337,6 @@ for line in open("/proc/self/maps"):
     if first <= at < last:
         print(line.split()[-1])
 """
-    assert f"lib{name}" in output_of(script, LD_PRELOAD=library)
+    # a sanitizer's library that is loaded first must stay the first
+    first = " ".join(filter(None, (os.environ.get("LD_PRELOAD"), library)))
+    assert f"lib{name}" in output_of(script, LD_PRELOAD=first)

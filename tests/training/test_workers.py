@@ -75,6 +75,7 @@ def workers(processes: subprocess.Popen[str]) -> list[int]:
     return list(map(int, Path(f"/proc/{processes.pid}/task/{processes.pid}/children").read_text().split()))
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="finds the processes by /proc")
 def test_a_fit_resumes_after_its_processes_are_killed(tmp_path: Path) -> None:
     wave = np.sin(np.arange(3000) / 5) + 0.3 * np.random.default_rng(0).standard_normal(3000)
     data, one, two = tmp_path / "wave.csv", tmp_path / "one.ost", tmp_path / "two.ost"

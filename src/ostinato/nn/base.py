@@ -233,6 +233,9 @@ class RecurrentNetwork(DropIn, nn.RNNBase):
 
         None if one of them is missing or is not a tensor.
         """
+        if is_compiling():  # the list of torch.nn would hold the tensors of torch.func.grad when it has ended
+            weights = [getattr(self, name, None) for name in self._flat_weights_names]
+            return weights if all(isinstance(w, Tensor) for w in weights) else None
         parameters = self._parameters
         for name, known in zip(self._flat_weights_names, self._flat_weight_refs, strict=True):
             weight = parameters.get(name)
