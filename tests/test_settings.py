@@ -184,6 +184,20 @@ def test_settings_come_back_after_an_error(error: type[BaseException]) -> None:
     assert ostinato_settings.are_usual()
 
 
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        (lambda: ostinato.forecast(Y, levels=[80]), r"forecast\(\) got an unexpected(.|\n)*did you mean 'level'\?"),  # type: ignore[call-overload]
+        (lambda: ostinato.forecast("a.csv", target="y"), r"'target'\nfix: use one of(.|\n)*read\(path, target"),  # type: ignore[call-overload]
+        (lambda: ostinato.read(Y, knd="text"), r"'knd'\nfix: did you mean 'kind'\?"),  # type: ignore[call-arg]
+        (lambda: ostinato.Stream(None, treads=2), r"Stream.__init__\(\) got(.|\n)*did you mean 'threads'\?"),  # type: ignore[call-arg,arg-type]
+    ],
+)
+def test_an_argument_of_another_name_is_refused_with_the_nearest(given: Callable[[], Any], says: str) -> None:
+    with pytest.raises(TypeError, match=says):
+        given()
+
+
 def test_the_numbers_of_a_fit_are_those_of_its_seed_in_torch() -> None:
     @own_draws
     def drawn() -> torch.Tensor:
