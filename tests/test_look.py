@@ -67,15 +67,17 @@ def test_a_result_is_copied_and_compared_without_an_error(results: dict[str, Any
     assert found == found  # noqa: PLR0124 - the comparison of arrays has no one answer
 
 
+#: The package without its types, which refuse such calls too.
+LIBRARY: Any = ostinato
 MISUSES: dict[str, tuple[Callable[[dict[str, Any]], Any], str]] = {
-    "the data first": (lambda r: ostinato.score(r["data"], r["fit"].model), "got an object of type SequenceSet"),
-    "a fit": (lambda r: ostinato.score(r["fit"], r["data"]), "type Fit\nfix: give the model of the fit"),
-    "a path": (lambda r: ostinato.diagnose("m.ost", r["data"]), r"got 'm.ost'\nfix: load it first"),
-    "a report of a path": (lambda r: ostinato.write_report("m.ost", r["data"], "r.html"), "load it first"),
-    "a stream of a fit": (lambda r: ostinato.Stream(r["fit"]), "give the model of the fit"),
-    "a description of nothing": (lambda r: ostinato.describe_model(None), "type NoneType\nfix: give the model that"),
-    "a forecast of a fit": (lambda r: ostinato.forecast(r["fit"], r["data"]), "give the model of the fit"),
-    "a forecast, the data first": (lambda r: ostinato.forecast(r["data"], r["fit"].model), "give the model first"),
+    "the data first": (lambda r: LIBRARY.score(r["data"], r["fit"].model), "got an object of type SequenceSet"),
+    "a fit": (lambda r: LIBRARY.score(r["fit"], r["data"]), "type Fit\nfix: give the model of the fit"),
+    "a path": (lambda r: LIBRARY.diagnose("m.ost", r["data"]), r"got 'm.ost'\nfix: load it first"),
+    "a report of a path": (lambda r: LIBRARY.write_report("m.ost", r["data"], "r.html"), "load it first"),
+    "a stream of a fit": (lambda r: LIBRARY.Stream(r["fit"]), "give the model of the fit"),
+    "a description of nothing": (lambda r: LIBRARY.describe_model(None), "type NoneType\nfix: give the model that"),
+    "a forecast of a fit": (lambda r: LIBRARY.forecast(r["fit"], r["data"]), "give the model of the fit"),
+    "a forecast, the data first": (lambda r: LIBRARY.forecast(r["data"], r["fit"].model), "give the model first"),
 }
 
 

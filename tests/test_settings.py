@@ -184,13 +184,17 @@ def test_settings_come_back_after_an_error(error: type[BaseException]) -> None:
     assert ostinato_settings.are_usual()
 
 
+#: The package without its types, which refuse such calls too.
+LIBRARY: Any = ostinato
+
+
 @pytest.mark.parametrize(
     ("given", "says"),
     [
-        (lambda: ostinato.forecast(Y, levels=[80]), r"forecast\(\) got an unexpected(.|\n)*did you mean 'level'\?"),  # type: ignore[call-overload]
-        (lambda: ostinato.forecast("a.csv", target="y"), r"'target'\nfix: use one of(.|\n)*read\(path, target"),  # type: ignore[call-overload]
-        (lambda: ostinato.read(Y, knd="text"), r"'knd'\nfix: did you mean 'kind'\?"),  # type: ignore[call-arg]
-        (lambda: ostinato.Stream(None, treads=2), r"Stream.__init__\(\) got(.|\n)*did you mean 'threads'\?"),  # type: ignore[call-arg,arg-type]
+        (lambda: LIBRARY.forecast(Y, levels=[80]), r"forecast\(\) got an unexpected(.|\n)*did you mean 'level'\?"),
+        (lambda: LIBRARY.forecast("a.csv", target="y"), r"'target'\nfix: use one of(.|\n)*read\(path, target"),
+        (lambda: LIBRARY.read(Y, knd="text"), r"'knd'\nfix: did you mean 'kind'\?"),
+        (lambda: LIBRARY.Stream(None, treads=2), r"Stream.__init__\(\) got(.|\n)*did you mean 'threads'\?"),
     ],
 )
 def test_an_argument_of_another_name_is_refused_with_the_nearest(given: Callable[[], Any], says: str) -> None:
