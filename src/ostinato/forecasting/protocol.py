@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar, runtime_checkable
 
 from ostinato.data.sequences import SequenceSet
 from ostinato.description import Description
@@ -12,8 +12,10 @@ from ostinato.errors import ConfigError
 if TYPE_CHECKING:
     from torch import Tensor
 
+M = TypeVar("M")
 
-def fitted(model: Any) -> Any:
+
+def fitted(model: M) -> M:
     """Return a model, and refuse anything else: a caller may have given a path, a fit, or the data first.
 
     Args:
