@@ -9,6 +9,8 @@ import contextlib
 import hashlib
 import io
 import os
+import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -27,6 +29,8 @@ matplotlib.use("Agg")
 LIMIT = 600
 #: The folder in which the commands of a block find ``ostinato`` and ``python``.
 PROGRAMS = str(Path(sys.executable).parent)
+#: A figure of a page, which one of its blocks draws.
+_FIGURE = re.compile(r"\]\(figures/([\w.-]+)\)")
 _run = PythonEvaluator()
 
 
@@ -91,7 +95,8 @@ def run(page: Path, folder: Path) -> dict[str, Any]:
 
     Args:
         page: The Markdown file.
-        folder: The working directory of the blocks. Figures are saved in its subfolder ``figures``.
+        folder: The working directory of the blocks, as empty as that of a reader. The figures that the page links to
+            are put into its subfolder ``figures`` at the end, next to which the page lies on the site.
 
     Returns:
         The namespace after the last block, so that a test can call the functions that the page defines.
@@ -99,9 +104,9 @@ def run(page: Path, folder: Path) -> dict[str, Any]:
     Raises:
         Exception: A block raised this exception.
         AssertionError: A block printed something other than the output on the page.
+        FileNotFoundError: No block drew a figure of the page.
     """
     document = SYBIL.parse(page)
-    (folder / "figures").mkdir(exist_ok=True)
     dtype = torch.get_default_dtype()
     try:
         with contextlib.chdir(folder):
@@ -110,4 +115,7 @@ def run(page: Path, folder: Path) -> dict[str, Any]:
     finally:
         plt.close("all")
         torch.set_default_dtype(dtype)
+    (folder / "figures").mkdir(exist_ok=True)
+    for name in set(_FIGURE.findall(page.read_text(encoding="utf-8"))):
+        shutil.move(folder / name, folder / "figures" / name)
     return document.namespace

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
@@ -19,6 +22,7 @@ import ostinato
 from ostinato.data.drawing import stacked_panels, tidy
 from ostinato.data.picture import thinned
 from ostinato.diagnosis.result import LayerFlow
+from ostinato.errors import ConfigError
 from ostinato.look import WIDTH
 
 
@@ -52,6 +56,36 @@ def test_a_result_is_short_in_words(results: dict[str, Any], name: str) -> None:
     assert len(shown) < 4000
     assert max(map(len, shown.splitlines())) <= WIDTH + 2  # a table, which has WIDTH columns, is indented
     assert "array(" not in shown
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_result_is_copied_and_compared_without_an_error(results: dict[str, Any], name: str) -> None:
+    found = results[name]
+    for copied in (copy.deepcopy(found), pickle.loads(pickle.dumps(found))):
+        assert repr(copied) == repr(found)
+        assert isinstance(copied == found, bool)
+    assert found == found  # noqa: PLR0124 - the comparison of arrays has no one answer
+
+
+#: The package without its types, which refuse such calls too.
+LIBRARY: Any = ostinato
+MISUSES: dict[str, tuple[Callable[[dict[str, Any]], Any], str]] = {
+    "the data first": (lambda r: LIBRARY.score(r["data"], r["fit"].model), "got an object of type SequenceSet"),
+    "a fit": (lambda r: LIBRARY.score(r["fit"], r["data"]), "type Fit\nfix: give the model of the fit"),
+    "a path": (lambda r: LIBRARY.diagnose("m.ost", r["data"]), r"got 'm.ost'\nfix: load it first"),
+    "a report of a path": (lambda r: LIBRARY.write_report("m.ost", r["data"], "r.html"), "load it first"),
+    "a stream of a fit": (lambda r: LIBRARY.Stream(r["fit"]), "give the model of the fit"),
+    "a description of nothing": (lambda r: LIBRARY.describe_model(None), "type NoneType\nfix: give the model that"),
+    "a forecast of a fit": (lambda r: LIBRARY.forecast(r["fit"], r["data"]), "give the model of the fit"),
+    "a forecast, the data first": (lambda r: LIBRARY.forecast(r["data"], r["fit"].model), "give the model first"),
+}
+
+
+@pytest.mark.parametrize("name", MISUSES)
+def test_what_is_no_model_is_refused_with_what_to_give(results: dict[str, Any], name: str) -> None:
+    misuse, says = MISUSES[name]
+    with pytest.raises(ConfigError, match=says):
+        misuse(results)
 
 
 @pytest.mark.parametrize("name", NAMES)

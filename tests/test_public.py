@@ -36,6 +36,13 @@ def test_every_picture_of_a_guide_is_in_the_gallery(folder: str) -> None:
     assert not [one for one in shown if f"guides/figures/{one}" not in gallery]
 
 
+@pytest.mark.parametrize(("name", "meant"), [("Forcast", "'Forecast'"), ("load", "'load_model'"), ("sharpen", "")])
+def test_a_name_that_is_not_there_is_answered_with_the_nearest(name: str, meant: str) -> None:
+    with pytest.raises(AttributeError, match=f"has no attribute '{name}'") as error:
+        getattr(ostinato, name)
+    assert str(error.value).partition("did you mean ")[2] == (meant and f"{meant}?")
+
+
 def test_all_lists_every_name() -> None:
     assert set(ostinato.__all__) == {*ostinato._HOMES, *ostinato._ALIASES, *ostinato._PACKAGES, "__version__"}
 

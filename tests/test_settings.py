@@ -184,6 +184,24 @@ def test_settings_come_back_after_an_error(error: type[BaseException]) -> None:
     assert ostinato_settings.are_usual()
 
 
+#: The package without its types, which refuse such calls too.
+LIBRARY: Any = ostinato
+
+
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        (lambda: LIBRARY.forecast(Y, levels=[80]), r"forecast\(\) got an unexpected(.|\n)*did you mean 'level'\?"),
+        (lambda: LIBRARY.forecast("a.csv", target="y"), r"'target'\nfix: use one of(.|\n)*read\(path, target"),
+        (lambda: LIBRARY.read(Y, knd="text"), r"'knd'\nfix: did you mean 'kind'\?"),
+        (lambda: LIBRARY.Stream(None, treads=2), r"Stream.__init__\(\) got(.|\n)*did you mean 'threads'\?"),
+    ],
+)
+def test_an_argument_of_another_name_is_refused_with_the_nearest(given: Callable[[], Any], says: str) -> None:
+    with pytest.raises(TypeError, match=says):
+        given()
+
+
 def test_the_numbers_of_a_fit_are_those_of_its_seed_in_torch() -> None:
     @own_draws
     def drawn() -> torch.Tensor:

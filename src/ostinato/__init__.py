@@ -222,9 +222,18 @@ def __getattr__(name: str) -> Any:
     elif name in _HOMES:
         value = getattr(import_module(f"ostinato.{_HOMES[name]}"), name)
     else:
-        raise AttributeError(f"module 'ostinato' has no attribute {name!r}")
+        raise _no_name(name)
     globals()[name] = value
     return value
+
+
+def _no_name(name: str) -> AttributeError:
+    """Return the error about a name that the package does not have, with the one that was probably meant."""
+    from ostinato.choices import nearest  # here, because it is needed for an error alone
+
+    meant = None if name.startswith("_") else nearest(name, sorted(__all__, key=len))
+    said = "" if meant is None else f"; did you mean {meant!r}?"
+    return AttributeError(f"module 'ostinato' has no attribute {name!r}{said}")
 
 
 def __dir__() -> list[str]:

@@ -17,7 +17,10 @@ WIDTH = 100
 
 
 class Shown(ABC):
-    """A result that says in a few lines what it holds, however large it is."""
+    """A result that says in a few lines what it holds, however large it is.
+
+    A result with arrays is equal to itself alone, because arrays have no one answer to whether they are equal.
+    """
 
     @abstractmethod
     def look(self) -> tuple[list[str], pl.DataFrame | None]:

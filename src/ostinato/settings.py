@@ -12,10 +12,13 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from functools import wraps
+from inspect import signature
 from threading import Lock
 from typing import Any, ParamSpec, TypeVar
 
 import numpy as np
+
+from ostinato.choices import advice
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -28,16 +31,28 @@ _types: dict[str, Any] = {"running": 0, "earlier": None}
 
 
 def undisturbed(verb: Callable[P, R]) -> Callable[P, R]:
-    """Run a verb with the usual settings."""
+    """Run a verb with the usual settings, and say which argument was meant if it has none of a name that is given."""
+    parameters = signature(verb).parameters
+    known = None if any(p.kind is p.VAR_KEYWORD for p in parameters.values()) else frozenset(parameters)
 
     @wraps(verb)
     def run(*args: P.args, **kwargs: P.kwargs) -> R:
+        if known is not None and not known.issuperset(kwargs):
+            raise _no_argument(verb.__qualname__, next(name for name in kwargs if name not in known), list(parameters))
         if are_usual():
             return verb(*args, **kwargs)
         with usual_settings():
             return verb(*args, **kwargs)
 
     return run
+
+
+def _no_argument(verb: str, given: str, names: list[str]) -> TypeError:
+    """Return the error about a keyword that a verb does not have, in the words of Python and with what to do."""
+    do = advice(given, [name for name in names if name != "self"])
+    if "data" in names:
+        do += "; options of a file, such as target, are given to read: data = read(path, target=...)"
+    return TypeError(f"{verb}() got an unexpected keyword argument {given!r}\nfix: {do}")
 
 
 def are_usual() -> bool:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,7 @@ import polars as pl
 import pytest
 from typer.main import get_command
 
+import ostinato
 from ostinato.cli.main import app, main
 
 #: Words that succeed, by command; a command may stand here more than once. The files are those of ``home``.
@@ -20,6 +23,7 @@ SUCCESSES: tuple[tuple[str, ...], ...] = (
     ("fit", "classes.csv", "--label", "label", "-o", "classes.ost", "--model", "ar"),
     ("score", "data.ost", "data.csv"),
     ("score", "data.ost", "data.csv", "-o", "new.csv"),
+    ("score", "words.ost", "words.txt"),
     ("score", "words.ost", "words.txt", "--by", "word"),
     ("score", "words.ost", "words.txt", "--by", "word", "-o", "new.csv"),
     ("forecast", "data.csv", "-n", "2", "--model", "naive"),
@@ -82,7 +86,22 @@ def _printed(words: tuple[str, ...], capsys: pytest.CaptureFixture[str]) -> tupl
     capsys.readouterr()
     with pytest.raises(SystemExit) as stop:
         main([*words, "--json"])
-    return int(stop.value.code or 0), json.loads(capsys.readouterr().out)  # two documents would be an error here
+    text = capsys.readouterr().out  # two documents would be an error here, and so are NaN and Infinity
+    return int(stop.value.code or 0), json.loads(text, parse_constant=lambda word: pytest.fail(f"a bare {word}"))
+
+
+def _keys_on(page: str, words: tuple[str, ...]) -> set[str]:
+    """Return the keys that a page of the docs promises for a command."""
+    verb = {"cross-validation": "backtest"}.get(words[0], words[0])
+    verb += "".join(f" {option}" for option in ("--label", "--by") if option in words)
+    text = (Path(__file__).parents[2] / "docs" / page).read_text(encoding="utf-8")
+    row = next(line for line in text.splitlines() if line.startswith(f"| `{verb}` |"))
+    keys = set(re.findall(r"`(\w+)`", row.partition(" |")[2]))
+    if verb == "score" and words[1] == "words.ost":
+        keys |= {"nats_per_character", "bits_per_character"}
+    if "Diagnosis" in keys:
+        keys = keys - {"Diagnosis"} | {field.name for field in fields(ostinato.Diagnosis)}
+    return keys
 
 
 @pytest.fixture(scope="module")
@@ -136,6 +155,8 @@ def test_a_result_is_one_document(words: tuple[str, ...], capsys: pytest.Capture
     assert code == 0
     assert isinstance(found, dict)
     assert "error" not in found
+    for page in ("options.md", "ko/options.md"):
+        assert found.keys() == _keys_on(page, words), page
 
 
 @pytest.mark.parametrize("words", FAILURES, ids=" ".join)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import io
 from pathlib import Path
 from typing import Any
 
@@ -110,6 +111,18 @@ def test_arrays() -> None:
     assert read(np.zeros((7, 2))).notes == ("series whose values never change: 1 (y)",)
     dated = read(pd.Series(A, index=pd.date_range("2024-01-01", periods=3, freq="MS"), name="sold"))
     assert (dated.frequency, dated.channels) == ("1mo", ("sold",))
+    listed = read([pd.Series(A, index=pd.date_range("2024-01-01", periods=3)), pd.Series(B)])
+    assert listed.notes == ("the index is left out, and the rows are steps in their order, in 1 sequence (0 ...)",)
+
+
+@pytest.mark.parametrize(("unit", "frequency"), [("M", "1mo"), ("D", "1d"), ("h", "1h"), ("m", "1m"), ("s", "1s")])
+def test_times_of_numpy_in_any_unit(unit: str, frequency: str) -> None:
+    times = np.arange("2024-01", "2024-05", dtype="datetime64[M]").astype(f"M8[{unit}]")[:1] + np.arange(4)
+    rows = np.array([*zip(times, A + B, strict=False)], dtype=[("ds", f"M8[{unit}]"), ("y", "f8")])
+    data = read(rows)
+    assert data.frequency == frequency
+    assert data.times is not None
+    np.testing.assert_array_equal(data.times, times.astype(data.times.dtype))
 
 
 def test_lengths_of_0_and_1() -> None:
@@ -136,7 +149,18 @@ def test_each_row_can_hold_a_series_of_any_length(tmp_path: Path) -> None:
         ([np.zeros((2, 2)), np.zeros((2, 3))], r"different numbers of channels: \[2, 3\]"),
         (np.zeros((2, 2, 2)), "3 axes"),
         (["words"], r"cannot read 'words' in column 'y' as a number(.|\n)*sequence 'y', step 0(.|\n)*kind='text'"),
-        (5, "cannot read sequences from a int"),
+        (5, "cannot read sequences from an int"),
+        ("https://example.com/sales.csv", "an address of the web is not read"),
+        ("ds,y\n1,2\n2,3\n", r"a string of 3 lines is no path(.|\n)*polars.read_csv"),
+        (["a.csv", "b.csv"], r"no paths: give the folder"),
+        ([Path("a.csv")], r"no paths: give the folder"),
+        ({"ds": [1, 2, 3], "y": [1.5, 2.5, 3.5]}, r"columns of a table: ds and y(.|\n)*polars.DataFrame"),
+        (np.array(["2024-01", "2024-02"], dtype="datetime64[M]"), r"times of values, make a frame"),
+        ([LONG.drop("unique_id")] * 2, "join the frames into one, with a column of ids"),
+        (LONG.group_by("unique_id"), r"from a GroupBy(.|\n)*id_col"),
+        (LONG.to_pandas().groupby("unique_id"), r"from a DataFrameGroupBy(.|\n)*id_col"),
+        (io.StringIO("ds,y\n1,2\n"), r"from a StringIO\nfix: give the path"),
+        ((v for v in [1.0, 2.0]), r"a generator, which can be read only once\nfix: make a list"),
         (None, "cannot read sequences from a NoneType"),
         ({"a": [1.0, np.inf]}, "the infinite value inf(.|\n)*sequence 'a', step 1"),
         ([[1.0], [1.0, np.nan, np.inf]], "sequence '1', step 2"),

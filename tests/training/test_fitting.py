@@ -72,6 +72,8 @@ def test_earlier_names_of_direct_options_give_the_same_fit() -> None:
     ("arguments", "words"),
     [
         ({"model": "ar", "hiden": 3}, "a fit of the ladder has no option 'hiden'\nfix: did you mean 'hidden'"),
+        ({"modle": "ar"}, "a fit of the ladder has no option 'modle'\nfix: did you mean 'model'"),
+        ({"model": "ar", "target": "y"}, r"has no option 'target'\nfix: give it to read(.|\n)*target="),
         ({"model": "filter", "season": 3}, "has no option 'season'"),
         ({"model": "gru", "steps": 60}, "has no option 'steps'\nfix: give the limit as budget"),
         ({"model": "direct", "horizon": 4, "epochs": 3}, "has no option 'epochs'\nfix: give the limit as budget"),

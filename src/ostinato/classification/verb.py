@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     import polars as pl
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True, repr=False, eq=False)
 class Classification(Shown):
     """P(class | sequence) of some sequences.
 

@@ -22,6 +22,7 @@ from ostinato.data.alphabet import Alphabet
 from ostinato.data.amplitude import Amplitude
 from ostinato.data.corpus import forget
 from ostinato.errors import ConfigError, DataError
+from ostinato.forecasting.protocol import fitted
 from ostinato.model import SequenceModel
 from ostinato.model_file import Model
 from ostinato.settings import undisturbed
@@ -61,7 +62,7 @@ def compressed(model: Model, files: Mapping[str, Raw]) -> Container:
     Raises:
         DataError: A file cannot be restored exactly from the values of the model.
     """
-    sequence_model = model.likelihood("compress")
+    sequence_model = fitted(model).likelihood("compress")
     check()
     originals, drive, coder = originals_of(sequence_model), drive_of(sequence_model, VERSION), Encoder()
     given: list[Values] = []
@@ -122,7 +123,7 @@ def restored(model: Model, container: Raw, where: str) -> dict[str, Iterator[byt
         ModelFileError: Another model compressed the files.
         DataError: The container is damaged, or the model computes other probabilities on this machine.
     """
-    sequence_model = model.likelihood("decompress")
+    sequence_model = fitted(model).likelihood("decompress")
     held = Container.from_bytes(container, where, digest_of_model(sequence_model))
     check()
     originals, drive = originals_of(sequence_model), drive_of(sequence_model, held.version)

@@ -14,6 +14,9 @@ from ostinato.data.wide_decimals import column_of as arrow_column
 from ostinato.errors import DataError
 from ostinato.numbers import counted
 
+#: The units of times of NumPy that polars has too.
+_UNITS = ("D", "ms", "us", "ns")
+
 
 def as_frame(source: Any) -> tuple[pl.DataFrame, tuple[str, ...]] | None:  # noqa: PLR0911 - one for each type
     """Return anything with named columns as a polars frame with notes; None for anything else.
@@ -30,9 +33,7 @@ def as_frame(source: Any) -> tuple[pl.DataFrame, tuple[str, ...]] | None:  # noq
     if isinstance(source, pl.LazyFrame):
         return _without_objects(source.collect()), ()
     pandas = sys.modules.get("pandas")  # a caller with a pandas frame has already imported pandas
-    if pandas is not None and isinstance(source, pandas.Series) and _is_numbered(source.index, pandas):
-        return None
-    if pandas is not None and isinstance(source, pandas.DataFrame | pandas.Series):
+    if pandas is not None and (isinstance(source, pandas.DataFrame) or has_own_index(source)):
         return frame_of(source)
     if isinstance(source, np.ndarray) and source.dtype.names:
         return pl.DataFrame([column_of_array(np.atleast_1d(source[name]), name) for name in source.dtype.names]), ()
@@ -48,6 +49,12 @@ def _without_objects(frame: pl.DataFrame) -> pl.DataFrame:
     """Return a frame of polars whose columns of Python objects have the type of the objects, if that is one type."""
     names = [c.name for c in frame.iter_columns() if c.dtype == pl.Object]
     return frame.with_columns(column_of_array(np.array([*frame[n], None], dtype=object)[:-1], n) for n in names)
+
+
+def has_own_index(source: Any) -> bool:
+    """Return whether a source is a pandas series whose index is more than a count of its rows, such as its times."""
+    pandas = sys.modules.get("pandas")
+    return pandas is not None and isinstance(source, pandas.Series) and not _is_numbered(source.index, pandas)
 
 
 def _is_numbered(index: Any, pandas: Any) -> bool:
@@ -87,6 +94,8 @@ def column_of_array(x: NDArray[Any], name: str) -> pl.Series:
         return column_of(pd.Series(x, dtype=object), name)
     if kind == "f" and x.dtype.itemsize != 4:
         x = x.astype(np.float64)
+    if kind == "M" and np.datetime_data(x.dtype)[0] not in _UNITS:
+        x = x.astype("datetime64[ms]")
     if kind in "fiubMm":
         try:
             return pl.Series(name, x)

@@ -11,13 +11,14 @@ import polars as pl
 from numpy.typing import NDArray
 
 from ostinato.data import ids
-from ostinato.data.any_frame import as_frame, column_of_array
+from ostinato.data.any_frame import as_frame, column_of_array, has_own_index
 from ostinato.data.cells import read_cells
 from ostinato.data.from_pandas import column_of
 from ostinato.data.join import Provenance, join
 from ostinato.data.origin import FileRows, Origin
 from ostinato.data.sequences import SequenceSet
 from ostinato.data.series_rows import SeriesRows
+from ostinato.data.unread_objects import check_no_columns, no_data, what_to_do
 from ostinato.errors import DataError
 from ostinato.numbers import counted
 from ostinato.shapes import Array
@@ -64,6 +65,10 @@ def from_arrays(data: Any, kind: str | None) -> SequenceSet:
     """
     named, meta = _named(data)
     notes: dict[str, None] = {}
+    indexed = [name for name, x in named.items() if has_own_index(x)]
+    if indexed:
+        many = counted(len(indexed), "sequence")
+        notes[f"the index is left out, and the rows are steps in their order, in {many} ({indexed[0]} ...)"] = None
     rows = {name: _array(x, name, notes) for name, x in named.items()}
     notes.update(dict.fromkeys(_unsure_axes(data, rows)))
     widths = {x.shape[1] for x in rows.values() if len(x)} or {1}
@@ -105,6 +110,7 @@ def _named(data: Any) -> tuple[dict[str, Any], dict[str, Any]]:
     """Return arrays by their ids in words, and the type of the ids for ``SequenceSet.meta``."""
     if isinstance(data, Mapping):
         keys = list(data)
+        check_no_columns(keys)
         one_type = len({type(k) for k in keys}) == 1
         column = column_of_array(np.array([*keys, None], dtype=object)[:-1], "the mapping")
         words = ids.as_words(column, Origin.frame(len(keys), "the keys of the mapping")) if one_type else map(str, keys)
@@ -122,14 +128,7 @@ def _named(data: Any) -> tuple[dict[str, Any], dict[str, Any]]:
     if isinstance(data, Sequence) and not isinstance(data, str | bytes | bytearray | memoryview):
         scalars = bool(data) and all(_is_scalar(x) for x in data)
         return ({"y": [*map(_item, data)]} if scalars else {str(i): x for i, x in enumerate(data)}), {}
-    once = hasattr(data, "__next__")
-    listed = hasattr(data, "__iter__") and not isinstance(data, str | bytes | bytearray | set | frozenset)
-    raise DataError(
-        f"cannot read sequences from a {type(data).__name__}" + (", which can be read only once" if once else ""),
-        fix="make a list of it with list(...)"
-        if listed
-        else "give a path, a frame, an array, or a list or a dict of arrays",
-    )
+    raise no_data(data)
 
 
 def _item(x: Any) -> Any:
@@ -174,7 +173,7 @@ def _array(data: Any, name: str, notes: dict[str, None]) -> Array:
             try:
                 cells = read_cells(column_of_array(column, "y"), origin)
             except DataError as error:
-                fix = "correct the value, or give None if it is missing; for text, use read(..., kind='text')"
+                fix = what_to_do(data)
                 raise DataError(error.what, where=error.where, fix=fix) from error
             notes.update(dict.fromkeys(f"{where}: {note}" for note in cells.notes))
             channels.append(cells.values)

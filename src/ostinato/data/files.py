@@ -118,6 +118,7 @@ def find(source: str | Path) -> list[Path]:
     except UnicodeEncodeError as error:
         what = "the path has half a character, which no name of a file can have"
         raise DataError(what, where=ascii(str(source))[:200], fix="check the path") from error
+    _check_is_no_content(str(source))
     _check_reachable(path)
     if path.is_dir():
         return _inside(path)
@@ -141,6 +142,27 @@ def find(source: str | Path) -> list[Path]:
             fix="check the pattern, and put it in quotes: 'folder/*.csv'",
         )
     return files
+
+
+def _check_is_no_content(source: str) -> None:
+    """Raise DataError if a string is not the path of a file: an address of the web, or what a file holds.
+
+    Raises:
+        DataError: It is one of these, and there is no file of this name.
+    """
+    address = source.lower().startswith(_ADDRESSES)
+    if not (address or "\n" in source.strip()) or os.path.lexists(source):
+        return
+    if address:
+        raise DataError(
+            "an address of the web is not read", where=source[:200], fix="download the file first, and give its path"
+        )
+    raise DataError(
+        f"a string of {counted(len(source.strip().splitlines()), 'line')} is no path of a file",
+        where=repr(source[:40]),
+        fix="write it to a file and give its path, or make a frame of it: polars.read_csv(io.StringIO(text)); for "
+        "texts, give a list of strings with kind='text'",
+    )
 
 
 def _check_reachable(path: Path) -> None:
@@ -182,6 +204,8 @@ def _inside(folder: Path) -> list[Path]:
     return known
 
 
+#: How an address begins that only a program for the web can follow.
+_ADDRESSES = ("http://", "https://", "ftp://", "s3://", "gs://")
 #: The byte order marks of UTF-16.
 _UTF16 = (b"\xff\xfe", b"\xfe\xff")
 #: The bytes of a file that its form is seen from.

@@ -25,6 +25,7 @@ from ostinato.diagnosis.result import WORTH, Diagnosis
 from ostinato.diagnosis.stretches import Source
 from ostinato.errors import DataError
 from ostinato.forecasting.inputs import as_sequences
+from ostinato.forecasting.protocol import fitted
 from ostinato.layers.lag_search import FARTHEST
 from ostinato.model_file import Model
 from ostinato.settings import undisturbed
@@ -69,7 +70,7 @@ def diagnose(
         ConfigError: ``max_lag`` or ``positions`` is below 1, or the model has no likelihood.
         DataError: No held-out step has a past, or the data do not fit the model.
     """
-    model = model.likelihood("be diagnosed")
+    model = fitted(model).likelihood("be diagnosed")
     max_lag, positions, seed = whole("max_lag", max_lag), whole("positions", positions), checked_seed(seed)
     data = as_sequences(model, data)
     model = model.before_refit(data)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, overload
 
 from ostinato.device import Device, checked, computing_on
 from ostinato.errors import ConfigError
-from ostinato.forecasting.protocol import ForecastModel
+from ostinato.forecasting.protocol import ForecastModel, fitted
 from ostinato.forecasting.table import Forecast
 from ostinato.settings import undisturbed
 from ostinato.threads import Threads, computing
@@ -163,10 +163,12 @@ def _model_and_data(first: Any, data: Any, model: Any) -> tuple[ForecastModel | 
             f"model must be the name of a method or a fitted model, got {type(chosen).__name__}",
             fix="use model='auto'",
         )
+    if not isinstance(first, str) and (isinstance(data, ForecastModel) or hasattr(first, "model")):
+        fitted(first)  # raises: the data come first, or a fit in place of its model
     said = repr(first) if isinstance(first, str) else type(first).__name__
     raise ConfigError(
         f"the first of two arguments must be a fitted model, got {said[:60]}",
-        fix="use forecast(data, horizon=12, model='ets') for a method, or load_model for a model file",
+        fix="use forecast(data, horizon=12) to forecast without a model file, or load_model for the model in one",
     )
 
 

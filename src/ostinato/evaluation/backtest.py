@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from ostinato.model_file import Model
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True, repr=False, eq=False)
 class Backtest(Shown):
     """The result of ``backtest``.
 

@@ -13,6 +13,7 @@ from ostinato.arguments import levels as checked_levels
 from ostinato.data.extras import missing
 from ostinato.errors import ConfigError
 from ostinato.export.step_graph import StepGraph
+from ostinato.forecasting.protocol import fitted
 from ostinato.model_file import Model, model_digest
 from ostinato.settings import undisturbed
 from ostinato.shapes import Array
@@ -77,7 +78,7 @@ def export_onnx(
         import onnxruntime  # noqa: F401
     except ImportError as error:
         raise missing("an ONNX graph", "onnx with onnxruntime", "onnx") from error
-    sequential = model.likelihood("export a step").eval()
+    sequential = fitted(model).likelihood("export a step").eval()
     if sequential.adaptive or sequential.filtered:
         raise ConfigError(
             f"a graph of {sequential.description.name} cannot go on learning as the model does",

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import fields, replace
+from inspect import signature
 from typing import TYPE_CHECKING, TypedDict, TypeVar
 
 from ostinato.choices import advice
@@ -72,7 +73,15 @@ class DirectFields(SharedFields, DirectOnlyFields, total=False):
 _LIMITS = frozenset(
     {"steps", "max_steps", "epochs", "n_epochs", "num_epochs", "max_epochs", "seconds", "minutes", "time"}
 )
+#: The arguments of a fit that are not fields of its options.
+_OTHERS = ("model", "horizon", "budget", "held_out", "options", "checkpoint", "threads", "device", "precision")
 _BUDGET = "give the limit as budget: budget=Budget(max_steps=500), or a time such as budget='2m'"
+
+
+def _options_of_read() -> Collection[str]:
+    from ostinato.data.read import read  # here, because it is needed for an error alone
+
+    return signature(read).parameters
 
 
 def with_fields(
@@ -93,7 +102,9 @@ def with_fields(
     for name, value in given.items():
         field = (aliases or {}).get(name, name)
         if field not in names:
-            fix = _BUDGET if name in _LIMITS else advice(name, sorted(names))
+            fix = _BUDGET if name in _LIMITS else advice(name, [*sorted(names), *_OTHERS])
+            if name in _options_of_read():
+                fix = f"give it to read, which reads the data: fit(read(path, {name}=...))"
             raise ConfigError(f"{fit} has no option {name!r}", fix=fix)
         if field in values:
             raise ConfigError(f"{field} is given under two names", fix=f"give {field} alone")

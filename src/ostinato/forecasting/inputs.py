@@ -12,7 +12,7 @@ from ostinato.data.read import read_like
 from ostinato.data.sequences import SequenceSet
 from ostinato.data.spelled import in_spelling
 from ostinato.errors import ConfigError, DataError, ModelFileError
-from ostinato.forecasting.protocol import ForecastModel
+from ostinato.forecasting.protocol import ForecastModel, fitted
 from ostinato.numbers import counted, plain
 
 if TYPE_CHECKING:
@@ -33,10 +33,11 @@ def as_sequences(model: ForecastModel, data: SequenceSet | Any, **options: Any) 
         options: Arguments of ``read`` that replace those of the training data; None keeps those.
 
     Raises:
+        ConfigError: What is given as the model is none.
         ModelFileError: The kind, channels, sample rate or bits differ from those of the model.
         DataError: The model gives no probability to a value.
     """
-    source, kind = model.description.source, model.description.kind
+    source, kind = fitted(model).description.source, model.description.kind
     if not isinstance(data, SequenceSet):
         data = read_like(data, source, {k: v for k, v in options.items() if v is not None})
     if data.traits is not model.description.traits:

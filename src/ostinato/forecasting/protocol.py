@@ -2,13 +2,39 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar, runtime_checkable
 
 from ostinato.data.sequences import SequenceSet
 from ostinato.description import Description
+from ostinato.errors import ConfigError
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+M = TypeVar("M")
+
+
+def fitted(model: M) -> M:
+    """Return a model, and refuse anything else: a caller may have given a path, a fit, or the data first.
+
+    Args:
+        model: What was given as the model.
+
+    Raises:
+        ConfigError: It is no fitted model.
+    """
+    if isinstance(model, ForecastModel):
+        return model
+    if isinstance(model, str | Path):
+        said, fix = repr(str(model))[:60], f"load it first: model = load_model({str(model)[:60]!r})"
+    else:
+        said, fix = f"an object of type {type(model).__name__}", "give the model that fit made, or one from load_model"
+        if isinstance(getattr(model, "model", None), ForecastModel):
+            fix = "give the model of the fit: result.model"
+        elif isinstance(model, SequenceSet):
+            fix = "give the model first, and the data after it"
+    raise ConfigError(f"expected a fitted model, got {said}", fix=fix)
 
 
 @runtime_checkable

@@ -9,6 +9,7 @@ import numpy as np
 from ostinato.arguments import share, whole
 from ostinato.data.sequences import SequenceSet
 from ostinato.errors import ConfigError, DataError
+from ostinato.forecasting.protocol import fitted
 from ostinato.inference.alarm import LEAST
 from ostinato.inference.calibrated import COOL_DOWN, RAREST, CalibratedRule
 from ostinato.inference.evidence import evidence_of
@@ -43,7 +44,7 @@ def alarm_rule(
         ConfigError: The rate is not between 0 and 1, or the model is a DirectModel.
         DataError: There is no reference, it has fewer than 50 observed events, or too few for the rate.
     """
-    sequential = model.likelihood("give alarms")
+    sequential = fitted(model).likelihood("give alarms")
     rate = share("alarm", rate)
     usual = int(min(COOL_DOWN, 0.1 / rate))
     cool_down = usual if cool_down is None else whole("cool_down", cool_down, least=0)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from ostinato.description import Description
-from ostinato.forecasting.protocol import ForecastModel
+from ostinato.forecasting.protocol import ForecastModel, fitted
 from ostinato.settings import undisturbed
 
 
@@ -16,6 +16,7 @@ def describe_model(model: ForecastModel) -> list[str]:
     Args:
         model: A fitted model.
     """
+    fitted(model)
     return [model.title(), *(f"{name}: {words}" for name, words in model.facts()), *model.results()]
 
 

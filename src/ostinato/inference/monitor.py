@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from ostinato.arguments import levels
 from ostinato.data.sequences import SequenceSet
 from ostinato.errors import DataError
+from ostinato.forecasting.protocol import fitted
 from ostinato.forecasting.table import ends
 from ostinato.inference.alarm import AlarmThreshold
 from ostinato.inference.alarm_rule import Alarms, evidence_name
@@ -94,7 +95,7 @@ class Monitor:
         adapt: bool | None = None,
         forget: float | None = None,
     ) -> None:
-        self.model = model.likelihood("follow a stream")
+        self.model = fitted(model).likelihood("follow a stream")
         self.ends = ends("", levels(level, none=True))
         self.robust = robust
         self._learning: dict[str, Any] = {"adapt": adapt, "forget": forget}

@@ -24,6 +24,7 @@ from ostinato.emissions.choice import Choice
 from ostinato.emissions.emission import Support
 from ostinato.errors import ConfigError
 from ostinato.forecasting.inputs import as_sequences
+from ostinato.forecasting.protocol import fitted
 from ostinato.inference.raw import raw_sequences
 from ostinato.inference.rollout import generators, one_step, paths, state_after
 from ostinato.inference.writing import Writing, stop_strings, until
@@ -96,7 +97,7 @@ def sample(  # noqa: PLR0913 - each argument is an option of a draw, given by na
             the memory cannot hold so many steps.
         ModelFileError: The prompt is a SequenceSet of another kind than the model.
     """
-    sequence_model = model.likelihood("draw samples")
+    sequence_model = fitted(model).likelihood("draw samples")
     length, n_samples = whole("length", length), whole("n_samples", n_samples)
     symbols = not sequence_model.description.traits.numeric
     choice = Choice.of(temperature, top_p, top_k, min_p, symbols=symbols)

@@ -22,6 +22,7 @@ from ostinato.data.spelling import spelling_of
 from ostinato.device import Device, on_device, placed
 from ostinato.emissions.emission import Support
 from ostinato.forecasting.inputs import as_sequences, words
+from ostinato.forecasting.protocol import fitted
 from ostinato.inference.adapt import Learner, learns
 from ostinato.inference.dynamic import WINDOW, LearningWeights, has_weights
 from ostinato.inference.rollout import window_of
@@ -54,7 +55,7 @@ class ScoredStep(NamedTuple):
     row: int
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True, repr=False, eq=False)
 class Scores(Shown):
     """The surprisal of every step of the data under a model.
 
@@ -243,7 +244,7 @@ def score(
         ModelFileError: The data do not suit the model, as in ``as_sequences``.
         DataError: A value has no probability.
     """
-    sequence_model = model.likelihood("score")
+    sequence_model = fitted(model).likelihood("score")
     data = as_sequences(sequence_model, data)
     encoded = sequence_model.encoding.encode(data)
     dynamic = bool(adapt) and robust is None and has_weights(sequence_model)

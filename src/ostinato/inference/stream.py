@@ -19,6 +19,7 @@ from ostinato.data.spelling import spelling_of
 from ostinato.device import Device, computing_on, placed
 from ostinato.emissions.emission import Support
 from ostinato.errors import ConfigError, DataError
+from ostinato.forecasting.protocol import fitted
 from ostinato.inference.adapt import learns
 from ostinato.inference.live.build import live
 from ostinato.inference.live.robust import Robust
@@ -119,7 +120,7 @@ class Stream:
                 continuous, or adapt or forget is given and the model is not adaptive.
         """
         with computing_on(device):
-            self.model, self._id = placed(model.likelihood("follow a stream").eval()), unique_id
+            self.model, self._id = placed(fitted(model).likelihood("follow a stream").eval()), unique_id
         self._step = real("step", step, above=0)
         if robust is not None and not self.model.encoding.continuous:
             raise ConfigError(f"robust needs continuous values, got {robust!r}", fix="remove robust")

@@ -59,7 +59,10 @@ class DropIn(nn.Module):
         )
 
     def __prepare_scriptable__(self) -> nn.Module:
-        """Return the module that torch.jit.script compiles in place of this one: that of torch.nn."""
+        """Return the module that torch.jit.script compiles in place of this one: that of torch.nn.
+
+        torch puts it into the model that it was given, too.
+        """
         return to_torch(self)
 
     @property
