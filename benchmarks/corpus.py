@@ -1,9 +1,11 @@
-"""A text larger than memory: seconds to the first step, and the greatest resident memory of each verb.
+"""A text larger than memory: seconds to the first step, and the resident memory of each verb over time.
 
 python benchmarks/corpus.py FILE... [--megabytes 200] [--folder /tmp] [--verbs read read fit score] [--budget 60]
 
 The text is made of the files that are given, with noise. Each verb runs in a process of its own. A second ``read``
-finds what the first one kept on disk.
+finds what the first one kept on disk. A verb is ended after the seconds of --limit: whether its memory grows shows
+before. Resident memory is read from the system while a verb runs (Linux only), ten times spread over it, with the
+greatest value last.
 """
 
 from __future__ import annotations
@@ -13,6 +15,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -23,10 +26,12 @@ _VERBS = {
 import ostinato
 steps = []
 def on_progress(p):
-    if not steps: steps.append(time.perf_counter() - begun)
+    if not steps:
+        steps.append({"first step, wall s": time.perf_counter() - begun, "processor s": time.process_time() - spent})
+        print(json.dumps(steps[0]), flush=True)
 found = ostinato.fit(ostinato.read(text, kind="text"), model="lstm", budget=budget, threads=1, on_progress=on_progress)
 found.model.save(model)
-facts = {"first step after": steps[0], "table": [(r.name, round(r.held_out, 4)) for r in found.table]}
+facts = {"first step": steps[0], "table": [(r.name, round(r.held_out, 4)) for r in found.table]}
 """,
     "counts": """
 import ostinato
@@ -71,12 +76,11 @@ facts = {"restored": digest.digest() == same.digest()}
 """,
 }
 _FRAME = """
-import json, resource, sys, time
+import json, sys, time
 begun, spent = time.perf_counter(), time.process_time()
 text, model, budget = sys.argv[1], sys.argv[2], float(sys.argv[3])
 {verb}
 facts["wall s"], facts["processor s"] = time.perf_counter() - begun, time.process_time() - spent
-facts["resident MB"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3
 print(json.dumps(facts))
 """
 
@@ -95,6 +99,34 @@ def make(path: Path, sources: list[Path], megabytes: float) -> None:
                 file.write(part.tobytes().decode("utf-32-le").encode())
 
 
+def resident(process: int) -> tuple[float, float]:
+    """Return the resident memory of a process now and at its greatest, in MB; 0 for one that ended."""
+    try:
+        lines = Path(f"/proc/{process}/status").read_text().splitlines()
+    except OSError:
+        return 0.0, 0.0
+    kilobytes = {line.split(":")[0]: int(line.split()[1]) for line in lines if line.startswith(("VmRSS", "VmHWM"))}
+    return kilobytes.get("VmRSS", 0) / 1e3, kilobytes.get("VmHWM", 0) / 1e3
+
+
+def watched(command: list[str], environment: dict[str, str], limit: float) -> dict[str, object]:
+    """Run a verb, and return what it printed last and its resident memory over time."""
+    begun, seen, greatest = time.monotonic(), list[tuple[int, int]](), 0.0
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as process:
+        while process.poll() is None and (after := time.monotonic() - begun) < limit:
+            now, most = resident(process.pid)
+            seen, greatest = [*seen, (round(after), round(now))], max(greatest, most)
+            time.sleep(0.5)
+        ended = process.poll() is None
+        process.kill()
+        out, _ = process.communicate()
+    if process.returncode and not ended:
+        raise SystemExit(f"the verb ended with exit code {process.returncode}")
+    facts: dict[str, object] = json.loads(out.splitlines()[-1]) if out else {}
+    spread = seen[:: max(len(seen) // 10, 1)]
+    return {**facts, "ended after s": limit if ended else None, "MB at s": spread, "greatest MB": round(greatest)}
+
+
 def main() -> None:
     """Make the text, run each verb in a process of its own, and print what it took."""
     parser = argparse.ArgumentParser()
@@ -102,6 +134,7 @@ def main() -> None:
     parser.add_argument("--megabytes", type=float, default=200)
     parser.add_argument("--folder", type=Path, default=Path("/tmp"))
     parser.add_argument("--budget", type=float, default=60)
+    parser.add_argument("--limit", type=float, default=float("inf"), help="end a verb after so many seconds")
     parser.add_argument("--verbs", nargs="+", choices=_VERBS, default=["read", "read", "fit", "counts", "score"])
     given = parser.parse_args()
     text = given.folder / f"made_{given.megabytes:g}.txt"
@@ -111,8 +144,7 @@ def main() -> None:
         program = _FRAME.replace("{verb}", _VERBS[verb])
         command = [sys.executable, "-c", program, str(text), f"{text}.ost", str(given.budget)]
         environment = {**os.environ, "XDG_CACHE_HOME": str(given.folder / "corpus_cache")}
-        out = subprocess.run(command, check=True, capture_output=True, text=True, env=environment).stdout
-        print(f"{verb:10} {json.dumps(json.loads(out.splitlines()[-1]))}", flush=True)
+        print(f"{verb:10} {json.dumps(watched(command, environment, given.limit))}", flush=True)
 
 
 if __name__ == "__main__":

@@ -1,27 +1,31 @@
-"""A process that changes half-way: an adaptive memory, the same one frozen, and an autoregression that is refitted.
+"""A process that changes half-way: an adaptive memory, the same one frozen, and a model that is refitted.
 
-python benchmarks/drift.py [FOLDER OF SOUND] prints nats a step after the change and seconds of processor. The files of
-the folder are named DIGIT_SPEAKER_NUMBER.wav.
+python benchmarks/drift.py [--laws series speaker language] prints nats after the change, a step or a character, and
+seconds of processor. The speakers and the languages are those of the public data.
 """
 
 from __future__ import annotations
 
-import sys
+import argparse
 import time
 from collections.abc import Callable
-from pathlib import Path
+from functools import partial
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from public_data import FOLDER, present
 
 from ostinato import fit, read, score
 from ostinato.data.sequences import SequenceSet
+from ostinato.data.text import from_strings
 from ostinato.inference.stream import Stream
 from ostinato.model_file import Model
 
 #: The steps of each of the two laws, the steps that are learned from first, and those between two fits.
 STEPS, AGAIN = 6_000, 1_000
+#: The same of a text, in characters.
+KNOWN, JUDGED, AGAIN_TEXT = 50_000, 25_000, 5_000
 
 
 def regime(coefficients: tuple[float, ...], steps: int, rng: np.random.Generator) -> NDArray[np.float64]:
@@ -67,15 +71,15 @@ def fitted_again(y: NDArray[np.float64]) -> float:
     return float(np.mean(np.concatenate(out)))
 
 
-def timed(name: str, run: Callable[[], float]) -> None:
+def timed(name: str, run: Callable[[], float], unit: str = "step") -> None:
     """Print a figure and the seconds of processor that it took."""
     begun = time.process_time()
     nats = run()
-    print(f"  {name:44} {nats:8.4f} nats a step {time.process_time() - begun:8.2f} s")
+    print(f"  {name:44} {nats:8.4f} nats a {unit} {time.process_time() - begun:8.2f} s", flush=True)
 
 
-def main() -> None:
-    """Print the table."""
+def series() -> None:
+    """Print the figures of an autoregression whose coefficients change."""
     rng = np.random.default_rng(0)
     y = np.concatenate([regime((1.2, -0.5), STEPS, rng), regime((-0.6, 0.3), STEPS, rng)])
     filters = fit(as_set(y[:STEPS]), model="filter", budget=20).model
@@ -91,13 +95,11 @@ def main() -> None:
     for value in y[200:1200]:
         live.update([value])
     print(f"  a live update of the adaptive filters: {(time.process_time() - begun) / 1000 * 1e6:.0f} microseconds")
-    if len(sys.argv) > 1:
-        speakers(Path(sys.argv[1]))
 
 
-def speakers(folder: Path) -> None:
+def speaker() -> None:
     """Print the figures of a stream in which another person begins to speak half-way."""
-    data = read(folder)
+    data = read(present(str(FOLDER / "sound" / "fsdd")))
     names = sorted({key.split("_")[1] for key in data.ids})[:2]
     first, second = (data.take([b for b, key in enumerate(data.ids) if key.split("_")[1] == name]) for name in names)
     model = fit(first, model="filter", budget=20).model
@@ -107,6 +109,55 @@ def speakers(folder: Path) -> None:
     timed("the same, frozen at the change", lambda: nats_of(model, y, STEPS, learns=False))
     ar = fit(first, model="ar", budget=20).model
     timed("AR, fitted to the first speaker", lambda: nats_of(ar, y, STEPS))
+
+
+def text_of(name: str) -> str:
+    """Return the beginning of a public text, with what is judged and what is known of it."""
+    return present(str(FOLDER / "text" / name)).read_text(encoding="utf-8")[: KNOWN + JUDGED]
+
+
+def as_text(text: str) -> SequenceSet:
+    """Return a string as one text."""
+    return from_strings([("drift", text)], "the text", alphabet="characters", terminated=False)
+
+
+def language() -> None:
+    """Print the figures of a text whose language changes half-way, by vocabulary."""
+    english, korean = text_of("tinyshakespeare.txt"), text_of("ko_ud_kaist_dev_sentences.txt")
+    for first, then, name in ((english, korean, "English, then Korean"), (korean, english, "Korean, then English")):
+        known, judged = first[:KNOWN], then[:JUDGED]
+        print(f"{name}; counts know {len(known):,} characters and are judged on {len(judged):,}")
+        for vocabulary in ("character", "byte", "jamo"):
+            model = fit(as_text(known), model="counts", vocabulary=vocabulary).model
+            timed(f"{vocabulary}: goes on learning", partial(nats_of_text, model, judged), "character")
+            timed("  frozen", partial(nats_of_text, model, judged, learns=False), "character")
+            timed(f"  fitted again each {AGAIN_TEXT:,}", partial(text_again, known, judged, vocabulary), "character")
+
+
+def nats_of_text(model: Model, text: str, *, learns: bool = True) -> float:
+    """Return the nats a character of a text by counts, which go on learning or not."""
+    return score(model, as_text(text), adapt=learns).nats_per_unit
+
+
+def text_again(known: str, judged: str, vocabulary: str) -> float:
+    """Return the nats a character of counts that learn nothing, and are fitted to the last text each 5,000."""
+    text, nats = known + judged, 0.0
+    for start in range(len(known), len(text), AGAIN_TEXT):
+        model = fit(as_text(text[start - KNOWN : start]), model="counts", vocabulary=vocabulary).model
+        piece = text[start : start + AGAIN_TEXT]
+        nats += nats_of_text(model, piece, learns=False) * len(piece)
+    return nats / len(judged)
+
+
+LAWS = {"series": series, "speaker": speaker, "language": language}
+
+
+def main() -> None:
+    """Print a table for each law."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--laws", nargs="+", choices=LAWS, default=[*LAWS])
+    for name in parser.parse_args().laws:
+        LAWS[name]()
 
 
 if __name__ == "__main__":

@@ -8,10 +8,12 @@ import numpy as np
 import pytest
 
 import ostinato
+from ostinato.data.batching import Batch, Piece, whole
+from ostinato.data.encoded import Encoded
 from ostinato.data.sequences import SequenceSet
 from ostinato.fits.budget import Budget
 from ostinato.fits.result import Rung
-from ostinato.training import judging
+from ostinato.training import judging, objective
 from ostinato.training.closed_form import Base
 from ostinato.training.config import LadderOptions
 from ostinato.training.judging import BARE_TIMES, Passes
@@ -125,3 +127,23 @@ def test_a_fit_keeps_its_estimate_for_one_that_continues(data: SequenceSet, tmp_
     ostinato.fit(data, model="rnn", budget=Budget(100, 1), device="cpu", checkpoint=tmp_path, refit=False)
     # a step of this network takes between a nanosecond and a millisecond on any machine
     assert 1e-9 < float((tmp_path / "judging.rnn.seconds").read_text()) < 1e-3
+
+
+def test_a_batch_has_fewer_steps_if_each_has_the_probabilities_of_more_symbols(monkeypatch: pytest.MonkeyPatch) -> None:
+    data = ostinato.read([f"{i:09b}" for i in range(40)], kind="text")
+    model = ostinato.fit(data, model="ar", budget=5, refit=False).model.likelihood("the test")
+    encoded, sizes = model.encoding.encode(data), list[int]()
+    items = [Piece(b, 0, 0, int(n)) for b, n in enumerate(encoded.lengths)]
+
+    def seen(encoded: Encoded, group: list[Piece]) -> Batch:
+        batch = whole(encoded, group)
+        sizes.append(batch.x.shape[0] * batch.x.shape[1])
+        return batch
+
+    monkeypatch.setattr(objective, "whole", seen)
+    together = objective.evaluate(model, encoded, items)
+    assert sizes == [len(encoded.values)]
+    monkeypatch.setattr(objective, "SYMBOLS", 25 * (model.encoding.vocabulary_size or 0))
+    apart = objective.evaluate(model, encoded, items)
+    assert 10 <= max(sizes[1:]) <= 25
+    assert apart.nats == pytest.approx(together.nats, rel=1e-5)

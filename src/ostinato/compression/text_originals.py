@@ -103,19 +103,20 @@ class _Ends:
 
     def plain(self, texts: Iterable[str]) -> Iterator[str]:
         """Yield texts with plain ends, and find the kind of those that they have."""
-        found, letters, held = bytearray(), set[str](), ""
+        # packed as they are found: a text of one kind of ends, however long, then takes next to nothing
+        packer, packed, letters, held = zlib.compressobj(9), bytearray(), set[str](), ""
         last: list[str | None] = [None]
         for text in chain(texts, last):
             whole = held + (text or "")
             # a line may end in the next part
             held = "\r" if text is not None and whole.endswith("\r") else ""
             whole = whole[: len(whole) - len(held)]
-            own = [_LETTERS[end] for end in _ENDS.findall(whole)] if "\r" in whole else ["n"] * whole.count("\n")
+            own = "".join(map(_LETTERS.__getitem__, _ENDS.findall(whole))) if "\r" in whole else "n" * whole.count("\n")
             letters.update(own)
-            found += "".join(own).encode()
+            packed += packer.compress(own.encode())
             yield _ENDS.sub("\n", whole) if "\r" in whole else whole
         self.kind = _KINDS.index("".join(letters)) if len(letters) < 2 else len(_KINDS)
-        self.each = [zlib.compress(bytes(found), 9)] if len(letters) > 1 else []
+        self.each = [bytes(packed + packer.flush())] if len(letters) > 1 else []
 
     def restored(self, texts: Iterable[str]) -> Iterator[str]:
         """Yield texts with the ends that they had."""

@@ -27,7 +27,7 @@ from ostinato.training.build import build
 from ostinato.training.config import LadderOptions
 from ostinato.training.epochs import judged_pieces
 from ostinato.training.material import Material
-from ostinato.training.objective import JUDGED, Likelihood, ratio_error
+from ostinato.training.objective import Likelihood, judged_together, ratio_error
 
 
 def letters_of(encoding: Encoding) -> list[int]:
@@ -107,7 +107,7 @@ def mixed_nats(
         own = encoded.values[first:stop, 0]
         return torch.where(own < 0, V, own)
 
-    for group in _in_order(judged_pieces(material, part, 0), max(1, min(JUDGED, 64_000_000 // V))):
+    for group in _in_order(judged_pieces(material, part, 0), judged_together(V)):
         batch = whole(encoded, group)
         given = network.unroll(batch.x)[0].params[..., 0, :].log_softmax(-1)
         for b, piece in enumerate(group):

@@ -17,7 +17,7 @@ from ostinato.record import Rung
 from ostinato.training.adaptive import adaptive_nats
 from ostinato.training.epochs import judged_pieces
 from ostinato.training.material import Material
-from ostinato.training.objective import JUDGED
+from ostinato.training.objective import judged_together
 
 #: A gain counts from this many standard errors on. With few values the bound is that of Student's t, which is higher.
 ERRORS = 1.0
@@ -98,7 +98,8 @@ def _nats(model: SequenceModel, material: Material) -> Tensor:
     training = model.training
     model.eval()
     out = []
-    for group in bucketed(judged_pieces(material, "held-out", model.front.reach), JUDGED, None):
+    together = judged_together(model.encoding.vocabulary_size)
+    for group in bucketed(judged_pieces(material, "held-out", model.front.reach), together, None):
         batch = whole(material.encoded, group).to(model.device)
         nats = model.unroll(batch.x)[0].log_prob(batch.x, Support(batch.unit, batch.low, batch.high))
         out.append(nats[batch.weight].cpu().double())

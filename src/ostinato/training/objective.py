@@ -19,8 +19,8 @@ from ostinato.model import SequenceModel
 from ostinato.shapes import State
 from ostinato.training.workers import WorkerGroup
 
-#: The number of steps in a batch of an evaluation.
-JUDGED = 16_384
+#: The greatest number of steps in a batch of an evaluation, and of probabilities of symbols, which are 32 MB.
+JUDGED, SYMBOLS = 16_384, 1 << 23
 #: The number of steps that are looked at together.
 BLOCK = 1 << 20
 
@@ -44,6 +44,15 @@ class Likelihood:
     def per_step(self) -> float:
         """The mean log-likelihood in nats a step, of text a character; higher is better."""
         return self.nats / max(self.steps, 1)
+
+
+def judged_together(vocabulary: int | None) -> int:
+    """Return the number of steps in a batch of an evaluation, in each of which every symbol has a probability.
+
+    Args:
+        vocabulary: The number of symbols, V; None for numbers.
+    """
+    return max(1, min(JUDGED, SYMBOLS // (vocabulary or 1)))
 
 
 def negative_log_likelihood(model: SequenceModel, batch: Batch, state: State | None) -> tuple[Tensor, State]:
@@ -132,7 +141,7 @@ def evaluate(
     training = model.training
     model.eval()
     own = items[workers.rank :: workers.size]
-    groups = [*bucketed(own, JUDGED, None)]
+    groups = [*bucketed(own, judged_together(model.encoding.vocabulary_size), None)]
     # the host looks at the sums once, at the end, so that a GPU never waits for it
     nats = [_counted(model, whole(data, group).to(model.device), None)[0] for group in groups] if error else []
     sums = [part.sum() for part in nats]
