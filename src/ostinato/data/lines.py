@@ -117,6 +117,7 @@ def _undecodable(before: bytes, byte: int, where: str, around: bytes, ended: int
 _OTHERS: tuple[tuple[bytes, str, str], ...] = (
     (b'{"__metadata__":', "a model, not data", "give a data file"),
     (b"SQLite format 3\0", "an SQLite database", "read it with sqlite:///FILE and --query 'SELECT ...'"),
+    *((magic, "sound", "use --kind sound") for magic in (b"WAVEfmt ", b"fLaC\0\0\0", b"OggS\0\2")),
     (b"%PDF-", "a PDF document", f"give a file of one of the formats {formats()}"),
 )
 
