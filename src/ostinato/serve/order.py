@@ -140,11 +140,19 @@ class Order:
         assert event.seq is not None
         self.seq = event.seq
         if event.ds is None:
+            self._check_untimed()
             taken.placed.append(Placed(event.seq, None, event.y, event.place, 0))
             return
         if self.clock is None:
             self.clock = clock.copy()
         self._in_time(event, late, self.clock, taken)
+
+    def _check_untimed(self) -> None:
+        try:
+            if self.clock is not None:
+                self.clock.check_untimed()
+        except DataError as error:
+            raise OrderError(error.what, expected=self.seq, fix=error.fix or "") from error
 
     def _in_time(self, event: Given, late: int, clock: Clock, taken: Taken) -> None:
         """Apply the events whose time has come: the next step, or later ones if the steps before are given up."""
