@@ -121,10 +121,11 @@ class Order:
             OrderError: It leaves out too many.
         """
         if number - self.seq - 1 > late:
+            timed = "" if self.clock is None else " with its time"
             raise OrderError(
                 f"the sequence number {number:,} leaves out events after {self.seq:,}",
                 expected=self.seq + 1,
-                fix=f"send the events from {self.seq + 1:,} on; for an event that is lost send y: null",
+                fix=f"send the events from {self.seq + 1:,} on; for an event that is lost send y: null{timed}",
             )
         self.waiting = (*self.waiting, event)
         taken.held.append((event.place, number))
