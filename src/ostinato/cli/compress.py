@@ -76,5 +76,5 @@ def _larger(out: int, size: int, overhead: int) -> str:
     """Return why a container is larger than the files in it, and what to do."""
     larger = f"the result is larger than the original by {counted(out - size, 'byte')}"
     if out - overhead <= size:
-        return f"{larger}, because {overhead:,} bytes are names, lengths and checksums"
+        return f"{larger}, because {counted(overhead, 'byte')} are names, lengths and checksums"
     return f"{larger}: the model expects other data. Keep the original, or fit a model to data like it"

@@ -110,7 +110,9 @@ def from_files(paths: list[Path], *, channel: int | None = None, mix: bool = Fal
     coarse = [1 << ((s & -s).bit_length() - 1) for s in step]
     notes, channels = notes_of(paths, recordings, bits, coarse, sum(n for _, n in taken)), samples[0].shape[1]
     if channels > 1:
-        notes += (f"a step has a sample of each of the {channels} channels, and its nats and bits are their sums",)
+        notes += (
+            f"a step has a sample of each of the {counted(channels, 'channel')}, and its nats and bits are their sums",
+        )
     return SequenceSet(
         "sound",
         np.concatenate(samples).astype(np.int32),
