@@ -29,6 +29,8 @@ from ostinato.storage import load_bundle
 Model: TypeAlias = SequenceModel | DirectModel
 #: A size in a description up to which a model is built without a look at how many weights the file holds.
 _HARMLESS_SIZE = 1_000_000
+#: The parts of a description that hold scales of the data, and no sizes: loud sound of 24 bits has large ones.
+_SCALES = frozenset({"encoding", "wide"})
 #: The parts of a document that this version knows.
 _PARTS = {"description", "encoding", "before", "direct"}
 #: The sizes of an architecture, and the least value of each.
@@ -122,7 +124,7 @@ def _check_numbers(tensors: dict[str, Tensor], document: dict[str, Any]) -> None
     while waiting:
         part = waiting.pop()
         if isinstance(part, dict):
-            waiting += [value for name, value in part.items() if name != "encoding"]
+            waiting += [value for name, value in part.items() if name not in _SCALES]
         elif isinstance(part, list):
             waiting += part
         elif isinstance(part, int | float) and abs(part) > most:

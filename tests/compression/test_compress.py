@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 import ostinato
+from ostinato.cli.main import main
 from ostinato.compression import coder, lanes
 from ostinato.compression import originals as source
 from ostinato.compression.coder import Encoder
@@ -144,6 +145,34 @@ def test_samples_in_wider_containers_come_back_to_the_bit() -> None:
     assert decompress(model, compress(model, raw)) == raw
     with pytest.raises(DataError, match="the file has 32 bits, and the model has 24"):
         compress(model, {"a.wav": wav((samples << 8) + 1, 32)})
+
+
+@pytest.mark.parametrize(
+    ("at", "form", "value"), [(34, "<H", 24), (34, "<H", 0), (32, "<H", 7), (40, "<I", 0), (40, "<I", 0x7FFFF000)]
+)
+def test_an_odd_header_costs_little_more_than_itself(at: int, form: str, value: int) -> None:
+    """Bits of a sample without those of its container, a wrong size of blocks, and the headers of open ends."""
+    model, usual = sound_model(24), wav(wave(24, 1, 150, 9) << 8, 32)
+    odd = usual[:at] + struct.pack(form, value) + usual[at + struct.calcsize(form) :]
+    packed = compress(model, {"": odd})
+    assert decompress(model, packed) == {"": odd}
+    assert len(packed) <= len(compress(model, {"": usual})) + 70
+
+
+@pytest.mark.parametrize(
+    ("text", "says"), [("qqxxzz" * 40, "fit a model to data like it"), ("t", "are names, lengths and checksums")]
+)
+def test_a_container_that_is_larger_than_its_file_is_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], text: str, says: str
+) -> None:
+    learner("ar").save(tmp_path / "m.ost")
+    for name, content, noted in (("a", text, True), ("b", TEXT, False)):
+        (tmp_path / name).write_text(content)
+        with pytest.raises(SystemExit, match="0"):
+            main(["compress", str(tmp_path / "m.ost"), str(tmp_path / name)])
+        said = capsys.readouterr().err
+        assert ("note: the result is larger than the original" in said) == noted
+        assert (says in said) == noted
 
 
 def test_the_size_is_what_score_reports() -> None:

@@ -67,6 +67,7 @@ def test_a_channel_is_chosen(tmp_path: Path) -> None:
     both = read(tmp_path / "t.flac")
     np.testing.assert_array_equal(both.values, np.stack([TONE, -TONE], axis=1))
     assert both.channels == ("left", "right")
+    assert both.notes == ("a step has a sample of each of the 2 channels, and its nats and bits are their sums",)
     np.testing.assert_array_equal(read(tmp_path / "t.flac", mix=True).values, 0)
     with pytest.raises(DataError, match="no channel 2"):
         read(tmp_path / "t.flac", channel=2)

@@ -53,9 +53,34 @@ def test_an_error_names_its_line(tmp_path: Path, encoding: str) -> None:
 def test_a_cut_file_and_one_without_a_mark_are_refused(tmp_path: Path) -> None:
     for raw, words in (
         (TABLE.encode("utf-16")[:-1], "UTF-16, expected"),
-        (TABLE.encode("utf-16-le"), "binary|not valid"),
+        (TABLE.encode("utf-16-le"), "seems to be UTF-16 without"),
         (TABLE.encode("utf-32"), "UTF-32"),
     ):
         (tmp_path / "t.csv").write_bytes(raw)
         with pytest.raises(DataError, match=words):
             read(tmp_path / "t.csv")
+
+
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "내가 학교에 가는 날\n",
+        "今日は雨です。\n今日\n",
+        "Это дождь, да.\n",
+        "day one\n",
+        "\U0001f469\u200d\U0001f467 일\n",
+    ],
+)
+def test_utf16_without_a_mark_is_named_in_any_script(tmp_path: Path, encoding: str, text: str) -> None:
+    (tmp_path / "t.txt").write_bytes((text * 30).encode(encoding))
+    with pytest.raises(DataError, match="seems to be UTF-16 without") as caught:
+        read(tmp_path / "t.txt")
+    assert f"iconv -f {encoding.replace('-le', 'le').replace('-be', 'be')}" in str(caught.value)
+
+
+@pytest.mark.parametrize("raw", [b"abc\0def\n" * 30, bytes(range(256)) * 3, b"\x01\0\x02\0" * 40, b"ab\0c" * 30])
+def test_other_bytes_with_zeros_are_not_taken_for_it(tmp_path: Path, raw: bytes) -> None:
+    (tmp_path / "t.txt").write_bytes(raw)
+    with pytest.raises(DataError, match="binary"):
+        read(tmp_path / "t.txt")

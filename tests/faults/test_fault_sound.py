@@ -196,3 +196,28 @@ def test_a_last_frame_that_is_not_whole_is_named(tmp_path: Path, kind: str, offs
     assert count == 99
     assert f"the last {4 - lost} byte{'s' * (lost < 3)} of the samples of {name} are left out" in words
     assert "whole frame" not in notes(tmp_path, name, raw)[1]
+
+
+@pytest.mark.parametrize("name", [b"RF64", b"BW64"])
+def test_a_comment_with_the_name_of_a_chunk_in_a_file_of_long_sizes_is_passed_over(tmp_path: Path, name: bytes) -> None:
+    body = WAVE[:100].astype("<i2").tobytes()
+    form = wave([], 2, 16)[12:36]
+    comment = b"LIST" + struct.pack("<I", 16) + b"INFOICMT" + struct.pack("<I", 4) + b"data"
+    long = b"ds64" + struct.pack("<IQQQI", 28, 200, 200, 0, 0)
+    raw = name + b"\xff" * 4 + b"WAVE" + long + comment + form + b"data" + b"\xff" * 4 + body
+    (tmp_path / "a.wav").write_bytes(raw)
+    data = read(tmp_path / "a.wav")
+    assert (data.values[:, 0].tolist(), data.notes) == (WAVE[:100].tolist(), ())
+    (tmp_path / "a.wav").write_bytes(raw[:-1])
+    with pytest.raises(DataError, match="cut short: 1 byte is missing"):
+        read(tmp_path / "a.wav")
+
+
+@pytest.mark.parametrize("form", ["WAV", "FLAC", "OGG"])
+def test_sound_by_the_name_of_another_file_is_named(tmp_path: Path, form: str) -> None:
+    soundfile.write(tmp_path / "a.wav", WAVE, 8000, format=form)
+    (tmp_path / "a.wav").rename(tmp_path / "a.txt")
+    with pytest.raises(DataError, match="the file is sound") as refused:
+        read(tmp_path / "a.txt")
+    assert "--kind sound" in str(refused.value)
+    assert read(tmp_path / "a.txt", kind="sound").kind == "sound"

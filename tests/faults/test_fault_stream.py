@@ -348,6 +348,17 @@ def test_a_refused_time_after_a_gap_leaves_the_series_as_it_was() -> None:
     np.testing.assert_allclose(found.surprisal, ostinato.score(model(), series([20, 21])).surprisal[1], atol=1e-4)
 
 
+def test_a_value_without_a_time_after_one_on_a_calendar_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(model().description.source, "frequency", "1d")
+    monitor = ostinato.Monitor(model())
+    monitor.update(20.0, "a")
+    monitor.update(20.0, "a", "2024-01-03")
+    for untimed in (lambda: monitor.update(21.0, "a"), lambda: monitor.stream("a")):
+        with pytest.raises(DataError, match="has no time, and the one before it has the time 2024-01-03"):
+            untimed()
+    assert monitor.update(21.0, "a", "2024-01-05").skipped == 1
+
+
 def test_the_threshold_comes_from_weights_that_had_not_seen_the_held_out_part() -> None:
     """The spread is five times as large in the held-out part, which the refit has taken into its scale."""
     rng = np.random.default_rng(3)

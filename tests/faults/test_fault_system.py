@@ -24,6 +24,7 @@ import ostinato
 from ostinato.cli import stopping
 from ostinato.cli.main import main
 from ostinato.data.read import read
+from ostinato.data.sequences import SequenceSet
 from ostinato.errors import DataError, ModelFileError
 from ostinato.model_file import model_digest
 from ostinato.storage import atomic_write, load_bundle, save_bundle
@@ -362,6 +363,17 @@ def test_a_size_that_the_weights_do_not_have_is_refused_without_building_it(
         ostinato.load_model(tmp_path / "m.ost")
     assert refused.value.where == str(tmp_path / "m.ost")
     assert peak_kilobytes() < 4_000_000
+
+
+@pytest.mark.parametrize("bits", [16, 24, 32])
+def test_the_scale_of_loud_sound_is_no_size(tmp_path: Path, bits: int) -> None:
+    loud = np.rint(0.9 * 2 ** (bits - 1) * np.sin(np.arange(200) / 9)).astype(np.int32)[:, None]
+    meta = {"sample_rate": 8000, "bits": bits}
+    offsets = np.array([0, 200], dtype=np.int64)
+    data = SequenceSet("sound", loud, offsets, ("a",), ("amplitude",), step=np.ones(1), meta=meta)
+    fitted = ostinato.fit(data, model="filter").model
+    fitted.save(tmp_path / "m.ost")
+    assert model_digest(ostinato.load_model(tmp_path / "m.ost")) == model_digest(fitted)
 
 
 def peak_kilobytes() -> int:

@@ -52,6 +52,8 @@ def command(
         container = compressed(load_model(model), raw)
         out = atomic_write(target, container.parts())
     size = sum(map(len, raw.values()))
+    if out > size:
+        screen.say(f"note: {_larger(out, size, container.overhead)}")
     if as_json:
         answer(
             {
@@ -68,3 +70,11 @@ def command(
         f"{target}: {counted(out, 'byte')} for {counted(size, 'byte')} in {counted(len(raw), 'file')}, "
         f"of which {container.overhead:,} for {what} and checksums"
     )
+
+
+def _larger(out: int, size: int, overhead: int) -> str:
+    """Return why a container is larger than the files in it, and what to do."""
+    larger = f"the result is larger than the original by {counted(out - size, 'byte')}"
+    if out - overhead <= size:
+        return f"{larger}, because {counted(overhead, 'byte')} are names, lengths and checksums"
+    return f"{larger}: the model expects other data. Keep the original, or fit a model to data like it"

@@ -12,6 +12,8 @@ import numpy as np
 from ostinato.compression.drive import Values
 from ostinato.compression.originals import Originals, Raw, unpacked
 from ostinato.data.amplitude import Amplitude
+from ostinato.data.chunks import finished
+from ostinato.data.wave_form import form_of
 from ostinato.errors import DataError
 from ostinato.numbers import counted
 
@@ -33,7 +35,8 @@ class SoundOriginals(Originals):
             DataError: The file is not such a WAV file, or the model has other channels, another rate or fewer bits.
         """
         raw = bytes(raw)
-        start, size, channels, rate, width, used = _places(raw, where)
+        start, size, channels, rate, width = _places(raw, where)
+        used = 8 * width
         if channels != self._channels:
             raise DataError(
                 f"the file has {counted(channels, 'channel')}, and the model has {self._channels}",
@@ -76,27 +79,24 @@ class SoundOriginals(Originals):
             yield unpacked(kept[1])
 
 
-def _places(raw: bytes, where: str) -> tuple[int, int, int, int, int, int]:
-    """Return the start and the size of the samples of a WAV file, channels, rate, bytes of a sample, and bits.
+def _places(raw: bytes, where: str) -> tuple[int, int, int, int, int]:
+    """Return the start and the size of the samples of a WAV file, channels, rate, and bytes of a sample.
 
     Raises:
         DataError: The file is not a WAV file of whole numbers.
     """
     fix = "give a WAV file of 8, 16, 24 or 32 bits"
-    if raw[:4] != b"RIFF" or raw[8:12] != b"WAVE":
+    plain, _ = finished(raw)
+    behind = len(raw) - len(plain)
+    if plain[:4] != b"RIFF" or plain[8:12] != b"WAVE":
         raise DataError("the file is not a WAV file", where=where, fix=fix)
-    at, form = 12, None
-    while at + 8 <= len(raw):
-        name, size = raw[at : at + 4], int.from_bytes(raw[at + 4 : at + 8], "little")
-        if name == b"fmt " and size >= 16:
-            form = struct.unpack("<HHIIHH", raw[at + 8 : at + 24])
-            if form[0] == 0xFFFE and size >= 26:
-                form = (int.from_bytes(raw[at + 32 : at + 34], "little"), *form[1:])
-        elif name == b"data" and form is not None:
-            tag, channels, rate, _, _, bits = form
-            if tag != 1 or bits not in (8, 16, 24, 32) or not channels:
+    at, form = 12, form_of(plain)
+    while at + 8 <= len(plain):
+        name, size = plain[at : at + 4], int.from_bytes(plain[at + 4 : at + 8], "little")
+        if name == b"data":
+            if form is None or form.width not in (1, 2, 3, 4):
                 raise DataError("the samples are not whole numbers of 8, 16, 24 or 32 bits", where=where, fix=fix)
-            return at + 8, min(size, len(raw) - at - 8), channels, rate, bits // 8, bits
+            return behind + at + 8, min(size, len(plain) - at - 8), form.channels, form.rate, form.width
         at += 8 + size + size % 2
     raise DataError("the WAV file has no samples", where=where, fix=fix)
 

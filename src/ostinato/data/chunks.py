@@ -13,7 +13,7 @@ _CHUNKED: tuple[tuple[bytes, Literal["little", "big"], bytes], ...] = (
     (b"FORM", "big", b"SSND"),
 )
 #: A program that writes to a pipe does not know the size, and writes the largest one or one near it.
-_UNKNOWN = 0xFFFF_FF00
+_UNKNOWN, _LARGEST = 0xFFFF_FF00, 0xFFFF_FFFF
 #: Other sizes that mean the same: those of SoX and arecord, and the largest one with a sign. 0 is in the header until a
 #: recording ends.
 _UNFINISHED = frozenset({0x7FFF_F000, 0x7FFF_FFFF, 0x8000_0000})
@@ -23,8 +23,11 @@ def finished(raw: bytes) -> tuple[bytes, bool]:
     """Return a WAV file whose header says how many samples it has, and whether it did not say so before.
 
     A recorder that was stopped, or that wrote to a pipe, leaves no true size in the header. The samples then last to
-    the end of the file. A tag of ID3 before the file, which libsndfile counts as samples, is left out.
+    the end of the file. A tag of ID3 before the file, which libsndfile counts as samples, is left out. BW64 (ITU-R
+    BS.2088) is RF64 by another name, which libsndfile does not know.
     """
+    if raw.startswith(b"BW64"):
+        raw = b"RF64" + raw[4:]
     if raw.startswith(b"ID3") and len(raw) > 10:
         tag = 10 + sum((byte & 0x7F) << (7 * (3 - i)) for i, byte in enumerate(raw[6:10]))
         raw = raw[tag:] if raw[tag : tag + 4] in {b"RIFF", b"RIFX", b"FORM", b"fLaC"} else raw
@@ -122,7 +125,11 @@ def _long_chunks(raw: bytes) -> Iterator[tuple[int, int]]:
                 return
             at += size + -size % 8
     if raw.startswith(b"RF64") and raw[12:16] == b"ds64":
-        size = int.from_bytes(raw[28:36], "little")
-        at = raw.find(b"data", 36)
-        if at > 0:
-            yield at + 8, at + 8 + size
+        whole, at = int.from_bytes(raw[28:36], "little"), 12
+        while at + 8 <= len(raw):
+            size = int.from_bytes(raw[at + 4 : at + 8], "little")
+            if raw[at : at + 4] == b"data":
+                # the largest number of four bytes refers to that of eight bytes
+                yield at + 8, at + 8 + (whole if size == _LARGEST else size)
+                return
+            at += 8 + size + size % 2

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import re
+import unicodedata
 from collections.abc import Iterable, Iterator
 from itertools import chain
 
@@ -16,6 +17,8 @@ _LINE_END, _BYTES_END = re.compile("\r\n|\r|\n"), re.compile(b"\r\n|\r|\n")
 #: How ISO-2022-JP begins a word of Japanese, in bytes that are ASCII.
 _SHIFTED = re.compile(rb"\x1b\$[@B]")
 _LONE = re.compile("[\ud800-\udfff]")
+#: The bytes of texts in ASCII, and zero.
+_ASCII = bytes([0, *b"\t\n\r", *range(0x20, 0x7F)])
 #: The bytes by which a file is seen to be text.
 HEAD = 100_000
 
@@ -85,12 +88,28 @@ def _check_text(head: bytes, where: str) -> None:
         fix = "save the file as UTF-8: iconv -f iso-2022-jp -t utf-8 FILE > NEW"
         raise DataError("the file is ISO-2022-JP, expected UTF-8", where=where, fix=fix)
     if b"\0" in head:
-        for name, zeros, letters in (("utf-16le", head[1::2], head[::2]), ("utf-16be", head[::2], head[1::2])):
-            if 2 * zeros.count(0) > len(zeros) and b"\0" not in letters:
-                fix = f"save the file as UTF-8: iconv -f {name} -t utf-8 FILE > NEW"
-                raise DataError("the file seems to be UTF-16 without a byte order mark", where=where, fix=fix)
+        if (name := _utf16_without_mark(head)) is not None:
+            fix = f"save the file as UTF-8: iconv -f {name} -t utf-8 FILE > NEW"
+            raise DataError("the file seems to be UTF-16 without a byte order mark", where=where, fix=fix)
         what = "the file is binary, expected a table or text"
         raise DataError(what, where=where, fix=f"give a file of one of the formats {formats()}")
+
+
+def _utf16_without_mark(head: bytes) -> str | None:
+    """Return the name of UTF-16 without a byte order mark that bytes seem to be; None for other bytes.
+
+    A character of ASCII has a zero byte on one side, and few others have one. The bytes have to decode to letters, and
+    not to be ASCII with some zero bytes in it.
+    """
+    name, zeros, letters = "utf-16le", head[1::2].count(0), head[::2].count(0)
+    if letters > zeros:
+        name, zeros = "utf-16be", letters
+    try:
+        text = codecs.getincrementaldecoder(name)().decode(head)
+    except UnicodeDecodeError:
+        return None
+    signs = all(c.isprintable() or c.isspace() or unicodedata.category(c) == "Cf" for c in set(text))
+    return name if signs and (4 * zeros > len(head) or head.translate(None, _ASCII)) else None
 
 
 def _undecodable(before: bytes, byte: int, where: str, around: bytes, ended: int = 0, column: int = 0) -> DataError:
@@ -117,6 +136,7 @@ def _undecodable(before: bytes, byte: int, where: str, around: bytes, ended: int
 _OTHERS: tuple[tuple[bytes, str, str], ...] = (
     (b'{"__metadata__":', "a model, not data", "give a data file"),
     (b"SQLite format 3\0", "an SQLite database", "read it with sqlite:///FILE and --query 'SELECT ...'"),
+    *((magic, "sound", "use --kind sound") for magic in (b"WAVEfmt ", b"fLaC\0\0\0", b"OggS\0\2")),
     (b"%PDF-", "a PDF document", f"give a file of one of the formats {formats()}"),
 )
 

@@ -108,15 +108,20 @@ def from_files(paths: list[Path], *, channel: int | None = None, mix: bool = Fal
         raise DataError("the sound file holds no samples", where=str(paths[0]), fix="give a file that has samples")
     step = [max(1, int(np.gcd.reduce(s, axis=None))) if s.size else 1 for s in samples]
     coarse = [1 << ((s & -s).bit_length() - 1) for s in step]
+    notes, channels = notes_of(paths, recordings, bits, coarse, sum(n for _, n in taken)), samples[0].shape[1]
+    if channels > 1:
+        notes += (
+            f"a step has a sample of each of the {counted(channels, 'channel')}, and its nats and bits are their sums",
+        )
     return SequenceSet(
         "sound",
         np.concatenate(samples).astype(np.int32),
         np.cumsum([0, *map(len, samples)], dtype=np.int64),
         tuple(names_of(paths)),
-        _channel_names(samples[0].shape[1]),
+        _channel_names(channels),
         step=np.array(coarse, dtype=np.float64),
         meta={"sample_rate": recordings[0].rate, "bits": bits, "channel": channel, "mix": mix or None},
-        notes=notes_of(paths, recordings, bits, coarse, sum(n for _, n in taken)),
+        notes=notes,
     )
 
 

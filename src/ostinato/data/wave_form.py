@@ -9,14 +9,16 @@ _PCM: Final = 1
 _EXTENSIBLE: Final = 0xFFFE
 
 
-class _Form(NamedTuple):
+class Form(NamedTuple):
     """What the chunk "fmt " says of whole numbers.
 
     Attributes:
         at: Where the bits of a sample stand in the file.
         order: The order of bytes.
         bits: The bits of a sample, as the header has them.
-        width: The bytes of a sample, by the size of a block.
+        width: The bytes of a sample, by the size of a block; by the bits, if that size is none for them.
+        channels: The number of channels.
+        rate: The samples of a channel in a second.
         valid: The bits that hold the sample, the most significant ones of its bytes.
     """
 
@@ -24,6 +26,8 @@ class _Form(NamedTuple):
     order: Literal["little", "big"]
     bits: int
     width: int
+    channels: int
+    rate: int
     valid: int
 
 
@@ -35,7 +39,7 @@ def in_containers(raw: bytes) -> tuple[bytes, int | None]:
     wValidBitsPerSample). Their number is None where all are valid, where the header does not say, and for samples of
     8 bits and fewer, which have no sign.
     """
-    form = _form(raw)
+    form = form_of(raw)
     if form is None or form.width > 4:
         return raw, None
     if (form.bits + 7) // 8 < form.width:
@@ -43,7 +47,7 @@ def in_containers(raw: bytes) -> tuple[bytes, int | None]:
     return raw, form.valid if 8 < form.valid < 8 * form.width else None
 
 
-def _form(raw: bytes) -> _Form | None:
+def form_of(raw: bytes) -> Form | None:
     """Return the form of the samples of a WAV file of whole numbers; None for any other file."""
     order = _ORDERS.get(raw[:4])
     if order is None or raw[8:12] != b"WAVE":
@@ -59,8 +63,11 @@ def _form(raw: bytes) -> _Form | None:
             extensible = number(at + 8) == _EXTENSIBLE and size >= 26
             tag = number(at + (32 if extensible else 8))
             channels, block, bits = map(number, (at + 10, at + 20, at + 22))
-            if tag != _PCM or not channels or block % channels:
+            if tag != _PCM or not channels:
                 return None
-            return _Form(at + 22, order, bits, block // channels, (number(at + 26) if extensible else 0) or bits)
+            least, width = (bits + 7) // 8, 0 if block % channels else block // channels
+            valid = (number(at + 26) if extensible else 0) or bits
+            width = width if least <= width <= 4 else least  # the size of a block is wrong in some files
+            return Form(at + 22, order, bits, width, channels, number(at + 12, 4), valid)
         at += 8 + size + size % 2
     return None

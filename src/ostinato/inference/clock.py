@@ -101,6 +101,12 @@ class Clock:
         calendar = self._own(last)
         return 1 if calendar is None else self._place(calendar, last, time)
 
+    def check_untimed(self) -> None:
+        """Raise DataError if a value without a time follows one with a time on a calendar, where it has no place."""
+        if self._seen and self._own(self._seen[-1]) is not None:
+            what = f"the value has no time, and the one before it has the time {self._said(self._seen[-1])}"
+            raise DataError(what, fix="send each value of the series with its time")
+
     def _said(self, time: Any) -> str:
         """Return a time for an error: with its offset if the times have a zone, because it is kept in UTC."""
         zone = self.written()[1]

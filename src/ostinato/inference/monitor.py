@@ -123,11 +123,13 @@ class Monitor:
 
         Raises:
             DataError: The model gives no probability to the value, or the time is not later than the last one of the
-                series or not on its grid. The series then stays as it was.
+                series or not on its grid, or it is None and the last one is not. The series then stays as it was.
         """
         series = self._get(unique_id)
         stream, clock = series.stream, series.clock
         time = None if ds is None else clock.read(ds)
+        if time is None:
+            clock.check_untimed()
         skipped = 0 if time is None else clock.steps(time) - 1
         row = value if isinstance(value, Sequence | np.ndarray) and not isinstance(value, str) else [value]
         if skipped:
@@ -158,8 +160,12 @@ class Monitor:
 
         Args:
             unique_id: The id of the series.
+
+        Raises:
+            DataError: The values of the series had times, and those of a block have none.
         """
         series = self._get(unique_id)
+        series.clock.check_untimed()
         self._series[unique_id] = series
         return series.stream
 

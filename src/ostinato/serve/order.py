@@ -121,10 +121,11 @@ class Order:
             OrderError: It leaves out too many.
         """
         if number - self.seq - 1 > late:
+            timed = "" if self.clock is None else " with its time"
             raise OrderError(
                 f"the sequence number {number:,} leaves out events after {self.seq:,}",
                 expected=self.seq + 1,
-                fix=f"send the events from {self.seq + 1:,} on; for an event that is lost send y: null",
+                fix=f"send the events from {self.seq + 1:,} on; for an event that is lost send y: null{timed}",
             )
         self.waiting = (*self.waiting, event)
         taken.held.append((event.place, number))
@@ -140,11 +141,19 @@ class Order:
         assert event.seq is not None
         self.seq = event.seq
         if event.ds is None:
+            self._check_untimed()
             taken.placed.append(Placed(event.seq, None, event.y, event.place, 0))
             return
         if self.clock is None:
             self.clock = clock.copy()
         self._in_time(event, late, self.clock, taken)
+
+    def _check_untimed(self) -> None:
+        try:
+            if self.clock is not None:
+                self.clock.check_untimed()
+        except DataError as error:
+            raise OrderError(error.what, expected=self.seq, fix=error.fix or "") from error
 
     def _in_time(self, event: Given, late: int, clock: Clock, taken: Taken) -> None:
         """Apply the events whose time has come: the next step, or later ones if the steps before are given up."""
