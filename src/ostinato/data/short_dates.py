@@ -18,9 +18,9 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from ostinato.data.calendar import Months
 from ostinato.data.century import century, century_note
 from ostinato.data.detect import description_length, own_calendar
+from ostinato.data.listed_calendars import Months
 from ostinato.data.rewritten import Rewritten, with_pattern
 from ostinato.data.time_form import Stamps, Times
 
