@@ -16,7 +16,8 @@ from ostinato.emissions.emission import Support
 from ostinato.inference.forecast import forecast
 from ostinato.inference.rollout import state_after
 from ostinato.inference.sample import sample
-from ostinato.inference.score import Scores, score
+from ostinato.inference.score import score
+from ostinato.inference.scores import Scores
 from ostinato.model import SequenceModel
 from ostinato.model_file import load_model, save_model
 from zoo import NUMBERS, PAIRS, as_text, fitted, live, made

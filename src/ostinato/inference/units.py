@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     import polars as pl
 
     from ostinato.data.spelling import Spelling
-    from ostinato.inference.score import Scores
+    from ostinato.inference.scores import Scores
 
 #: The marks that close a quotation or a bracket behind the end of a sentence.
 _CLOSE = r"[\"'”’»)\]」』）】》〉]*"
