@@ -9,9 +9,9 @@ from itertools import combinations
 import polars as pl
 
 from ostinato.data.cells import number_of
+from ostinato.data.clocks import are_clocks
 from ostinato.data.month_names import number_of_part
 from ostinato.data.origin import Origin
-from ostinato.data.parts import clock
 from ostinato.errors import DataError
 
 #: The rows of each time, on average, from which repeated times are several series and not a slip.
@@ -168,7 +168,7 @@ def _names(column: pl.Series, rows: int) -> bool:
     return (
         few
         and 2 * column.n_unique() <= rows
-        and not clock(column)
+        and not are_clocks(column)
         and (any(number_of(c) is None for c in column.head(50).to_list()))
     )
 
