@@ -55,11 +55,6 @@ class AdaptiveFilter(Recurrence):
         """Return what is predicted of the next step, (B, D W)."""
         return self.path(self.start.new_zeros(0, len(state[0]), self.form.channels), state)[0][0]
 
-    def step(self, state: State, x: Tensor) -> tuple[State, Tensor]:
-        """Return the next state and what is predicted of the next step, (B, D W), after x (B, D)."""
-        h, state = self.unroll(x[None], state)
-        return state, h[0]
-
     def unroll(self, x: Tensor, state: State | None = None, lengths: Tensor | None = None) -> tuple[Tensor, State]:
         """Return what is predicted after each step, (T, B, D W), and the last state (see ``Recurrence.unroll``)."""
         path, state = self.path(x, self.initial_state(x.shape[1]) if state is None else state, lengths)

@@ -54,9 +54,8 @@ class Recurrence(nn.Module, ABC):
     def start_for_symbols(self) -> None:
         """Set the weights to the start that suits text, where it differs from that for numbers. By default nothing."""
 
-    @abstractmethod
     def step(self, state: State, x: Tensor) -> tuple[State, Tensor]:
-        """Return the next state and the output of one step.
+        """Return the next state and the output of one step; by default by ``unroll``.
 
         Args:
             state: The state before the step.
@@ -65,6 +64,8 @@ class Recurrence(nn.Module, ABC):
         Returns:
             The next state and the output, (B, H).
         """
+        h, state = self.unroll(x[None], state)
+        return state, h[0]
 
     @abstractmethod
     def unroll(self, x: Tensor, state: State | None = None, lengths: Tensor | None = None) -> tuple[Tensor, State]:
