@@ -17,10 +17,11 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from ostinato.data.calendar_units import DAY, HOUR, MINUTE, SECOND, WEEK, Places, Times, duration, more_than_one
+from ostinato.data.calendar_units import DAY, HOUR, MINUTE, SECOND, WEEK, Places, duration, more_than_one
 from ostinato.data.listed_calendars import Months, Week
 from ostinato.data.zones import instants, wall
 from ostinato.numbers import counted
+from ostinato.shapes import Times
 
 
 @dataclass(frozen=True)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 
-Times = NDArray[Any]
+from ostinato.shapes import Times
+
+#: The place of each time on a calendar, (N,), and whether the time is on it, (N,).
 Places = tuple[NDArray[np.int64], NDArray[np.bool_]]
 
 SECOND = 1_000_000

@@ -21,10 +21,10 @@ from ostinato.data.iso_weeks import check_weeks, of_weeks, week_of
 from ostinato.data.month_names import number_of_part
 from ostinato.data.origin import Origin
 from ostinato.data.stamps import read_times
-from ostinato.data.time_form import Times
 from ostinato.data.time_names import DAYS, JOINED, PARTS, PERIOD, WHOLE_TIMES, plain_name
 from ostinato.data.unnamed_parts import unnamed_parts
 from ostinato.errors import DataError
+from ostinato.shapes import Times
 
 
 def joined(

@@ -12,14 +12,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ostinato.arguments import share
-from ostinato.data.borders import Borders, Span
+from ostinato.data.borders import Borders
 from ostinato.data.corpus import blocks
 from ostinato.data.sequences import SequenceSet
 from ostinato.data.spelled import characters
 from ostinato.data.spelling import spelling_of
 from ostinato.errors import ConfigError, DataError
 from ostinato.numbers import counted
-from ostinato.shapes import Array
+from ostinato.shapes import Array, Span
 
 #: The training part gives the gradients, the validation part decides when to stop, and the held-out part is used once,
 #: for the table of results. "known" is training and validation together: the data of a fit in closed form.

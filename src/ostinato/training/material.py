@@ -9,7 +9,6 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ostinato.data.borders import Span
 from ostinato.data.encoded import Encoded, Encoding
 from ostinato.data.encoding import fit_encoding
 from ostinato.data.sequences import SequenceSet
@@ -17,6 +16,7 @@ from ostinato.data.split import Part, Split
 from ostinato.data.upper_bound import upper_bound
 from ostinato.errors import DataError
 from ostinato.numbers import counted
+from ostinato.shapes import Span
 from ostinato.training.within import Within, blocks, spread
 
 #: The greatest number of steps that a closed form is fitted to, which suffices for a few dozen coefficients.

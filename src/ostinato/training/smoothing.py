@@ -20,7 +20,7 @@ from ostinato.fits.quasi_newton import minimise
 from ostinato.layers.smoothing import Parameters, Smoothing
 from ostinato.numbers import counted
 from ostinato.ops.ets.choice import unroll_in_use
-from ostinato.ops.ets.form import Batch, Form
+from ostinato.ops.ets.form import GREATEST, LEAST, PHI, Batch, Form
 from ostinato.shapes import Array
 
 #: The longest season: the state of a series has 2 + m numbers, and a matrix of them.
@@ -31,8 +31,6 @@ STEPS, SEASONS = 400, 12
 ROWS = 60
 #: The change of a coordinate that a slope is measured over.
 NEAR = 1e-4
-#: The least and the greatest parameter of smoothing, and the bounds of the damping, as in ``local``.
-LEAST, GREATEST, PHI = 1e-4, 0.9999, (0.8, 0.98)
 #: The first spreads of level, trend and season, as multiples of an innovation, and the greatest logarithm of one.
 SPREADS, WIDEST = (5.0, 0.3, 2.0), 9.0
 #: The points to start from: alpha, beta / alpha and gamma / (1 - alpha).
