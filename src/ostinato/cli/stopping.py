@@ -42,8 +42,8 @@ def check() -> None:
     """Raise Stopped once more if a signal came whose exception was lost in the code of another library.
 
     From here on a signal also ends a call that waits, as Python wants it. polars puts its own handler of Ctrl-C before
-    Python's when it is imported, with the flag that lets such a call go on: one that waits for input or for the reader
-    of a pipe would then never hear of Ctrl-C.
+    Python's when it is imported, with the flag that lets such a call go on. A call that waits for input or for the
+    reader of a pipe would then never hear of Ctrl-C.
     """
     if hasattr(signal, "siginterrupt"):  # Windows has none
         for number in _heeded:

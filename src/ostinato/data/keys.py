@@ -117,9 +117,9 @@ def check_one_row(
 ) -> None:
     """Raise DataError if rows with the same time and values differ in another column: they may be parts of one total.
 
-    A column whose cells are all different within each file, such as a row number, is not evidence of that; neither is
-    one that is the same in a whole file, such as the day of its download, where files overlap in rows of equal values.
-    If rows of the same time have different values, nothing is raised here, because another check refuses them.
+    A column whose cells are all different within each file, such as a row number, is not evidence of that. Where files
+    overlap in rows of equal values, a column that is the same in a whole file, such as the day of its download, is none
+    either. If rows of the same time have different values, nothing is raised here, because another check refuses them.
 
     Args:
         frame: The table.

@@ -70,7 +70,7 @@ class Stream:
 
     The surprisals of a stream sum to what ``score`` gives for the whole sequence, however it is cut into blocks. For
     sound this holds if the stream is given the spacing of the amplitudes (``step``), which ``score`` finds in a whole
-    file and a stream cannot know: on whole numbers, a file whose amplitudes are multiples of 4 has up to log 4 nats a
+    file and a stream cannot know. On whole numbers, a file whose amplitudes are multiples of 4 has up to log 4 nats a
     sample more. If the end of a text is an event (a model of lines), a newline is that end, and the next character
     begins a new sequence.
 

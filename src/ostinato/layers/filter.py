@@ -19,9 +19,9 @@ from ostinato.shapes import State
 class AdaptiveFilter(Recurrence):
     """Filters that learn from every value after they have predicted it; see ``ops.filter.reference``.
 
-    The output h of a step is what the filters predict of the NEXT step, flat (..., D W): of each channel the location
-    and scale of its innovation, the logits, means and log scales of M logistics of the standardised innovation, and
-    the coefficients of the innovations of the channels before it.
+    The output h of a step is what the filters predict of the NEXT step, flat (..., D W). Each channel has the location
+    and scale of its innovation, and the logits, means and log scales of M logistics of the standardised innovation. The
+    coefficients of the innovations of the channels before it follow.
 
     The state is (rate, memory): rate (B, 1), 1 to learn and 0 to remember the values alone; memory (B, D, N), float64,
     which starts at ``start``. It has a fixed size.

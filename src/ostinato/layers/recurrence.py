@@ -14,8 +14,8 @@ from ostinato.shapes import State
 class Recurrence(nn.Module, ABC):
     """A layer that carries a state through a sequence.
 
-    Three laws are tested for every recurrence and every implementation: any chunking of a sequence gives the result of
-    one pass; a batch gives the result of a loop over its rows; a row of length 0 leaves its state unchanged.
+    Three laws are tested for every recurrence and every implementation. Any chunking of a sequence gives the result of
+    one pass. A batch gives the result of a loop over its rows. A row of length 0 leaves its state unchanged.
 
     Attributes:
         input_size: The width of an input step, D.

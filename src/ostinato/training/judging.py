@@ -54,7 +54,7 @@ class Passes:
         """Return the cost of judging some models.
 
         Each network is judged on the held-out part, and the likeliest of them and the closed form once more, to see
-        whether it is ahead; and on the validation part at least before its training and after it.
+        whether it is ahead. Each is also judged on the validation part, at least before its training and after it.
 
         Args:
             held: The steps of the held-out part.

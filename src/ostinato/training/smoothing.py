@@ -235,10 +235,11 @@ def _parameters(x: Array, free: NDArray[np.bool_]) -> Array:
 def _nats(rows: list[_Rows], parameters: Array, m: int) -> tuple[Array, Array]:
     """Return minus the log-likelihood of all sequences at the likeliest variance, and that variance, (C,) each.
 
-    Given the parameters, the errors are linear in the first state x: e - Z x, where e are those after a state of 0, and
-    the columns of Z are the predictions for values of 0 after each unit vector. With x ~ N(0, sigma^2 S^2) the errors
-    have the covariance sigma^2 (I + Z S^2 Z'), whose determinant and inverse follow from a matrix of the size of x (the
-    lemma of Woodbury). A missing value counts as its prediction here; the recurrence that is fitted is exact.
+    Given the parameters, the errors are linear in the first state x: they are e - Z x. Here e are those after a state
+    of 0, and the columns of Z are the predictions for values of 0 after each unit vector. With x ~ N(0, sigma^2 S^2)
+    the errors have the covariance sigma^2 (I + Z S^2 Z'), whose determinant and inverse follow from a matrix of the
+    size of x (the lemma of Woodbury). A missing value counts as its prediction here; the recurrence that is fitted is
+    exact.
 
     Args:
         rows: The sequences.
