@@ -8,8 +8,9 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from ostinato import randomness
-from ostinato.device import asked, devices
+from ostinato.device import asked
 from ostinato.fits.budget import Budget
+from ostinato.hardware import devices
 from ostinato.layers.build import BACKBONES
 from ostinato.training.build import build
 from ostinato.training.closed_form import Base
