@@ -18,12 +18,12 @@ from ostinato.data.calendar_units import (
     WEEKDAYS,
     YEAR,
     Places,
-    Times,
     duration,
     more_than_one,
     weekday_of,
 )
 from ostinato.data.zones import instants
+from ostinato.shapes import Times
 
 
 class Listed(ABC):
