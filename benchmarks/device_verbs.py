@@ -27,11 +27,11 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 
 import ostinato
 import zoo
-from ostinato.device import in_words
 from ostinato.evaluation.calibration import calibrate
 from ostinato.fits.budget import Budget
 from ostinato.fits.progress import TrainingProgress
 from ostinato.gradients.methods import AdaptiveBPTT, CheckpointedBPTT, TruncatedBPTT
+from ostinato.hardware import in_words
 from ostinato.record import DirectRung
 
 #: One kind of data for each emission and each form of a front.

@@ -59,8 +59,8 @@ if TYPE_CHECKING:
     from ostinato.inference.monitor import Monitor as Monitor
     from ostinato.inference.monitor import Reading as Reading
     from ostinato.inference.sample import sample as sample
-    from ostinato.inference.score import Scores as Scores
     from ostinato.inference.score import score as score
+    from ostinato.inference.scores import Scores as Scores
     from ostinato.inference.stream import Seen as Seen
     from ostinato.inference.stream import Stream as Stream
     from ostinato.kinds import KindTraits as KindTraits
@@ -108,7 +108,7 @@ _HOMES = {
     "OstinatoError": "errors",
     "Reading": "inference.monitor",
     "Rung": "record",
-    "Scores": "inference.score",
+    "Scores": "inference.scores",
     "Seen": "inference.stream",
     "SequenceModel": "model",
     "SequenceSet": "data.sequences",

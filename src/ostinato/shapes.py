@@ -13,7 +13,7 @@ offsets (B + 1), never padded.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,5 +23,9 @@ if TYPE_CHECKING:  # torch takes a second to import, and much that needs ``Array
 
 #: Numbers in 64-bit floats; the docstring of what takes or gives them says their shape.
 Array: TypeAlias = NDArray[np.float64]
+#: Times: instants as datetime64[us], or whole numbers as int64.
+Times: TypeAlias = NDArray[Any]
+#: Steps of a sequence: its number, the first step, and the step after the last one.
+Span: TypeAlias = tuple[int, int, int]
 #: The state of a recurrence: a flat tuple of tensors, each with the batch axis first, (B, ...).
 State: TypeAlias = "tuple[Tensor, ...]"

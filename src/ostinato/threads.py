@@ -57,8 +57,8 @@ def decide(threads: Any = "auto") -> Decision:
     """Return the numbers of threads for a value of the option ``threads``.
 
     With "auto" the engine has every core: its threads sleep between its calls, and a call takes only as many as pay.
-    torch and BLAS have one each, because their threads poll for work after each call, on cores that the engine or
-    another process needs. The load of the machine is not looked at: with it, two equal runs would differ.
+    torch and BLAS have one each: after each call their threads poll for work on cores that others need. The load of the
+    machine is not looked at: with it, two equal runs would differ.
 
     Args:
         threads: A whole number, which holds for all of them; or "auto".
@@ -84,8 +84,8 @@ def computing(threads: Any = "auto") -> Iterator[Decision]:
     """Compute with the numbers of threads that ``decide`` returns, and put the earlier ones back at the end.
 
     Inside another ``computing`` of the same thread, "auto" keeps the numbers of the outer one. Verbs may run at the
-    same time in several threads of Python: the BLAS libraries have one number for the process, that of the verb that
-    began last, and get their earlier number back from the verb that ends last.
+    same time in several threads of Python. The BLAS libraries have one number for the process: that of the verb that
+    began last. The verb that ends last gives them their earlier number back.
 
     Args:
         threads: A whole number, or "auto".

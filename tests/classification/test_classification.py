@@ -271,7 +271,7 @@ def test_what_cannot_be_a_class_is_refused() -> None:
     with pytest.raises(DataError, match="no column 'klass'"):
         read_labelled(frame, "klass", kind="series")
     for prior in ("a=1", "a=1,b=x", "a=1,b=-1", "a=1,b=1,c=1", "a=1,b=1,a=3", "a=1,b=nan", "", "=1", "a"):
-        with pytest.raises(ConfigError):
+        with pytest.raises(ConfigError, match="prior"):
             checked_prior(prior, ("a", "b"), np.ones(2))
 
 

@@ -41,7 +41,6 @@ def refusal(path: Path, **options: Any) -> DataError | None:
 
 TABLE = pl.DataFrame({"id": ["a"] * 9 + ["b"] * 9, "ds": [*range(9)] * 2, "y": np.arange(18) / 4})
 CSV = TABLE.write_csv().encode()
-PUT = [b'"', b",", b"\n", b"\0", b"\xff", b"\r", b";", b"\t", b"nan", b"-", b"e9"]
 FILES = {
     "t.csv": CSV,
     "t.csv.gz": gzip.compress(CSV),

@@ -85,11 +85,6 @@ def _a_folder(path: Path) -> Path:
     return path
 
 
-def _gone(path: Path) -> Path:
-    shutil.rmtree(path)
-    return path
-
-
 def _a_file(path: Path) -> None:
     shutil.rmtree(path)
     path.touch()

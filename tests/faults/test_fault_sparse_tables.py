@@ -43,7 +43,7 @@ def test_a_dash_is_missing_where_a_zero_is_written(tmp_path: Path, dash: str) ->
 
 @pytest.mark.parametrize("cells", [["1.5", "-", "2"], ["$ 0", "$ -", "$ 2"], ["1.5", "-", "0-0"]])
 def test_a_dash_that_may_be_a_zero_is_refused(tmp_path: Path, cells: list[str]) -> None:
-    with pytest.raises(DataError):
+    with pytest.raises(DataError, match="write 0 if the dash means 0"):
         read(text(tmp_path / "a.csv", pd.DataFrame({"ds": DAYS[:3], "y": cells})))
 
 

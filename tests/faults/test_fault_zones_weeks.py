@@ -74,6 +74,17 @@ def test_weeks_beside_their_years_are_read(tmp_path: Path, day: datetime.date, _
     assert np.array_equal(times.astype("datetime64[D]"), monday + 7 * np.arange(130))
 
 
+@pytest.mark.parametrize("weekday", [0, 3, 6])
+def test_a_month_shows_that_the_year_is_that_of_the_calendar(tmp_path: Path, weekday: int) -> None:
+    """The first of January may lie in week 53 of the year before, and the last of December in week 1 of the next."""
+    monday = datetime.date(2015, 11, 30)
+    days = [monday + datetime.timedelta(weeks=i, days=weekday) for i in range(530)]
+    cells = [f"{day.year},{day.month},{day.isocalendar()[1]}" for day in days]
+    times = read(written(tmp_path, "year,month,week", cells)).times
+    assert times is not None
+    assert np.array_equal(times.astype("datetime64[D]"), np.datetime64(monday) + 7 * np.arange(530))
+
+
 def test_series_one_below_the_other_are_read(tmp_path: Path) -> None:
     """Week 1 follows week 52 of one year where one store ends and the next begins."""
     cells = [f"{store},2024,{week}" for store in (1, 2, 3) for week in range(1, 53)]

@@ -17,12 +17,13 @@ import torch
 
 import ostinato
 from ostinato import device as device_module
-from ostinato.device import checked, computing_on, copy_on, decide, devices, in_bf16, placed
+from ostinato.device import computing_on, copy_on, decide, in_bf16, placed
 from ostinato.emissions import draws
 from ostinato.errors import ConfigError
 from ostinato.evaluation.calibration import calibrate
 from ostinato.fits.budget import Budget
 from ostinato.gradients.methods import CheckpointedBPTT, TruncatedBPTT
+from ostinato.hardware import checked, devices
 from ostinato.model import SequenceModel
 from ostinato.model_file import load_model, save_model
 from ostinato.training.truncation import Bias

@@ -181,9 +181,12 @@ def test_a_prices_point_forecast_is_the_median() -> None:
     np.testing.assert_allclose(result.frame["ostinato"], np.median(result.paths[0][:, :, 0], axis=0))
 
 
-@pytest.mark.parametrize(("horizon", "level", "paths"), [(0, (80,), 5), (3, (0,), 5), (3, (100,), 5), (3, (80,), 1)])
-def test_arguments_out_of_range_are_refused(horizon: int, level: tuple[float, ...], paths: int) -> None:
-    with pytest.raises(ConfigError):
+@pytest.mark.parametrize(
+    ("horizon", "level", "paths", "named"),
+    [(0, (80,), 5, "horizon"), (3, (0,), 5, "level"), (3, (100,), 5, "level"), (3, (80,), 1, "n_paths")],
+)
+def test_arguments_out_of_range_are_refused(horizon: int, level: tuple[float, ...], paths: int, named: str) -> None:
+    with pytest.raises(ConfigError, match=f"^{named} "):
         forecast(fitted("series", "ar"), made("series"), horizon, level, n_paths=paths)
 
 

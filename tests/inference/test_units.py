@@ -14,7 +14,7 @@ import ostinato
 from ostinato.cli.main import main
 from ostinato.data.sequences import SequenceSet
 from ostinato.errors import ConfigError
-from ostinato.inference.score import Scores
+from ostinato.inference.scores import Scores
 from ostinato.inference.units import UNITS
 
 TEXT = "Dog bites man.  Man bites dog! 개가 사람을 물었다.\nWho bit whom?\n\nNobody said"

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from ostinato.client import Client, Event, EventResult, Next, Push, Pushed, ServerError, connection
+from ostinato.client import Client, Event, EventResult, Next, Push, Pushed, ServerError, transport
 from ostinato.errors import ConfigError, DataError
 
 
@@ -66,7 +66,7 @@ def recorder() -> Iterator[type[Recorder]]:
 
 @pytest.fixture
 def client(recorder: type[Recorder], monkeypatch: pytest.MonkeyPatch) -> Iterator[Client]:
-    monkeypatch.setattr(connection, "_PAUSES", (0.0,) * 4)
+    monkeypatch.setattr(transport, "_PAUSES", (0.0,) * 4)
     with Client(recorder.url, "secret") as found:  # type: ignore[attr-defined]
         yield found
 

@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ostinato.data.sequences import SequenceSet
-from ostinato.inference.score import Scores, score
+from ostinato.inference.score import score
+from ostinato.inference.scores import Scores
 from ostinato.model import SequenceModel
 from ostinato.shapes import Array
 from ostinato.threads import Threads

@@ -32,7 +32,7 @@ def _document() -> dict[str, Any]:
     import torch
 
     from ostinato._version import __version__
-    from ostinato.device import devices
+    from ostinato.hardware import devices
     from ostinato.ops.engine import extension
     from ostinato.ops.selection import IMPLEMENTATIONS, explain
     from ostinato.ops.variables import GPU_KERNELS, IMPLEMENTATION, INSTRUCTION_SET
@@ -59,7 +59,7 @@ def _print() -> None:
     import torch
 
     from ostinato._version import __version__
-    from ostinato.device import devices, in_words
+    from ostinato.hardware import devices, in_words
     from ostinato.ops.engine import extension, openmp
     from ostinato.ops.selection import IMPLEMENTATIONS, explain
     from ostinato.ops.variables import GPU_KERNELS, IMPLEMENTATION, INSTRUCTION_SET

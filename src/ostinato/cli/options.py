@@ -224,7 +224,8 @@ def device(text: str, *, said: bool = True) -> str:
         text: The value of the option.
         said: Whether the decisions are printed as notes; False where the result has notes of its own.
     """
-    from ostinato.device import checked, log
+    from ostinato.device import log
+    from ostinato.hardware import checked
 
     if said and not screen.hushed() and not log.handlers:
         handler = logging.StreamHandler(sys.stderr)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ostinato.data.sequences import SequenceSet
-    from ostinato.inference.score import ScoredStep, Scores
+    from ostinato.inference.scores import ScoredStep, Scores
     from ostinato.model import SequenceModel
 
 

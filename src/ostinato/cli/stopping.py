@@ -34,14 +34,16 @@ _asked: list[int] = []
 _heeded: list[int] = []
 #: The seconds after which a signal that came while a module was loaded is sent again.
 _AGAIN: Final = 0.02
+#: The most bytes of a pipe that are taken at a time.
+_MOST: Final = 65_536
 
 
 def check() -> None:
     """Raise Stopped once more if a signal came whose exception was lost in the code of another library.
 
     From here on a signal also ends a call that waits, as Python wants it. polars puts its own handler of Ctrl-C before
-    Python's when it is imported, with the flag that lets such a call go on: one that waits for input or for the reader
-    of a pipe would then never hear of Ctrl-C.
+    Python's when it is imported, with the flag that lets such a call go on. A call that waits for input or for the
+    reader of a pipe would then never hear of Ctrl-C.
     """
     if hasattr(signal, "siginterrupt"):  # Windows has none
         for number in _heeded:
@@ -50,7 +52,7 @@ def check() -> None:
         raise Stopped(_asked[0])
 
 
-def arriving(handle: int, size: int = 65_536, due: Callable[[], float | None] | None = None) -> Iterator[bytes]:
+def arriving(handle: int, due: Callable[[], float | None] | None = None) -> Iterator[bytes]:
     """Yield the bytes of a pipe as soon as there are some, and raise Stopped as soon as a signal comes.
 
     A signal that comes between two steps of Python and a call that waits would be heeded after the call only, which
@@ -58,7 +60,6 @@ def arriving(handle: int, size: int = 65_536, due: Callable[[], float | None] | 
 
     Args:
         handle: The number of the file.
-        size: The largest number of bytes at a time.
         due: What is called before each wait, and again after the seconds that it returns, if nothing has come. None is
             no limit. Windows has no such wait: there it is called when something has come.
     """
@@ -69,7 +70,7 @@ def arriving(handle: int, size: int = 65_536, due: Callable[[], float | None] | 
                 _until_readable(handle, signalled, due or _never)
             elif due is not None:
                 due()
-            if not (chunk := os.read(handle, size)):
+            if not (chunk := os.read(handle, _MOST)):
                 return
             yield chunk
 

@@ -2,21 +2,14 @@
 
 from __future__ import annotations
 
-import http.client
-import json
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from types import TracebackType
-from typing import Any, TypeVar, final
-from urllib.parse import urlencode, urlsplit
+from typing import Any, final
+from urllib.parse import urlencode
 
 from ostinato.client import wire
+from ostinato.client.transport import Transport
 from ostinato.client.types import Event, Next, Push, Pushed, ServerError, Value
-from ostinato.errors import ConfigError, DataError
-
-T = TypeVar("T")
-#: The seconds before the repetitions of a call, if the server names none.
-_PAUSES = (0.1, 0.5, 1.0, 2.0)
 
 
 @final
@@ -36,22 +29,7 @@ class Client:
     """
 
     def __init__(self, url: str, token: str | None = None, *, timeout: float = 30.0, repeats: int = 4) -> None:
-        try:
-            parts = urlsplit(url)
-            host, port = parts.hostname if parts.scheme in ("http", "https") else None, parts.port
-        except ValueError:  # a port out of range, or half an address of IPv6
-            host = port = None
-        if not host:
-            raise ConfigError(f"{url!r} is not the address of a server", fix="write it as http://127.0.0.1:8000")
-        if token is not None and not (token.isascii() and token.isprintable() and " " not in token):
-            raise ConfigError(
-                "the token has characters that cannot be part of a token", fix="give what ostinato token printed"
-            )
-        make = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
-        self._connection = make(host, port, timeout=timeout)
-        self._base, self._repeats = parts.path.rstrip("/"), repeats
-        self._headers = {} if token is None else {"Authorization": f"Bearer {token}"}
-        self._url = url
+        self._http = Transport(url, token, timeout, repeats)
 
     def __enter__(self) -> Client:
         return self
@@ -63,7 +41,7 @@ class Client:
 
     def close(self) -> None:
         """Close the connection."""
-        self._connection.close()
+        self._http.close()
 
     def push(self, unique_id: str, *events: Event | Value, **asked: Any) -> Pushed:
         """Push events to a stream, which begins with its first one.
@@ -79,7 +57,7 @@ class Client:
         """
         push = Push(unique_id, [e if isinstance(e, Event) else Event(e) for e in events], **asked)
         path, again = f"{wire.path_of(unique_id)}/events", wire.is_numbered([push])
-        return self._read(wire.pushed, "POST", path, wire.written(push), again=again)
+        return self._http.read(wire.pushed, "POST", path, wire.written(push), again=again)
 
     def push_many(self, pushes: Sequence[Push]) -> list[Pushed | ServerError]:
         """Push events to many streams in one call.
@@ -99,7 +77,7 @@ class Client:
         def read(found: Any) -> list[Pushed | ServerError]:
             return [wire.refused(one, 422) if "error" in one else wire.pushed(one) for one in found["results"]]
 
-        return self._read(read, "POST", "/v1/events", body, again=wire.is_numbered(pushes))
+        return self._http.read(read, "POST", "/v1/events", body, again=wire.is_numbered(pushes))
 
     def stream(self, unique_id: str) -> NumberedStream:
         """Return a stream whose events this client numbers, so that each is applied once even if an answer is lost.
@@ -108,7 +86,7 @@ class Client:
             unique_id: The stream.
         """
         try:
-            seq = self._read(lambda found: int(found["seq"]), "GET", wire.path_of(unique_id))
+            seq = self._http.read(lambda found: int(found["seq"]), "GET", wire.path_of(unique_id))
         except ServerError as error:
             if error.status != 404:
                 raise
@@ -123,7 +101,7 @@ class Client:
             limit: The most streams to return.
         """
         query = urlencode({"after": wire.id_of(after) if after else "", "limit": limit})
-        return self._read(wire.part("streams"), "GET", f"/v1/streams?{query}")
+        return self._http.read(wire.part("streams"), "GET", f"/v1/streams?{query}")
 
     def info(self, unique_id: str) -> dict[str, Any]:
         """Return the description of a stream.
@@ -131,7 +109,7 @@ class Client:
         Args:
             unique_id: The stream.
         """
-        return self._json("GET", wire.path_of(unique_id))
+        return self._http.object("GET", wire.path_of(unique_id))
 
     def delete(self, unique_id: str) -> None:
         """Delete a stream with its history.
@@ -139,7 +117,7 @@ class Client:
         Args:
             unique_id: The stream.
         """
-        self._call("DELETE", wire.path_of(unique_id), again=True)
+        self._http.call("DELETE", wire.path_of(unique_id), again=True)
 
     def next(self, unique_id: str, p: Sequence[float] = (0.1, 0.5, 0.9), *, top: int = 0) -> Next:
         """Return the distribution of the next event: the quantiles at p, or of text the likeliest symbols.
@@ -150,7 +128,7 @@ class Client:
             top: The number of the likeliest symbols of a text, in place of quantiles.
         """
         query = urlencode([*(("p", one) for one in p if not top), *([("top", top)] if top else [])])
-        return self._read(wire.following, "GET", f"{wire.path_of(unique_id)}/next?{query}")
+        return self._http.read(wire.following, "GET", f"{wire.path_of(unique_id)}/next?{query}")
 
     def forecast(self, unique_id: str, horizon: int = 12, **options: Any) -> dict[str, Any]:
         """Return a forecast from the present state.
@@ -160,7 +138,9 @@ class Client:
             horizon: The number of steps.
             options: level, n_paths and seed, as in ``ostinato.forecast``.
         """
-        return self._json("POST", f"{wire.path_of(unique_id)}/forecast", {"horizon": horizon, **options}, again=True)
+        return self._http.object(
+            "POST", f"{wire.path_of(unique_id)}/forecast", {"horizon": horizon, **options}, again=True
+        )
 
     def sample(self, unique_id: str, length: int = 100, **options: Any) -> dict[str, Any]:
         """Return samples from the present state.
@@ -170,7 +150,7 @@ class Client:
             length: The number of steps of each sample.
             options: Those of ``ostinato sample``, as /openapi.json lists them.
         """
-        return self._json("POST", f"{wire.path_of(unique_id)}/sample", {"length": length, **options}, again=True)
+        return self._http.object("POST", f"{wire.path_of(unique_id)}/sample", {"length": length, **options}, again=True)
 
     def fork(self, unique_id: str, to: str) -> dict[str, Any]:
         """Begin a new stream at the present state of another one.
@@ -179,7 +159,7 @@ class Client:
             unique_id: The stream.
             to: The id of the new stream.
         """
-        return self._json("POST", f"{wire.path_of(unique_id)}/fork", {"to": to})
+        return self._http.object("POST", f"{wire.path_of(unique_id)}/fork", {"to": to})
 
     def reset(self, unique_id: str) -> dict[str, Any]:
         """Begin a stream anew.
@@ -187,7 +167,7 @@ class Client:
         Args:
             unique_id: The stream.
         """
-        return self._json("POST", f"{wire.path_of(unique_id)}/reset", {})
+        return self._http.object("POST", f"{wire.path_of(unique_id)}/reset", {})
 
     def history(self, unique_id: str, after: int = 0) -> list[dict[str, Any]]:
         """Return the events of a stream that the server keeps.
@@ -197,7 +177,7 @@ class Client:
             after: The sequence number after which to begin.
         """
         path = f"{wire.path_of(unique_id)}/history?{urlencode({'after': after})}"
-        return self._read(wire.part("events"), "GET", path)
+        return self._http.read(wire.part("events"), "GET", path)
 
     def snapshot(self, unique_id: str) -> bytes:
         """Return a stream as a file of safetensors, for ``restore`` here or on another server with the same model.
@@ -205,7 +185,7 @@ class Client:
         Args:
             unique_id: The stream.
         """
-        return self._call("GET", f"{wire.path_of(unique_id)}/snapshot", again=True)
+        return self._http.call("GET", f"{wire.path_of(unique_id)}/snapshot", again=True)
 
     def restore(self, unique_id: str, snapshot: bytes) -> None:
         """Set a stream to a snapshot.
@@ -214,11 +194,13 @@ class Client:
             unique_id: The stream.
             snapshot: The bytes that ``snapshot`` returned.
         """
-        self._call("PUT", f"{wire.path_of(unique_id)}/snapshot", snapshot, kind="application/octet-stream", again=True)
+        self._http.call(
+            "PUT", f"{wire.path_of(unique_id)}/snapshot", snapshot, kind="application/octet-stream", again=True
+        )
 
     def model(self) -> dict[str, Any]:
         """Return the description of the model that the server serves."""
-        return self._json("GET", "/v1/model")
+        return self._http.object("GET", "/v1/model")
 
     def reload(self, streams: str = "replay") -> dict[str, Any]:
         """Let the server read its model file again.
@@ -226,74 +208,15 @@ class Client:
         Args:
             streams: "replay" lets each stream read its history with the new model; "fresh" lets it begin anew.
         """
-        return self._json("POST", "/v1/model", {"streams": streams})
+        return self._http.object("POST", "/v1/model", {"streams": streams})
 
     def ready(self) -> bool:
         """Return whether the server takes events."""
         try:
-            self._call("GET", "/readyz")
+            self._http.call("GET", "/readyz")
         except ServerError:
             return False
         return True
-
-    def _json(self, method: str, path: str, body: Any = None, *, again: bool | None = None) -> dict[str, Any]:
-        """Return the object that the server answers."""
-        return self._read(wire.object_of, method, path, body, again=again)
-
-    def _read(
-        self, read: Callable[[Any], T], method: str, path: str, body: Any = None, *, again: bool | None = None
-    ) -> T:
-        """Return what a function reads in the JSON that the server answers.
-
-        Raises:
-            DataError: The body cannot be sent.
-            ServerError: The server refused the call, or what answered is no such server.
-        """
-        try:
-            content = None if body is None else json.dumps(body, allow_nan=False).encode()
-        except (TypeError, ValueError) as error:
-            raise DataError(
-                f"the call cannot be written as JSON: {error}", fix="send finite numbers and text"
-            ) from error
-        answer = self._call(method, path, content, again=method == "GET" if again is None else again)
-        try:
-            return read(json.loads(answer))
-        except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
-            what = f"the answer is not from ostinato serve: {answer[:40]!r}"
-            raise ServerError(what, 200, where=self._url, fix="check the address, and any proxy before it") from error
-
-    def _call(
-        self, method: str, path: str, body: bytes | None = None, *, kind: str = "application/json", again: bool = False
-    ) -> bytes:
-        """Return the body of the answer; a call that may be sent again is repeated."""
-        for pause in [*_PAUSES[: self._repeats if again else 0], None]:
-            try:
-                return self._once(method, path, body, kind)
-            except ServerError as error:
-                if pause is None or error.status not in (0, 429, 503):
-                    raise
-                time.sleep(pause if error.retry_after is None else error.retry_after)
-        raise AssertionError
-
-    def _once(self, method: str, path: str, body: bytes | None, kind: str) -> bytes:
-        headers = self._headers | ({} if body is None else {"Content-Type": kind})
-        try:
-            self._connection.request(method, self._base + path, body, headers)
-            answer = self._connection.getresponse()
-            content = answer.read()
-        except (OSError, http.client.HTTPException) as error:
-            self._connection.close()
-            raise ServerError(
-                f"the server gave no answer: {error or type(error).__name__}", where=self._url, fix="check the address"
-            ) from error
-        if answer.status < 400:
-            return content
-        wait = answer.getheader("retry-after")
-        try:
-            found = json.loads(content)
-        except ValueError:
-            found = {}
-        raise wire.refused(found, answer.status, float(wait) if wait and wait.isdigit() else None)
 
 
 @final

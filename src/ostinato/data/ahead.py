@@ -7,15 +7,13 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ostinato.data.calendar import Calendar, Days, Steps, from_json
 from ostinato.data.frequency import named, of_frequency
 from ostinato.data.sequences import SequenceSet
 from ostinato.errors import ConfigError
 from ostinato.numbers import counted
-
-Times = NDArray[Any]
+from ostinato.shapes import Times
 
 #: The end of the calendar: a later year has five digits, which no other program reads.
 _LAST = np.datetime64("9999-12-31T23:59:59.999999", "us")

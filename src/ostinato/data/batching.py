@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ostinato.data.encoded import Encoded
+from ostinato.data.encoded import Encoded, is_observed
 
 #: The number of steps that warm up the state before a training piece that begins within a sequence.
 WARM = 64
@@ -215,11 +215,7 @@ def _pad(data: Encoded, items: list[Piece], reset: Tensor) -> Batch:
     here = torch.from_numpy(inside)[..., None]
     values = data.values[offsets]
     x = torch.where(here, values, 0)
-    weight = _seen(x) & torch.from_numpy(inside & (step >= counted))[..., None]
+    weight = is_observed(x) & torch.from_numpy(inside & (step >= counted))[..., None]
     of_row = torch.from_numpy(index)
     unit, low, high = (part[of_row] for part in (data.unit, data.low, data.high))
     return Batch(x, weight, reset, unit, low, high, rows.tolist(), starts.tolist())
-
-
-def _seen(x: Tensor) -> Tensor:
-    return x >= 0 if x.dtype == torch.int64 else ~torch.isnan(x)

@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from ostinato.data.sequences import SequenceSet
 from ostinato.data.spelling import spelling_of
 from ostinato.data.spelling.base import Spelling
+from ostinato.shapes import Span
 
-#: Sequence, first step, and the step after the last one.
-Span = tuple[int, int, int]
 #: The steps that are looked at together, more than a character has.
 _NEAR = 16
 

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ostinato.data.calendar import DAY, WEEKDAYS, Calendar, Days, Every, Months, Steps, Week, weekday_of
+from ostinato.data.calendar import Calendar, Days, Every, Steps
+from ostinato.data.calendar_units import DAY, WEEKDAYS, weekday_of
+from ostinato.data.listed_calendars import Months, Week
 from ostinato.data.zones import wall
-
-Times = NDArray[Any]
+from ostinato.shapes import Times
 
 #: The share of equal steps that makes them the usual step of times that lie on no calendar.
 _USUAL = 0.6

@@ -9,9 +9,11 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from ostinato.data.calendar import Calendar, Days, Every, Steps, Week, duration
+from ostinato.data.calendar import Calendar, Days, Every, Steps
+from ostinato.data.calendar_units import duration
 from ostinato.data.cells import read_cells, type_in_words
 from ostinato.data.eras import calendar_of
+from ostinato.data.listed_calendars import Week
 from ostinato.data.month_names import uncertain
 from ostinato.data.number import LARGEST, SMALLEST
 from ostinato.data.origin import Origin

@@ -15,7 +15,6 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,9 +22,8 @@ from numpy.typing import NDArray
 from ostinato.data.calendar import Calendar
 from ostinato.data.calendar_candidates import candidates, usual_step
 from ostinato.data.zones import wall
-from ostinato.shapes import Array
+from ostinato.shapes import Array, Times
 
-Times = NDArray[Any]
 Floats = Array
 
 #: The least share of steps that are one step of the calendar. Below it, the times have no regular calendar.

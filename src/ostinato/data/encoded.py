@@ -95,11 +95,12 @@ class Encoded:
         """Whether a value is observed, and so counts in the likelihood, (N, D)."""
         values = self.values
         if isinstance(values, Lazy):
-            return Lazy(values.shape, torch.bool, lambda key: _observed(values[key]))
-        return _observed(values)
+            return Lazy(values.shape, torch.bool, lambda key: is_observed(values[key]))
+        return is_observed(values)
 
 
-def _observed(values: Tensor) -> Tensor:
+def is_observed(values: Tensor) -> Tensor:
+    """Return whether values in model space are observed: symbols are not negative, numbers are not NaN."""
     return values >= 0 if values.dtype == torch.int64 else ~torch.isnan(values)
 
 

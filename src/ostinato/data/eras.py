@@ -8,7 +8,7 @@ from calendar import monthrange
 import numpy as np
 from numpy.typing import NDArray
 
-from ostinato.data.time_form import Times
+from ostinato.shapes import Times
 
 #: Years that are unlikely in the Gregorian calendar, and the calendars in which they are the present ones.
 _ERAS = (

@@ -2,7 +2,7 @@ r"""Flags behind numbers, with which statistical offices mark values as provisio
 
 Eurostat writes "12.3 p" and "12.3b", Korea's office "101.2 p)", loggers and weather services "0.40s", and tables in
 reports "12.3*". A letter behind most numbers of a column is their unit. Therefore letters count as flags only if at
-least as many numbers have none, and if the numbers with and without them are of similar size: in a column with 1.2b and
+least as many numbers have none, and if the numbers with and without them are of similar size. In a column with 1.2b and
 900,000,000, the letter may mean billions.
 
 Source of the letters: the observation flags of Eurostat, and the status codes of SDMX in capital letters.

@@ -11,7 +11,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from ostinato.data import checks, ids
-from ostinato.data.calendar import Months, Steps, from_json
+from ostinato.data.calendar import Steps, from_json
 from ostinato.data.cells import read_cells, stand_in
 from ostinato.data.columns import IDS, Roles, find, named
 from ostinato.data.covariates import Indicators, check_known, words_of
@@ -20,15 +20,16 @@ from ostinato.data.eras import note_on_years
 from ostinato.data.filled_ids import filled
 from ostinato.data.join import Provenance, join
 from ostinato.data.keys import check_one_row, check_second_key
+from ostinato.data.listed_calendars import Months
 from ostinato.data.origin import Origin
-from ostinato.data.parts import JOINED, joined
+from ostinato.data.parts import joined
 from ostinato.data.rows import differing, numerals_of, tidied, without_odd_rows
 from ostinato.data.sequences import SequenceSet
 from ostinato.data.series_rows import SeriesRows, sorted_by_time
 from ostinato.data.stamps import parse_times
 from ostinato.data.table_options import TableOptions, TimeOptions
 from ostinato.data.time_form import Stamps
-from ostinato.data.time_names import TIMES
+from ostinato.data.time_names import JOINED, TIMES
 from ostinato.shapes import Array
 
 

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from ostinato.data.calendar import DAY, Calendar, Days, Every, Months, Steps, Week, weekday_of
+from ostinato.data.calendar import Calendar, Days, Every, Steps
 from ostinato.data.calendar_candidates import month_sizes
+from ostinato.data.calendar_units import DAY, weekday_of
+from ostinato.data.listed_calendars import Months, Week
 from ostinato.data.zones import wall
-
-Times = NDArray[Any]
+from ostinato.shapes import Times
 
 
 @lru_cache(maxsize=64)

@@ -9,9 +9,9 @@ from itertools import combinations
 import polars as pl
 
 from ostinato.data.cells import number_of
+from ostinato.data.clocks import are_clocks
 from ostinato.data.month_names import number_of_part
 from ostinato.data.origin import Origin
-from ostinato.data.parts import clock
 from ostinato.errors import DataError
 
 #: The rows of each time, on average, from which repeated times are several series and not a slip.
@@ -117,9 +117,9 @@ def check_one_row(
 ) -> None:
     """Raise DataError if rows with the same time and values differ in another column: they may be parts of one total.
 
-    A column whose cells are all different within each file, such as a row number, is not evidence of that; neither is
-    one that is the same in a whole file, such as the day of its download, where files overlap in rows of equal values.
-    If rows of the same time have different values, nothing is raised here, because another check refuses them.
+    A column whose cells are all different within each file, such as a row number, is not evidence of that. Where files
+    overlap in rows of equal values, a column that is the same in a whole file, such as the day of its download, is none
+    either. If rows of the same time have different values, nothing is raised here, because another check refuses them.
 
     Args:
         frame: The table.
@@ -168,7 +168,7 @@ def _names(column: pl.Series, rows: int) -> bool:
     return (
         few
         and 2 * column.n_unique() <= rows
-        and not clock(column)
+        and not are_clocks(column)
         and (any(number_of(c) is None for c in column.head(50).to_list()))
     )
 

@@ -12,8 +12,9 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from ostinato.data.time_form import Stamps, Times
+from ostinato.data.time_form import Stamps
 from ostinato.data.zones import instants, side_of_twice
+from ostinato.shapes import Times
 
 #: The hour that comes twice within a clock: 02A:00, 2A:15, 02:00B.
 CLOCK = r"(?:^|[ T])\d{1,2}(?:[AB]:\d\d|:\d\d ?[AB])(?::\d\d)?$"

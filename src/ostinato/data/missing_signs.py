@@ -3,10 +3,10 @@ r"""Signs that programs and statistical offices write in place of a missing valu
 They are read as missing in a column of numbers alone, with a note that counts them. Words such as "none" in other
 languages are not among them, because they may stand for 0.
 
-Sources: the World Bank and the United Nations write "..", the International Monetary Fund "..." and "n.a.", Eurostat
-":" with a letter for the reason (": c" is confidential), Stata ".a" to ".z", SAS ".A" to ".Z" and "._", e-Stat "***",
-Grafana "undefined", Home Assistant "unavailable" and "unknown", R the names of its typed NA, dumps of
-MySQL and PostgreSQL "\N", the data sets of the University of California at Irvine "?".
+Of offices, the World Bank and the United Nations write "..", the International Monetary Fund "..." and "n.a.", e-Stat
+"***", and Eurostat ":" with a letter for the reason (": c" is confidential). Of programs, Stata writes ".a" to ".z",
+SAS ".A" to ".Z" and "._", R the names of its typed NA, Grafana "undefined", and Home Assistant "unavailable" and
+"unknown". Dumps of MySQL and PostgreSQL have "\N", and the data sets of the University of California at Irvine "?".
 """
 
 from __future__ import annotations

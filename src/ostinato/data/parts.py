@@ -4,25 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
-import numpy as np
 import polars as pl
 
 from ostinato.data import local_hours
+from ostinato.data.clocks import (
+    are_clocks,
+    are_days,
+    clock_of,
+    day_and_clock,
+    day_words,
+    in_digits,
+    may_be_clock,
+)
 from ostinato.data.hours import TO_24, Found, between, check_hours, hour_columns, hours_to_24, span_of, whole_hours
-from ostinato.data.local_hours import CLOCK as LETTERED
+from ostinato.data.iso_weeks import check_weeks, of_weeks, week_of
 from ostinato.data.month_names import number_of_part
 from ostinato.data.origin import Origin
 from ostinato.data.stamps import read_times
-from ostinato.data.time_form import Times
-from ostinato.data.time_names import CLOCKS, DAY_OF_YEAR, DAYS, PARTS, PERIOD, UNNAMED, WHOLE_TIMES, says_clock
+from ostinato.data.time_names import DAY_OF_YEAR, DAYS, JOINED, PARTS, PERIOD, WHOLE_TIMES, plain_name
 from ostinato.data.unnamed_parts import unnamed_parts
 from ostinato.errors import DataError
-
-_CLOCK = rf"^\s*\d{{1,2}}:\d{{2}}(:\d{{2}}(\.\d+)?)?(\s*[AaPp][Mm])?\s*$|{LETTERED}"
-#: A clock with points, 18.30.00.
-_POINTS = r"^\s*([01]\d|2[0-3])\.[0-5]\d\.[0-5]\d\s*$"
-#: The name of the column that the parts are joined to.
-JOINED = "ds"
+from ostinato.shapes import Times
 
 
 def joined(
@@ -66,18 +68,18 @@ def joined(
             continue
         if time.null_count():
             row = int(time.is_null().arg_max() or 0)
-            what = "week of ISO 8601" if _week_of(parts) else "day"
+            what = "week of ISO 8601" if week_of(parts) else "day"
             cells = "-".join(str(frame[c][row]) for c in parts)
             raise DataError(
                 f"the columns {', '.join(parts)} hold {cells}, and there is no such {what}",
                 where=origin.at(row),
                 fix="correct the row, or name the column of times with --time-col",
             )
-        ends = [c for c in parts if _plain(c) in PARTS["hour"].names and span_of(frame[c]) == TO_24]
-        if len(parts) == 2 and _week_of(parts):
-            _check_weeks(frame[parts[0]], frame[parts[1]], origin)
+        ends = [c for c in parts if plain_name(c) in PARTS["hour"].names and span_of(frame[c]) == TO_24]
+        if len(parts) == 2 and week_of(parts):
+            check_weeks(frame[parts[0]], frame[parts[1]], origin)
         words = ", ".join(repr(c) for c in parts[:-1])
-        weeks = ", as weeks of ISO 8601" if _week_of(parts) else ""
+        weeks = ", as weeks of ISO 8601" if week_of(parts) else ""
         note = f"the columns {words} and {parts[-1]!r} are read together as the time{weeks}"
         if local is not None:
             note += f"; {local[2]}"
@@ -85,19 +87,6 @@ def joined(
             note += f"; an hour from 1 to 24 in {ends[0]!r} is read as the end of that hour, so 24 is midnight"
         return frame.select(time.alias(JOINED), *others), origin.noting(note)
     return frame, origin
-
-
-def clock(column: pl.Series) -> bool:
-    """Return whether all cells of a column are times of day, such as 13:05."""
-    if column.dtype == pl.Time:
-        return True
-    if column.dtype != pl.String or not column.count():
-        return False
-    if column.str.contains(_CLOCK).fill_null(value=True).all():
-        return True
-    points = column.str.contains(_POINTS).fill_null(value=True).all()
-    # 10.03.24 may be a day, and 18.00.00 and 18.30.00 are none
-    return bool(points and column.str.contains(r"^\s*\d\d\.(00|1[3-9]|[2-5]\d)\.").any())
 
 
 def may_be_parts(columns: Sequence[str]) -> bool:
@@ -121,19 +110,9 @@ def repeated(frame: pl.DataFrame, columns: Sequence[str], times: Times) -> list[
     return [one[0] for part, one in parts if one is not None and (getattr(stamps, part)() == one[1]).all()]
 
 
-def _week_of(columns: Sequence[str]) -> str | None:
-    """Return the column that has the name of a week; None if none has."""
-    return next((c for c in columns if _plain(c) in PARTS["week"].names), None)
-
-
 def _by_name(columns: Sequence[str]) -> dict[str, str]:
     """Return columns by their plain names."""
-    return {_plain(c): c for c in reversed(columns)}
-
-
-def _plain(name: str) -> str:
-    """Return a name in small letters, without the underscore that SPSS puts behind its parts of a time: YEAR_."""
-    return name.lower().strip().removesuffix("_")
+    return {plain_name(c): c for c in reversed(columns)}
 
 
 def _of_numbers(frame: pl.DataFrame, free: dict[str, str]) -> tuple[pl.Series, list[str]] | None:
@@ -150,7 +129,7 @@ def _of_numbers(frame: pl.DataFrame, free: dict[str, str]) -> tuple[pl.Series, l
     if any(_whole(frame[free[n]]) for n in WHOLE_TIMES if n in free):
         return None
     if week is not None and (longer is None or (day is None and _finer(frame, [year[0], longer[0]], week[0]))):
-        return _of_weeks(year, month, week, day)
+        return of_weeks(year, month, week, day)
     hour = hour or hours_to_24(frame, free)
     found, ends = [year], [month or quarter, *([day, hour, minute] if month else [])]
     for part in ends:
@@ -164,12 +143,12 @@ def _of_numbers(frame: pl.DataFrame, free: dict[str, str]) -> tuple[pl.Series, l
     words += [pl.repeat(first, len(frame), eager=True) for first in ("01", "00", "00")[len(words) - 2 :]]
     time = (words[0].str.zfill(4) + "-" + words[1] + "-" + words[2]).str.to_date("%Y-%m-%d", strict=False)
     names = [name for name, _numbers in found]
-    of_day = _clock_of(frame, free) if len(names) == 3 else None
+    of_day = clock_of(frame, free) if len(names) == 3 else None
     if len(names) > 3:
         seconds = (cells[3] * 60 + words[4].cast(pl.Int64)) * 60
         time = time.cast(pl.Datetime("us")) + (seconds * 1_000_000).cast(pl.Duration("us"))
     elif of_day is not None and not time.null_count():
-        time, names = _at(time.cast(pl.String), frame[of_day]), [*names, of_day]
+        time, names = day_and_clock(time.cast(pl.String), frame[of_day]), [*names, of_day]
     return None if _are_told(frame, time, [c for c in free.values() if c not in names]) else (time, names)
 
 
@@ -193,44 +172,6 @@ def _of_days_of_years(
 def _finer(frame: pl.DataFrame, columns: list[str], more: str) -> bool:
     """Return whether one more column distinguishes rows that are equal in some columns."""
     return frame.select(*columns, more).n_unique() > frame.select(columns).n_unique()
-
-
-def _of_weeks(year: Found, month: Found | None, week: Found, day: Found | None) -> tuple[pl.Series, list[str]]:
-    """Join a year and a week of ISO 8601, and the day of the week if its numbers are 1 to 7, as dates.
-
-    A week belongs to the year of its Thursday. A month in another column shows that the year is that of the calendar.
-    """
-    (year_name, years), (week_name, weeks), names = year, week, [year[0], week[0]]
-    if month is not None:
-        early, late = (month[1] == 1) & (weeks >= 52), (month[1] == 12) & (weeks == 1)
-        years, names = years - early.cast(pl.Int64) + late.cast(pl.Int64), [year_name, month[0], week_name]
-    days = pl.repeat("1", len(weeks), eager=True)
-    if day is not None and bool((day[1] <= 7).all()):
-        days, names = day[1].cast(pl.String), [*names, day[0]]
-    words = years.cast(pl.String).str.zfill(4) + "-" + weeks.cast(pl.String).str.zfill(2) + "-" + days
-    return words.str.to_date("%G-%V-%u", strict=False), names
-
-
-def _check_weeks(years: pl.Series, weeks: pl.Series, origin: Origin) -> None:
-    """Raise DataError if weeks of ISO 8601 are given with years of the calendar, which do not belong together.
-
-    Week 1 of 2025 begins on 30 December 2024. With the year of that day, it would be the week of 1 January 2024.
-    It is seen where week 1 follows week 52 of one year while the rows before or after these two go on.
-    """
-    w = years.cast(pl.Int64).to_numpy() * 53 + weeks.cast(pl.Int64).to_numpy()
-    ahead = np.diff(w)
-    for i in np.flatnonzero((ahead < -50) & (ahead > -53)):
-        before, after = ahead[max(i - 1, 0) : i], ahead[i + 1 : i + 2]
-        late, early = after > 50, before > 50
-        last = not len(after) and bool((ahead[:-1] > 0).all())
-        if late.any() or early.any() or last:
-            row = int(i) + (0 if early.any() else 1)
-            raise DataError(
-                f"week {weeks[row]} has the year {years[row]} of the calendar, expected the year of ISO 8601, "
-                f"{years[row] + (1 if weeks[row] == 1 else -1)}",
-                where=origin.at(row),
-                fix="write the year that has most days of the week, or the date of its first day",
-            )
 
 
 def _are_told(frame: pl.DataFrame, time: pl.Series, columns: Sequence[str]) -> bool:
@@ -261,25 +202,25 @@ def _part(frame: pl.DataFrame, free: dict[str, str], part: str) -> Found | None:
 def _whole(column: pl.Series) -> bool:
     """Return whether a column holds times by itself, and not one part of them."""
     found = read_times(column)
-    return found is not None and found.times.dtype.kind == "M" and not clock(column)
+    return found is not None and found.times.dtype.kind == "M" and not are_clocks(column)
 
 
 def _of_clock(frame: pl.DataFrame, free: dict[str, str]) -> tuple[pl.Series, list[str]] | None:
     """Join a column of days and a column of clocks or of hours."""
-    if not any(_may_be_clock(c) or c in PARTS["hour"].names for c in free):
+    if not any(may_be_clock(c) or c in PARTS["hour"].names for c in free):
         return None  # no column is read as days for nothing, because that takes as long as the reading itself
     order = [
         *(free[n] for n in DAYS if n in free),
         *(c for c in free.values() if frame[c].dtype in (pl.String, pl.Date)),
     ]
-    day = next((c for c in order if _are_days(frame[c])), None)
-    if day is None or (frame[day].n_unique() == len(frame) and not any(_digits(frame, *c) for c in free.items())):
+    day = next((c for c in order if are_days(frame[c])), None)
+    if day is None or (frame[day].n_unique() == len(frame) and not any(in_digits(frame, *c) for c in free.items())):
         return None
-    of_day, hour = _clock_of(frame, free, day), _part(frame, free, "hour") or hours_to_24(frame, free)
+    of_day, hour = clock_of(frame, free, day), _part(frame, free, "hour") or hours_to_24(frame, free)
     if of_day is not None:
-        time, names = _at(_day_words(frame[day]), frame[of_day]), [day, of_day]
+        time, names = day_and_clock(day_words(frame[day]), frame[of_day]), [day, of_day]
     elif hour is not None:
-        time, names = _at(_day_words(frame[day]), hour[1].cast(pl.String).str.zfill(2) + ":00"), [day, hour[0]]
+        time, names = day_and_clock(day_words(frame[day]), hour[1].cast(pl.String).str.zfill(2) + ":00"), [day, hour[0]]
     else:
         return None
     # an hour with a letter that cannot be read is an error that says why
@@ -307,7 +248,7 @@ def _of_local_hours(
     else:
         dates = (free[n] for n in DAYS if n in free)
         others = (c for c in free.values() if frame[c].dtype in (pl.String, pl.Date))
-        day = next((c for c in (*dates, *others) if c != name and _are_days(frame[c])), None)
+        day = next((c for c in (*dates, *others) if c != name and are_days(frame[c])), None)
         if day is None:
             return None
         days, names = frame[day], [day]
@@ -318,61 +259,3 @@ def _of_local_hours(
     if joined_hours is None or (ends is not None and not joined_hours[2]):
         return None
     return joined_hours[0].alias(JOINED), [*names, name], joined_hours[1]
-
-
-def _clock_of(frame: pl.DataFrame, free: dict[str, str], day: str | None = None) -> str | None:
-    """Return the column of times of day beside a column of days; None if there is none."""
-    exact = [free[n] for n in CLOCKS if n in free]
-    others = (
-        c for name, c in sorted(free.items(), key=lambda item: frame.columns.index(item[1])) if _may_be_clock(name)
-    )
-    found = next((c for c in [*exact, *others] if c != day and clock(frame[c])), None)
-    return found or next((free[c] for c in free if _digits(frame, c, free[c])), None)
-
-
-def _may_be_clock(name: str) -> bool:
-    """Return whether a column of this name may hold times of day: by its name, or because it has none."""
-    return says_clock(name) or UNNAMED.fullmatch(name) is not None
-
-
-def _digits(frame: pl.DataFrame, plain: str, name: str) -> bool:
-    """Return whether a column of this name holds clocks as digits, such as 93000 and 0, beside days as 20240131."""
-    column = frame[name] if name in frame.columns else pl.Series([""])
-    if plain != "time" or not column.dtype.is_integer() or column.null_count() or not len(column):
-        return False
-    whole = column.cast(pl.Int64)
-    last = (whole % 100 < 60) & (whole // 100 % 100 < 60) & (whole >= 0) & (whole < 240_000)
-    # 93000 is 09:30:00, and 930 alone may be 09:30 or 00:09:30
-    return bool(last.all()) and (int(whole.max()) >= 10_000 or int(whole.max()) == 0)  # type: ignore[arg-type]
-
-
-def _at(days: pl.Series, clocks: pl.Series) -> pl.Series:
-    """Return words of days and clocks as words of times."""
-    if clocks.dtype.is_integer():
-        digits = clocks.cast(pl.String).str.zfill(6)
-        clocks = digits.str.replace(r"^(\d\d)(\d\d)(\d\d)$", "${1}:${2}:${3}")
-    return (days + " " + clocks.cast(pl.String).str.strip_chars().str.to_uppercase()).alias(JOINED)
-
-
-def _day_words(column: pl.Series) -> pl.Series:
-    """Return days as words: those of the column, or 2024-01-31 for days of another type."""
-    if column.dtype == pl.String:
-        return column.str.strip_chars()
-    found = read_times(column)
-    assert found is not None  # the column holds days
-    return pl.Series(found.times.astype("datetime64[us]")).dt.strftime("%Y-%m-%d")
-
-
-def _are_days(column: pl.Series) -> bool:
-    """Return whether all cells of a column are dates without a clock."""
-    if column.dtype == pl.Date:
-        return True
-    if column.dtype in (pl.String, pl.Datetime) or column.dtype.is_integer():
-        found = read_times(column)
-        if found is None or found.times.dtype.kind != "M" or found.form.zone is not None:
-            return False
-        if column.dtype == pl.String and column.str.contains(":").any():
-            return False
-        midnight = found.times.astype("datetime64[D]").astype(found.times.dtype) == found.times
-        return bool(midnight.all())
-    return False

@@ -18,11 +18,12 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from ostinato.data.calendar import Months
 from ostinato.data.century import century, century_note
 from ostinato.data.detect import description_length, own_calendar
+from ostinato.data.listed_calendars import Months
 from ostinato.data.rewritten import Rewritten, with_pattern
-from ostinato.data.time_form import Stamps, Times
+from ostinato.data.time_form import Stamps
+from ostinato.shapes import Times
 
 _GAP = r"\s?[-/.]\s?"
 LOOK = rf"^\d{{1,2}}{_GAP}\d{{1,2}}{_GAP}\d\d\.?(?:$|[ T,])"

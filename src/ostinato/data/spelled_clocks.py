@@ -1,9 +1,9 @@
 """Times that programs and people of many countries spell in ways of their own, as words of the usual forms.
 
-So are read: digits of other scripts, marks of direction, 24:00 as ISO 8601 has it, "10:00 p.m.", the words for morning
-and afternoon of Korean, Chinese and Japanese, "1/31/2024, 10:00 PM" of browsers, "22:00 Uhr", "22h30" and "22.30",
-[10/Oct/2000:13:55:36 -0700] of web servers, offsets of whole hours as PostgreSQL writes them, a comma before the parts
-of a second, and stretches such as 2024-01-01/2024-01-07, which pandas writes for weeks.
+Of scripts and languages, these are digits of other scripts, marks of direction, the words for morning and afternoon of
+Korean, Chinese and Japanese, "10:00 p.m.", "22:00 Uhr", "22h30" and "22.30". Of standards and programs, they are 24:00
+(ISO 8601), a comma before the parts of a second, "1/31/2024, 10:00 PM" (browsers), [10/Oct/2000:13:55:36 -0700] (web
+servers), offsets of whole hours (PostgreSQL), and stretches such as 2024-01-01/2024-01-07 (pandas, for weeks).
 """
 
 from __future__ import annotations

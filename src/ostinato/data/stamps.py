@@ -14,10 +14,11 @@ from ostinato.data.periods import begun, read_periods
 from ostinato.data.remembered import remembered
 from ostinato.data.spelled_clocks import in_usual_words
 from ostinato.data.stamp_formats import DAY_FIRST, MONTH_FIRST, formats_of, parse_words
-from ostinato.data.time_form import Stamps, TimeForm, Times, micros
+from ostinato.data.time_form import Stamps, TimeForm, micros
 from ostinato.data.time_numbers import from_floats, from_integers, lost_note, odd_clock
 from ostinato.data.time_rewriting import rewritings, unlike
 from ostinato.data.zones import instants, zone_of
+from ostinato.shapes import Times
 
 #: Three letters, by which a time has the name of its month.
 _WORD = re.compile(r"[^\W\d_]{3}")

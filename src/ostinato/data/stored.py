@@ -40,8 +40,8 @@ _READERS: dict[str, Callable[[io.BytesIO], pl.DataFrame]] = {
 }
 #: The files with this digest have decimals that polars does not have.
 _WIDE: set[bytes] = set()
-#: The other process: it reads the length and the bytes of each file, query or path, and answers "y" if it could be
-#: decoded, "d" if it has decimals of more than 38 digits, and "n" if there was another error.
+#: The other process. It reads the length and the bytes of each file, query or path. It answers "y" if they could be
+#: decoded, "d" if they have decimals of more than 38 digits, and "n" after another error.
 _CHILD = """
 import io, sys
 import polars as pl

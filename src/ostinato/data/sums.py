@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from ostinato.data.series_rows import SeriesRows
-from ostinato.data.time_form import Times
+from ostinato.shapes import Times
 
 #: The least number of series and of steps that show a sum, and how exact it must be, as a share of the largest sum:
 #: spreadsheets add numbers that they show rounded.

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
-Times = NDArray[Any]
+from ostinato.shapes import Times
 
 
 @dataclass(frozen=True)

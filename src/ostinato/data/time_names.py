@@ -42,6 +42,8 @@ DAY_OF_YEAR = Part(
 )
 #: The name of a column that may hold months or quarters in words, such as M01 and Q01.
 PERIOD = "period"
+#: The name of the column that the parts of a time are joined to.
+JOINED = "ds"
 #: The names of columns that are taken for the time by their name alone, in this order; the last three may be parts.
 TIMES = (*_WHOLE, "year", "month", "day")
 MAY_BE_PARTS = ("year", "month", "day")
@@ -78,6 +80,11 @@ _YEAR_AND_QUARTER = re.compile(r"^(yyyy|year|y)_?q$", re.IGNORECASE)
 _DATE = re.compile(r"(^|[^p])date$|^date|datum$|(^|_)fecha|^data$|날짜|일자|일시|日付|日期", re.IGNORECASE)
 _DAY = re.compile(r"^(?:day|tag|jour|d[ií]a|giorno|일|日|period|periode|período)$", re.IGNORECASE)
 _STAMP = re.compile(r"^ds$|timestamp|zeitstempel", re.IGNORECASE)
+
+
+def plain_name(name: str) -> str:
+    """Return a name in small letters, without the underscore that SPSS puts behind its parts of a time: YEAR_."""
+    return name.lower().strip().removesuffix("_")
 
 
 def says_year(name: str) -> bool:

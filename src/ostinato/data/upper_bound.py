@@ -17,9 +17,9 @@ def upper_bound(y: Array) -> float:
     """Return the upper bound of values (T,): 1 for shares, 100 for percentages, and otherwise infinity.
 
     Values are shares or percentages if their minimum is at least 0, their maximum is 1 or 100 and occurs more than
-    once, and they are not just two whole numbers. Two whole numbers, such as 0 and 1 or 99 and 100, are bounded as well
-    if they are five times as likely to mean no and yes as to count steps up from the lower one, of which there may be
-    two (see ``_is_binary``).
+    once, and they are not just two whole numbers. Two whole numbers, such as 0 and 1 or 99 and 100, may mean no and
+    yes, or count steps up from the lower one. They are bounded if the former is five times as likely (see
+    ``_is_binary``).
 
     Args:
         y: The values. NaN where a value is missing.

@@ -16,6 +16,7 @@ import polars as pl
 
 from ostinato.data.rewritten import Rewritten, with_pattern
 from ostinato.data.time_form import Stamps
+from ostinato.data.zones import offset_words
 
 #: The offset of each abbreviation from UTC in minutes. MEZ and MESZ are the German words for CET and CEST.
 OFFSETS = {
@@ -49,7 +50,7 @@ def rewritten(column: pl.Series, zone: str | None) -> Rewritten | None:
     known = OFFSETS | (_of_zone(zone) if zone else {})
     if not set(kinds) - {"UTC", "GMT"} or not all(name in known for name in kinds):
         return None
-    offsets = {name: _words(known[name]) for name in kinds}
+    offsets = {name: offset_words(known[name]) for name in kinds}
     words = given.str.replace(_NAME, "${1}") + names.replace_strict(offsets, return_dtype=pl.String)
 
     def applied(found: Stamps) -> Stamps | None:
@@ -81,8 +82,3 @@ def _of_zone(zone: str) -> dict[str, int]:
             offset = at.utcoffset()
             seen.setdefault(at.tzname() or "", set()).add(int(offset.total_seconds()) // 60 if offset else 0)
     return {name: offsets.pop() for name, offsets in seen.items() if len(offsets) == 1}
-
-
-def _words(minutes: int) -> str:
-    hours, rest = divmod(abs(minutes), 60)
-    return f"{'-' if minutes < 0 else '+'}{hours:02d}:{rest:02d}"

@@ -12,8 +12,7 @@ from numpy.typing import NDArray
 
 from ostinato.choices import advice
 from ostinato.errors import DataError
-
-Times = NDArray[Any]
+from ostinato.shapes import Times
 
 #: The zones that are tried first. Each has daylight saving, and most people with its offsets live in it.
 USUAL = (
@@ -83,7 +82,7 @@ def with_offset(time: Any, zone: str) -> str:
     instant = np.array([time], dtype="datetime64[us]")
     shown = wall(instant, zone)
     minutes = int((shown - instant)[0] / np.timedelta64(1, "m"))
-    return str(shown[0]).removesuffix(".000000") + _words(minutes)
+    return str(shown[0]).removesuffix(".000000") + offset_words(minutes)
 
 
 def check_zone(zone: str) -> str:
@@ -128,7 +127,7 @@ def zone_of(times: Times, offsets: NDArray[np.int64]) -> tuple[str | None, str |
     at = np.unique(np.concatenate([[0], edges, edges + 1, [len(t) - 1], np.arange(0, len(t), max(1, len(t) // 64))]))
     t, o = t[at.astype(np.int64)], o[at.astype(np.int64)]
     if len(kinds) == 1:
-        name = _words(int(kinds[0]))
+        name = offset_words(int(kinds[0]))
         found = next((z for z in USUAL if _fits(z, t, o)), None)
         if found is None:
             return fixed(int(kinds[0])), None
@@ -136,7 +135,7 @@ def zone_of(times: Times, offsets: NDArray[np.int64]) -> tuple[str | None, str |
     found = next((z for z in (*USUAL, *_MORE, *sorted(_names())) if _fits(z, t, o)), None)
     if found is None:
         return None, "the offsets of the times belong to no zone, so days are counted in UTC"
-    words = " and ".join(map(_words, kinds.tolist()))
+    words = " and ".join(map(offset_words, kinds.tolist()))
     return found, f"the times have the offsets {words}, and are read as times of {found}"
 
 
@@ -164,6 +163,7 @@ def _fits(zone: str, times: Times, offsets: NDArray[np.int64]) -> bool:
     return bool((minutes == offsets * 60).all())
 
 
-def _words(minutes: int) -> str:
+def offset_words(minutes: int) -> str:
+    """Return an offset from UTC in words, such as "+05:30"."""
     hours, rest = divmod(abs(minutes), 60)
     return f"{'-' if minutes < 0 else '+'}{hours:02d}:{rest:02d}"

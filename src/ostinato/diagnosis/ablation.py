@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ostinato.diagnosis.result import WORTH
-from ostinato.diagnosis.stretches import Source, Span, draw, log_probs
-from ostinato.shapes import Array
+from ostinato.diagnosis.stretches import Source, draw, log_probs
+from ostinato.shapes import Array, Span
 
 #: The number of sequences that are unrolled together.
 ROWS = 64

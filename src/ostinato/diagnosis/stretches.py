@@ -14,13 +14,10 @@ from ostinato.data.sequences import SequenceSet
 from ostinato.data.split import Part, Split
 from ostinato.emissions.emission import Support
 from ostinato.model import SequenceModel
-from ostinato.shapes import State
+from ostinato.shapes import Span, State
 
 #: The greatest number of emission parameters of a batch that are held in RAM at one time.
 MOST_PARAMETERS = 4_000_000
-
-#: A stretch: the index of its sequence, its first step, and the step after its last.
-Span = tuple[int, int, int]
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ostinato.data.ahead import calendar_of, times_ahead, walls_of
-from ostinato.data.calendar import DAY, HOUR
+from ostinato.data.calendar_units import DAY, HOUR
 from ostinato.data.sequences import SequenceSet
 from ostinato.shapes import Array
 

@@ -57,8 +57,8 @@ def fit_direct(
 ) -> Fit:
     """Fit a direct model to every channel of every series.
 
-    The forecasters are tried from the simplest on, and each must beat the ones before it on the held-out windows: the
-    naive forecast, the seasonal naive, direct least squares (its lookback, penalty and scale are searched), and
+    The forecasters are tried from the simplest on, and each must beat the ones before it on the held-out windows. They
+    are the naive forecast, the seasonal naive, direct least squares (its lookback, penalty and scale are searched), and
     networks on top of it, whose quantiles are averaged. The intervals of the kept one are calibrated on the same
     windows.
 

@@ -77,7 +77,7 @@ class Panel:
         """Return the weight of each of some series in everything that they share, 0 to 1.
 
         It is the share of the known steps that change the value. A step that repeats the value before it shows no
-        dynamics, so a series of two values, a constant after a jump or a few events among zeros say nothing about
+        dynamics. So a series of two values, a constant after a jump or a few events among zeros say nothing about
         series that move: their weight is 0 if others have one. If none has, or for a single one, the weight is 1.
         """
         votes = {k: self._changes[k] for k in keys}

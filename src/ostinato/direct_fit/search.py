@@ -49,11 +49,11 @@ def candidates(panel: Panel, season: int, lookback: int | None = None) -> Iterat
 def search(panel: Panel, windows: Iterable[WindowSpec]) -> Choice:
     """Return the least-squares choice with the smallest error on the held-out windows.
 
-    The error is that of OWA (Makridakis et al. 2020), with the better of the naive forecasts in the place of Naive2:
-    the absolute error in seasonal errors and in the size of the values, each relative to the error of that forecast for
-    the same series, so that large or variable series do not decide alone. Covariates are used if they make the error
-    smaller: first the effects of future covariates in the best window, then all windows with these effects, then past
-    and static ones.
+    The error is that of OWA (Makridakis et al. 2020), with the better of the naive forecasts in the place of Naive2. It
+    is the absolute error in seasonal errors and in the size of the values. Each is relative to the error of that
+    forecast for the same series, so that large or variable series do not decide alone. Covariates are used if they make
+    the error smaller: first the effects of future covariates in the best window, then all windows with these effects,
+    then past and static ones.
 
     Args:
         panel: The series.

@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, overload
 
-from ostinato.device import Device, checked, computing_on
+from ostinato.device import Device, computing_on
 from ostinato.errors import ConfigError
 from ostinato.forecasting.protocol import ForecastModel, fitted
 from ostinato.forecasting.table import Forecast
+from ostinato.hardware import checked
 from ostinato.settings import undisturbed
 from ostinato.threads import Threads, computing
 

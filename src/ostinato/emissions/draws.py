@@ -134,8 +134,9 @@ def uniform_where(where: Tensor, generator: Source, dtype: torch.dtype) -> Tenso
 def student_t(df: Tensor, generator: Source) -> Tensor:
     """Return numbers of Student's t distributions with these degrees of freedom, location 0 and scale 1, (B, ...).
 
-    They are functions of two uniform numbers each, so that all rows are drawn in one call: the radius and the angle of
-    a point in the plane whose coordinates have the distribution (Bailey 1994, Mathematics of Computation 62).
+    They are functions of two uniform numbers each, so that all rows are drawn in one call. These give the radius and
+    the angle of a point in the plane whose coordinates have the distribution (Bailey 1994, Mathematics of Computation
+    62).
     """
     df = df.double()
     u = uniform(df.unsqueeze(-1).expand(*df.shape, 2), generator)

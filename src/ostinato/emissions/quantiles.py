@@ -16,7 +16,7 @@ from ostinato.shapes import Array
 LEVELS = np.array([0.005, 0.025, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.975, 0.995])
 MEDIAN = len(LEVELS) // 2
 #: By how much the intervals of a model must be widened before any held-out stretch is seen, and the number of stretches
-#: that this counts as: the values at which 80 and 95 % intervals of short series by themselves held their level on 240
+#: that this counts as. With these values, 80 and 95 % intervals of short series by themselves held their level on 240
 #: series of the M1 and tourism competitions.
 UNSEEN, PRIOR = 1.4, 4.0
 DECILES = slice(3, 12)
@@ -94,10 +94,10 @@ def coverage(y: Array, quantiles: Array) -> Array:
 def calibration(y: Array, quantiles: Array, stretches: float = np.inf) -> Array:
     """Return the factors of the half-widths of the central intervals at which they cover the held-out values.
 
-    Split conformal prediction with the score max((m - y) / (m - lo), (y - m) / (hi - m)), m the median (conformalised
-    quantile regression, Romano et al. 2019, in its scaled form): with n exchangeable scores the ceil((n + 1) p)-th
-    smallest covers p or more. Windows of one series are not exchangeable, so the coverage is near p without a
-    guarantee. No factor is below 1: the same windows chose the model, which makes its errors on them too small, so
+    This is split conformal prediction with the score max((m - y) / (m - lo), (y - m) / (hi - m)), where m is the median
+    (conformalised quantile regression, Romano et al. 2019, in its scaled form). With n exchangeable scores the ceil((n
+    + 1) p)-th smallest covers p or more. Windows of one series are not exchangeable, so the coverage is near p without
+    a guarantee. No factor is below 1: the same windows chose the model, which makes its errors on them too small, so
     intervals may be widened and not narrowed.
 
     The scores of overlapping windows are hardly separate. With S separate stretches, the logarithm of a factor counts

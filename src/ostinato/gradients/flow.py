@@ -23,7 +23,7 @@ def gradient_norms(
     """Return the norm of the derivative of the last step's loss with respect to each hidden state, by layer.
 
     The derivative is the total one, through the layer's own future and through the layers above. The hidden state of an
-    RNN, GRU or LSTM is its whole state, so h and c of an LSTM together; of a linear RNN it is s and the output; of a
+    RNN, GRU or LSTM is its whole state, so h and c of an LSTM together. Of a linear RNN it is s and the output. Of a
     convolution it is the output, since its state holds only inputs.
 
     Args:

@@ -93,7 +93,7 @@ class AdaptiveBPTT:
     """Truncated BPTT for long sequences, with a window that adapts to its bias (after Aicher, Foti and Fox 2019).
 
     In the paper the error of every step goes back over K steps, and the bias falls like rho^K. In chunks the error of
-    step j goes back over j steps, so the bias falls only like 1 / W: it is the mean over j = 1..W of the share of the
+    step j goes back over j steps, so the bias falls only like 1 / W. It is the mean over j = 1..W of the share of the
     gradient at lags from j on. This mean is kept below ``bias``. It is an estimate without a proof; see
     training.truncation.
 

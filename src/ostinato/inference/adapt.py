@@ -13,13 +13,10 @@ from ostinato.errors import ConfigError
 from ostinato.inference.rollout import window_of
 from ostinato.layers.counts import BLOCK, Counts
 from ostinato.model import SequenceModel
-from ostinato.shapes import State
+from ostinato.shapes import Span, State
 
 #: The number of steps before a span that warm up the state.
 PAST = 256
-
-#: Sequence, first step, and the step after the last one.
-Span = tuple[int, int, int]
 
 
 def learns(model: SequenceModel, adapt: bool | None) -> bool:

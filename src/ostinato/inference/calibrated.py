@@ -257,11 +257,11 @@ class CalibratedRule(AlarmRule):
     def _threshold(self, courses: Sequence[Course]) -> float:
         """Return the threshold at which the evidence gives alarms at the rate.
 
-        If fewer than ``ENOUGH`` alarms are expected, the threshold of so many is continued: one more power of ten of
+        If fewer than ``ENOUGH`` alarms are expected, the threshold of so many is continued. One more power of ten of
         rarity leaves a tenth of the separate alarms (runs declustering, Leadbetter et al. 1989), for each event that
-        may give one. Data that have no room for so many, with the cool-down after each, are continued from fewer. That
-        k alarms show how the tail falls leaves it uncertain, so the chance to be further by x in powers of e is not
-        exp(-x) but its mean over what is possible, (1 + x / k)^-k.
+        may give one. Data that have no room for so many, with the cool-down after each, are continued from fewer. Only
+        k alarms show how the tail falls, which leaves it uncertain. So the chance to be further by x in powers of e is
+        not exp(-x) but its mean over what is possible, (1 + x / k)^-k.
         """
         events, wanted, least = self._events, self.rate * self._events, self._least
         low, high = 0.0, 12.0

@@ -71,7 +71,7 @@ class Stream:
 
     The surprisals of a stream sum to what ``score`` gives for the whole sequence, however it is cut into blocks. For
     sound this holds if the stream is given the spacing of the amplitudes (``step``), which ``score`` finds in a whole
-    file and a stream cannot know: on whole numbers, a file whose amplitudes are multiples of 4 has up to log 4 nats a
+    file and a stream cannot know. On whole numbers, a file whose amplitudes are multiples of 4 has up to log 4 nats a
     sample more. If the end of a text is an event (a model of lines), a newline is that end, and the next character
     begins a new sequence.
 
@@ -136,7 +136,7 @@ class Stream:
             self.model.parts(self._state).backbone[0][:, 1] = share("forget", forget)
         self._last: NDArray[Any] | None = None
         self.steps = 0
-        self._live, self._held = self._plain(), False
+        self._live, self._lent = self._plain(), False
         self._returned = False  # whether the text so far ends with "\r", so that a "\n" belongs to it
 
     @property
@@ -150,15 +150,15 @@ class Stream:
 
     def __getstate__(self) -> dict[str, Any]:
         """Return the stream without its step in plain numbers, which points into memory and is built again."""
-        self._release()
-        kept = {name: value for name, value in self.__dict__.items() if name not in ("_live", "_held")}
+        self._take_back()
+        kept = {name: value for name, value in self.__dict__.items() if name not in ("_live", "_lent")}
         # a live step changes tensors in place, so a copy needs its own
         robust = None if self._robust is None else replace(self._robust)
         return {**kept, "_state": tuple(s.clone() for s in self._state), "_robust": robust}
 
     def __setstate__(self, kept: dict[str, Any]) -> None:
         self.__dict__.update(kept)
-        self._live, self._held = self._plain(), False
+        self._live, self._lent = self._plain(), False
 
     def copy(self) -> Stream:
         """Return a stream that goes on from the same step; both use the same model."""
@@ -170,7 +170,7 @@ class Stream:
 
     def held(self) -> Held:
         """Return what the stream goes on from, which later steps do not change."""
-        self._release()
+        self._take_back()
         state = tuple(s.clone() for s in self._state)
         doubted = 0 if self._robust is None else self._robust.in_a_row
         return Held(state, self._last, self.steps, doubted, self._returned)
@@ -186,12 +186,12 @@ class Stream:
             self._robust.in_a_row = doubted
         # a stream that learns changes its state in place, and what is held stays as it is
         self._state = tuple(s.clone() for s in state) if self.adapts else state
-        self._held = False
+        self._lent = False
 
-    def _release(self) -> None:
-        """Take the state back from the step in plain numbers."""
-        if self._live is not None and self._held:
-            self._state, self._last, self._held = self._live.after(), self._live.last, False
+    def _take_back(self) -> None:
+        """Take the state back that was lent to the step in plain numbers."""
+        if self._live is not None and self._lent:
+            self._state, self._last, self._lent = self._live.after(), self._live.last, False
 
     @undisturbed
     @torch.inference_mode()
@@ -207,7 +207,7 @@ class Stream:
         if not self.model.description.traits.numeric:
             raise ConfigError("text has no quantiles", fix="use update, which returns the likeliest symbol")
         p = np.array([share("a probability", one) for one in p])
-        self._release()
+        self._take_back()
         encoding, last = self.model.encoding, self._last
         data = self._set(np.zeros((0, self.model.channels)) if last is None else last)
         encoded = encoding.encode(data)
@@ -229,14 +229,14 @@ class Stream:
         if isinstance(values, str) and (self._returned or "\r" in values):
             values, self._returned = continued(values, self._returned)
         if self._live is not None:
-            if not self._held:
+            if not self._lent:
                 self._live.hold(self._state, self._last)
-                self._held = True
+                self._lent = True
             one = self._live.take(values)
             if one is not None:
                 self.steps += 1
                 return Seen(np.array(one[:1]), np.array(one[1:]))
-            self._release()
+            self._take_back()
         with computing(self._threads):
             return self._block(values)
 

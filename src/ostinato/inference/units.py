@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     import polars as pl
 
     from ostinato.data.spelling import Spelling
-    from ostinato.inference.score import Scores
+    from ostinato.inference.scores import Scores
 
 #: The marks that close a quotation or a bracket behind the end of a sentence.
 _CLOSE = r"[\"'”’»)\]」』）】》〉]*"
@@ -54,13 +54,13 @@ def units(scores: Scores, by: str, corpus: Any = None) -> pl.DataFrame:
         corpus: Anything that ``read`` takes as text, such as a path, in which the units are counted. Not for symbols.
 
     Returns:
-        One row a unit, in the order of the text: unique_id; unit (its number in the sequence, from 1); start (the
-        number of its first character, from 1) and length (in characters, with the space after it, without the end of
-        the sequence), both in symbols if the unit is a symbol; text (without the space around it, but for symbols);
-        count (how often this text is a unit of the data); nats and bits. The end of a sequence, where it is an event,
-        adds its surprisal to the last unit; of an empty sequence it is a unit of its own, with an empty text. With a
-        corpus there are two columns more: letters (the letters and digits of the text) and frequency (how often the
-        unit occurs among a million units of the corpus; 0 if never). Of words, case and
+        One row a unit, in the order of the text. unit is its number in the sequence, from 1. start is the number of its
+        first character, from 1, and length counts characters, with the space after it and without the end of the
+        sequence; if the unit is a symbol, both count symbols. text is without the space around it, but for symbols.
+        count says how often this text is a unit of the data. The others are unique_id, nats and bits. The end of a
+        sequence, where it is an event, adds its surprisal to the last unit; of an empty sequence it is a unit of its
+        own, with an empty text. With a corpus there are two columns more: letters (the letters and digits of the text)
+        and frequency (how often the unit occurs among a million units of the corpus; 0 if never). Of words, case and
         marks at the ends do not matter, so that "cat." is counted with "Cat"; lines and sentences must be equal.
 
     Raises:

@@ -80,11 +80,6 @@ class AdaptiveMemory(Recurrence):
         shared = (s.expand(times, *s.shape[1:]) if len(s) == 1 else s.repeat_interleave(times, 0) for s in own[cut:])
         return (*(s.repeat_interleave(times, dim=0) for s in own[:cut]), *shared)
 
-    def step(self, state: State, x: Tensor) -> tuple[State, Tensor]:
-        """Return the next state and the output of one step (see ``Recurrence.step``)."""
-        h, state = self.unroll(x[None], state)
-        return state, h[0]
-
     def unroll(self, x: Tensor, state: State | None = None, lengths: Tensor | None = None) -> tuple[Tensor, State]:
         """Return the outputs of all steps and the last state (see ``Recurrence.unroll``)."""
         own = self.owned(self.initial_state(x.shape[1]) if state is None else state)

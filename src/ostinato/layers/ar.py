@@ -27,8 +27,8 @@ class AR(Recurrence):
     input (NaN) is replaced by its own prediction: the mean stays exact given the past, and the standard deviation is
     understated.
 
-    The state is (values, seen): values (B, K, D), the last K values, newest first and 0 before the start; seen (B,),
-    the number of steps so far, in the dtype of the parameters. float32 counts exactly up to 16.7 million steps; beyond
+    The state is (values, seen). The values (B, K, D) are the last K, newest first, and 0 before the start. seen (B,) is
+    the number of steps so far, in the dtype of the parameters: float32 counts exactly up to 16.7 million steps; beyond
     that only a trend is affected.
 
     Args:

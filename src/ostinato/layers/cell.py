@@ -65,11 +65,6 @@ class Cell(Recurrence):
         """Return zeros, (B, H) for each tensor of the state."""
         return tuple(self.weight_hh_l0.new_zeros(batch, self.output_size) for _ in range(self._states))
 
-    def step(self, state: State, x: Tensor) -> tuple[State, Tensor]:
-        """Return the next state and the output of one step (see ``Recurrence.step``)."""
-        h, state = self.unroll(x[None], state)
-        return state, h[0]
-
     def unroll(self, x: Tensor, state: State | None = None, lengths: Tensor | None = None) -> tuple[Tensor, State]:
         """Return the outputs of all steps and the last state (see ``Recurrence.unroll``)."""
         start = self.initial_state(x.shape[1]) if state is None else state

@@ -57,12 +57,11 @@ _HELD = {1: 5, 2: 6, 3: 8}
 class Counts(AdaptiveMemory):
     """Counts of symbols in fifteen contexts, mixed by logistic regressions that learn on line (Mahoney 2005).
 
-    A symbol is a path of decisions down a binary tree over the vocabulary. Contexts (the last 0 .. 6, 8, 11 and 16
-    symbols, the word so far, the word before it, characters further back) remember what was decided; regressions with
-    weights by decision, by the last symbol, by the place in the word and by how certain the contexts are mix them, and
-    two corrections learn what became of such a mixture. Two matches add the symbol that followed when the last 5 and 12
-    symbols came before. So the output (..., V), log P(x_t = v) in nats, sums to one
-    exactly.
+    A symbol is a path of decisions down a binary tree over the vocabulary. Contexts remember what was decided: the last
+    0 .. 6, 8, 11 and 16 symbols, the word so far, the word before it, and characters further back. Regressions mix
+    them, with weights by decision, by the last symbol, by the place in the word and by how certain the contexts are.
+    Two corrections learn what became of such a mixture. Two matches add the symbol that followed when the last 5 and 12
+    symbols came before. So the probabilities of the output (..., V), log P(x_t = v) in nats, sum to one exactly.
 
     The input is the number of the previous symbol (..., 1), as a float; V, the number of symbols, at the start. With a
     network its log probabilities of x_t (V) follow it, and are mixed like a context.

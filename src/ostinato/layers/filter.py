@@ -19,9 +19,9 @@ from ostinato.shapes import State
 class AdaptiveFilter(Recurrence):
     """Filters that learn from every value after they have predicted it; see ``ops.filter.reference``.
 
-    The output h of a step is what the filters predict of the NEXT step, flat (..., D W): of each channel the location
-    and scale of its innovation, the logits, means and log scales of M logistics of the standardised innovation, and
-    the coefficients of the innovations of the channels before it.
+    The output h of a step is what the filters predict of the NEXT step, flat (..., D W). Each channel has the location
+    and scale of its innovation, and the logits, means and log scales of M logistics of the standardised innovation. The
+    coefficients of the innovations of the channels before it follow.
 
     The state is (rate, memory): rate (B, 1), 1 to learn and 0 to remember the values alone; memory (B, D, N), float64,
     which starts at ``start``. It has a fixed size.
@@ -54,11 +54,6 @@ class AdaptiveFilter(Recurrence):
     def pending(self, state: State) -> Tensor:
         """Return what is predicted of the next step, (B, D W)."""
         return self.path(self.start.new_zeros(0, len(state[0]), self.form.channels), state)[0][0]
-
-    def step(self, state: State, x: Tensor) -> tuple[State, Tensor]:
-        """Return the next state and what is predicted of the next step, (B, D W), after x (B, D)."""
-        h, state = self.unroll(x[None], state)
-        return state, h[0]
 
     def unroll(self, x: Tensor, state: State | None = None, lengths: Tensor | None = None) -> tuple[Tensor, State]:
         """Return what is predicted after each step, (T, B, D W), and the last state (see ``Recurrence.unroll``)."""

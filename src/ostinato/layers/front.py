@@ -148,8 +148,9 @@ class InnovationFront(Front):
 class FilterFront(Front):
     """The front of numbers whose closed form goes on learning: adaptive filters predict a mixture of logistics.
 
-    The backbone reads five numbers per channel: the previous value (0 if it is missing), whether it was observed, the
-    prediction for this step, the last innovation over its scale after asinh, and the logarithm of the scale.
+    The backbone reads five numbers per channel. They are the previous value (0 if it is missing), whether it was
+    observed, the prediction for this step, the last innovation over its scale after asinh, and the logarithm of the
+    scale.
 
     Args:
         filters: The adaptive filters.

@@ -65,7 +65,7 @@ def pursue(sums: Sequence[Array], farthest: int, n: Sequence[int], candidates: i
     """Return the lags up to ``farthest`` that are worth a parameter, in the order in which they are taken.
 
     Lags are added by orthogonal matching pursuit (Pati, Rezaiifar, Krishnaprasad 1993) while the extended BIC with
-    gamma = 1 falls (Chen and Chen 2008): a lag must pay log n for its coefficient and 2 log K for its choice among K.
+    gamma = 1 falls (Chen and Chen 2008). A lag must pay log n for its coefficient and 2 log K for its choice among K.
     Several channels take the same lags (simultaneous pursuit; Tropp, Gilbert, Strauss 2006), each with a coefficient of
     its own. Where channels add up to one another, their errors then do so too, which the coupling of channels needs.
 

@@ -1,7 +1,7 @@
 """Nested least squares: every leading set of columns solved from one orthogonal factorisation.
 
-For the triangle R of the QR factorisation of [X | y], the residual sum of squares of y on the first m columns of X is
-the sum of squares below row m of R's last column, and its coefficients solve the leading m x m triangle (Golub and Van
+Let R be the triangle of the QR factorisation of [X | y]. The residual sum of squares of y on the first m columns of X
+is the sum of squares below row m of R's last column. The coefficients solve the leading m x m triangle (Golub and Van
 Loan, Matrix Computations, 5.3). The rows of X come in blocks that stay in cache, so X is never held as a whole. Unlike
 the normal equations this squares nothing, so the error grows with the condition number and not with its square.
 """

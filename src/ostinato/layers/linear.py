@@ -49,11 +49,6 @@ class LinearRNN(Recurrence):
         """Return zeros, (B, 2H)."""
         return (self.nu.new_zeros(batch, 2 * self.output_size),)
 
-    def step(self, state: State, x: Tensor) -> tuple[State, Tensor]:
-        """Return the next state and the output of one step (see ``Recurrence.step``)."""
-        h, state = self.unroll(x[None], state)
-        return state, h[0]
-
     def unroll(self, x: Tensor, state: State | None = None, lengths: Tensor | None = None) -> tuple[Tensor, State]:
         """Return the outputs of all steps and the last state (see ``Recurrence.unroll``)."""
         (s,) = self.initial_state(x.shape[1]) if state is None else state

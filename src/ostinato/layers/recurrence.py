@@ -14,8 +14,8 @@ from ostinato.shapes import State
 class Recurrence(nn.Module, ABC):
     """A layer that carries a state through a sequence.
 
-    Three laws are tested for every recurrence and every implementation: any chunking of a sequence gives the result of
-    one pass; a batch gives the result of a loop over its rows; a row of length 0 leaves its state unchanged.
+    Three laws are tested for every recurrence and every implementation. Any chunking of a sequence gives the result of
+    one pass. A batch gives the result of a loop over its rows. A row of length 0 leaves its state unchanged.
 
     Attributes:
         input_size: The width of an input step, D.
@@ -54,9 +54,8 @@ class Recurrence(nn.Module, ABC):
     def start_for_symbols(self) -> None:
         """Set the weights to the start that suits text, where it differs from that for numbers. By default nothing."""
 
-    @abstractmethod
     def step(self, state: State, x: Tensor) -> tuple[State, Tensor]:
-        """Return the next state and the output of one step.
+        """Return the next state and the output of one step; by default by ``unroll``.
 
         Args:
             state: The state before the step.
@@ -65,6 +64,8 @@ class Recurrence(nn.Module, ABC):
         Returns:
             The next state and the output, (B, H).
         """
+        h, state = self.unroll(x[None], state)
+        return state, h[0]
 
     @abstractmethod
     def unroll(self, x: Tensor, state: State | None = None, lengths: Tensor | None = None) -> tuple[Tensor, State]:

@@ -6,7 +6,7 @@ source of error, e_t:
     y_t = w' x_{t-1} + e_t,   x_t = F x_{t-1} + g e_t,   e_t ~ N(0, sigma^2).
 
 The state x is (l, b, s_1 .. s_m), the season of the next step first. In the book the first state is a parameter of each
-series. Here it is drawn, so that one model serves every series, also those that it was not fitted to: what a series
+series. Here it is drawn, so that one model serves every series, also those that it was not fitted to. What a series
 tells of its own level, trend and season follows from its values by the filter of Kalman.
 """
 

@@ -62,11 +62,11 @@ _TINY = 0.1
 _RECENT = 0.5
 #: No factor is above this: a forecast that is certain and wrong has no factor.
 _MOST = 10.0
-#: The share of the narrowing that windows ask for that is applied. With 1/2, the scaled quantile loss is
-#: lower than with 0 in each of six windows of M4's hourly and of its weekly series (by 4 %), and as low on M1
-#: and tourism. With 1, the few series of hourly demand that move together in a window lose as much as the others gain.
-#: Where each of these series stands alone, 1 lowers the loss by up to 1.3 %, but both windows before a rough day may be
-#: calm: on one such day of half-hourly demand, 80 % and 95 % intervals held 48 and 60 % of the values.
+#: The share of the narrowing that windows ask for that is applied. With 1/2, the scaled quantile loss is lower than
+#: with 0 in each of six windows of M4's hourly and of its weekly series (by 4 %), and as low on M1 and tourism. With 1,
+#: the few series of hourly demand that move together in a window lose as much as the others gain. Where each of these
+#: series stands alone, 1 lowers the loss by up to 1.3 %. But both windows before a rough day may be calm: on one such
+#: day of half-hourly demand, 80 % and 95 % intervals held 48 and 60 % of the values.
 _NARROWER = 0.5
 #: The share of values equal to the median from which a forecast has a mass there.
 _TIED = 0.1
@@ -122,9 +122,9 @@ def worth(windows: int, steps: int) -> float:
     """Return the number of independent values that say as much about the width of intervals as windows of some steps.
 
     It was measured as the variance of what one step says over that of the mean of a window, within the series of a
-    panel. By the logarithms of scores, a window of 4, 6, 8 or 8, 13, 18, 24 and 48 steps is worth 2.4, 2.4, 2.8 or 3.8,
-    3.0, 5.0, 7.5 and 6.3 values (tourism, M1, and the training parts of M4). By whether a value lies within the 80 %
-    interval it is the same to 6 %. The square roots are 2.0, 2.4, 2.8, 3.6, 4.2, 4.9 and 6.9.
+    panel. By the logarithms of scores, windows of 4, 6, 13, 18, 24 and 48 steps are worth 2.4, 2.4, 3.0, 5.0, 7.5 and
+    6.3 values, and those of 8 steps 2.8 or 3.8 (tourism, M1, and the training parts of M4). By whether a value lies
+    within the 80 % interval it is the same to 6 %. The square roots are 2.0, 2.4, 2.8, 3.6, 4.2, 4.9 and 6.9.
 
     Args:
         windows: The number of windows.

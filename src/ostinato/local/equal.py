@@ -1,15 +1,16 @@
 """What the forecast of a series may claim whose values are all equal: that it may still change.
 
-Errors of 0 say that the next value is the same. n equal values say less. If every step changes the value with the
-same unknown chance, and every chance was as likely before, the next value differs with a chance of 1 / (n + 1), and one
-of the next h with h / (n + h) (the rule of succession of Laplace; Gelman et al. 2013, section 2.1). Other series say
-more: how often a value changed there after at least n / 2 equal ones. Each such step counts as one more that was seen.
+Errors of 0 say that the next value is the same. n equal values say less. Let every step change the value with the same
+unknown chance, and let every chance be as likely before. Then the next value differs with a chance of 1 / (n + 1), and
+one of the next h with h / (n + h) (the rule of succession of Laplace; Gelman et al. 2013, section 2.1). Other series
+say more: how often a value changed there after at least n / 2 equal ones. Each such step counts as one more that was
+seen.
 
 The size of a change has a Student t distribution with 2 degrees of freedom, that of a size which was never seen (see
 ``student``). Its scale is the typical change of the other series, as in ``lone``, which grows as in a random walk with
-the changes to expect. Without other series it is half of the value: after at least two equal values, the quarterly and
-monthly series of the tourism competition change by .3 to .5 of the value in the median and by 2.3 to 2.5 in 5 % of
-cases, which this distribution gives (.4 and 2.2), and those of M1 by a tenth of that.
+the changes to expect. Without other series it is half of the value. After at least two equal values, the quarterly and
+monthly series of the tourism competition change by .3 to .5 of the value in the median, and by 2.3 to 2.5 in 5 % of
+cases. This distribution gives .4 and 2.2. The series of M1 change by a tenth of that.
 
 So an interval has no width if a change is rarer than the share of the values that it leaves out. That of 95 % at the
 next step has none from 19 equal values on. A change from 0 goes upwards if no value was below 0.

@@ -23,12 +23,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import gammaln
 
+from ostinato.local.intermittent import ALPHAS
 from ostinato.local.naive import Naive, fit_naive
 from ostinato.local.panel import Ahead, Panel
 from ostinato.shapes import Array
 
-#: The smoothing parameters: in practice they lie below 0.3 (Syntetos and Boylan 2005).
-_ALPHAS = np.array([0.0, 0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.5])
 #: The dispersions d; 0 is the Poisson distribution.
 _DISPERSIONS = np.array([0.0, 0.1, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0])
 #: The shapes a of the prior of a seasonal factor.
@@ -151,8 +150,8 @@ def _columns(score: Array, chance: Array, mean: Array, count: int) -> tuple[Arra
         count: The number of values that the level was found from.
     """
     shape, m = score.shape, mean.shape[1]
-    start = (1 - _ALPHAS) ** (2 * count) / count
-    each = (chance, _DISPERSIONS, _ALPHAS[:, None], start[:, None], np.array(len(shape) > 2))
+    start = (1 - ALPHAS) ** (2 * count) / count
+    each = (chance, _DISPERSIONS, ALPHAS[:, None], start[:, None], np.array(len(shape) > 2))
     chances, *others = (np.broadcast_to(x, shape).ravel() for x in each)
     return chances, np.broadcast_to(mean[:, None], (*shape, m)).reshape(-1, m), *others
 
@@ -169,12 +168,12 @@ def _smoothed(y: Array, position: NDArray[np.int64], season: int, prior: float) 
         prior: The shape of the prior of a seasonal factor; infinite for factors of 1.
     """
     least = 0.5 / (len(y) + 1)
-    level = np.full(len(_ALPHAS), max(float(y.mean()), least))
-    before, events = np.empty((len(_ALPHAS), len(y))), np.zeros(season)
-    levels, factors = np.zeros((len(_ALPHAS), season)), np.ones((len(_ALPHAS), season))
+    level = np.full(len(ALPHAS), max(float(y.mean()), least))
+    before, events = np.empty((len(ALPHAS), len(y))), np.zeros(season)
+    levels, factors = np.zeros((len(ALPHAS), season)), np.ones((len(ALPHAS), season))
     for t, (value, j) in enumerate(zip(y, position, strict=True)):
         before[:, t] = level * factors[:, j]
-        level = level + _ALPHAS * (value - before[:, t]) / np.maximum(factors[:, j], 1.0)
+        level = level + ALPHAS * (value - before[:, t]) / np.maximum(factors[:, j], 1.0)
         if np.isfinite(prior):
             events[j] += value
             levels[:, j] += before[:, t] / factors[:, j]

@@ -4,7 +4,7 @@ A method that finds such a rule has residuals of 0, so its intervals have width 
 holds. After n equal changes, the evidence is weaker. By the rule of succession, the next change differs with
 probability 1 / (n + 1), and one of the next h changes with h / (n + h); ``equal`` applies the same rule to values. The
 size of a departure was never observed. It is taken to have a Student t distribution with 2 degrees of freedom, whose
-scale is half of the usual change from one value to the next, and to grow as a random walk does with the number of
+scale is half of the usual change from one value to the next. It grows as a random walk does with the number of
 departures to expect.
 
 On a line, a change is the difference between successive values. In a season, it is the difference between values that

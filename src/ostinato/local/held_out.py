@@ -22,8 +22,8 @@ _ALWAYS = 2
 #: The share of a series that more windows than that may take. Their histories are almost the whole series.
 _SHARE = 0.25
 #: The longest series with more windows: each is a fit of its own, and one of 50,000 steps takes a second or more. Fits
-#: to the last 10,000 steps of half-hourly demand take a fifth of that, and with five such windows the mean wQL of four
-#: dates was .053, where two windows after the whole series gave .044.
+#: to the last 10,000 steps of half-hourly demand take a fifth of that. With five such windows the mean wQL of four
+#: dates was .053; two windows after the whole series gave .044.
 _LONGEST = 5_000
 
 
@@ -93,7 +93,7 @@ def hold_out(panel: Panel, members: Sequence[Fit], horizon: int, count: int, mos
     """Fit the members to shortened series and let them forecast what follows.
 
     Each is fitted anew. Searches of exponential smoothing that went on from the fit of the whole series took half of
-    the time, but that fit knows what the window holds: the member looked too good, and over the six groups of M1 and
+    the time, but that fit knows what the window holds. The member looked too good, and over the six groups of M1 and
     tourism OWA rose from .821 to .824.
 
     Args:

@@ -25,7 +25,7 @@ from ostinato.local.panel import Ahead, Panel
 from ostinato.shapes import Array
 
 #: The smoothing parameters that are tried: in practice they lie below 0.3 (Syntetos and Boylan 2005).
-_GRID = np.array([0.0, 0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.5])
+ALPHAS = np.array([0.0, 0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.5])
 #: The mean interval between demands from which a series is intermittent (Syntetos, Boylan and Croston 2005).
 ADI = 1.32
 #: The number of demands that do not come in one run by chance.
@@ -177,15 +177,15 @@ def _interval(y: Array, *, debiased: bool) -> Demand:
     at = np.flatnonzero(y > 0)
     alpha, size, variation = _size(y[at])
     intervals = np.diff(at, prepend=-1).astype(np.float64)
-    paths = _smoothed(intervals, _GRID, intervals.mean())
+    paths = _smoothed(intervals, ALPHAS, intervals.mean())
     # the interval is geometric; a run of zeros at the end is an interval that has not ended
     chance = 1 / np.maximum(paths, 1 + 1e-9)
     rest = len(y) - 1 - at[-1]
     score = (np.log(chance[:, :-1]) + (intervals - 1) * np.log1p(-chance[:, :-1])).sum(axis=1)
     best = int((score + rest * np.log1p(-chance[:, -1])).argmax())
-    factor = 1 - _GRID[best] / 2 if debiased else 1.0
+    factor = 1 - ALPHAS[best] / 2 if debiased else 1.0
     often = float(np.clip(factor / paths[best, -1], 1e-12, 1.0))
-    return Demand(often, size, variation, bool((y == np.round(y)).all()), alpha, float(_GRID[best]))
+    return Demand(often, size, variation, bool((y == np.round(y)).all()), alpha, float(ALPHAS[best]))
 
 
 def _probability(y: Array) -> Demand:
@@ -194,11 +194,11 @@ def _probability(y: Array) -> Demand:
     alpha, size, variation = _size(y[y > 0])
     # half a demand and half a step without one keep the probability off 0 and 1
     edge = 0.5 / (len(y) + 1)
-    paths = np.clip(_smoothed(demand, _GRID, demand.mean()), edge, 1 - edge)
+    paths = np.clip(_smoothed(demand, ALPHAS, demand.mean()), edge, 1 - edge)
     score = np.where(demand > 0, np.log(paths[:, :-1]), np.log1p(-paths[:, :-1])).sum(axis=1)
     best = int(score.argmax())
     often = float(paths[best, -1])
-    return Demand(often, size, variation, bool((y == np.round(y)).all()), alpha, float(_GRID[best]))
+    return Demand(often, size, variation, bool((y == np.round(y)).all()), alpha, float(ALPHAS[best]))
 
 
 def _size(sizes: Array) -> tuple[float, float, float]:
@@ -207,12 +207,12 @@ def _size(sizes: Array) -> tuple[float, float, float]:
     The parameter is the one with the highest gamma likelihood, whose deviance in sizes over means is used for the shape
     too: for a given shape it is 2 sum(ratio - 1 - log ratio) (McCullagh and Nelder 1989, 8.3).
     """
-    paths = _smoothed(sizes, _GRID, sizes.mean())
+    paths = _smoothed(sizes, ALPHAS, sizes.mean())
     ratio = sizes / paths[:, :-1]
     best = int((ratio - 1 - np.log(ratio)).sum(axis=1).argmin())
     n = len(sizes)
     variation = (float(((ratio[best] - 1) ** 2).sum()) + 0.5 * _PRIOR) / (n - 1 + _PRIOR)
-    return float(_GRID[best]), float(paths[best, -1]), min(variation, 4.0) if n > 1 else 0.5
+    return float(ALPHAS[best]), float(paths[best, -1]), min(variation, 4.0) if n > 1 else 0.5
 
 
 def _smoothed(x: Array, alpha: Array, start: float) -> Array:

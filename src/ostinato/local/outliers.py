@@ -1,6 +1,6 @@
 """Single values that nothing else in a series comes near: a comma in the wrong place, or one huge order.
 
-Methods with squared errors spend a whole series on such a value: after one value of a million in the middle of a series
+Methods with squared errors spend a whole series on such a value. After one value of a million in the middle of a series
 at 100, a smoothed level is 10,000, and an interval reaches to 300,000. The value is therefore taken as missing, and a
 note says so. The rule is far from everything that a series does on its own: an outlier is ``_FAR`` times as far from
 the median as every other value.

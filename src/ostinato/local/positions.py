@@ -2,7 +2,7 @@
 
 The members of a combination know how errors grow with the horizon and with the level of a series, but not at which
 positions of the season they are large. On half-hourly demand, 80 % intervals of their mean held all values of the night
-and 76 to 88 % of those of the day: errors about the week before are four times as large in the afternoon.
+and 76 to 88 % of those of the day. Errors about the week before are four times as large in the afternoon.
 
 Therefore the past errors are averaged for each position in the shortest season. The errors are the changes over the
 longest season, scaled by the level. Within each cycle they are divided by the size of the errors of this cycle, so that

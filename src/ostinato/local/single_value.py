@@ -1,14 +1,15 @@
 """The intervals of a series with a single value, which does not show how values vary.
 
-If other series of the panel vary, the value is a random walk with their typical step: the median, over the series, of
-the root mean square change as a share of the mean size (for logarithms, of the change itself). Its own step may be
-another, so the distribution is Student's t with the degrees of freedom that a deviation has before any error is seen.
+If other series of the panel vary, the value is a random walk with their typical step. This is the median, over the
+series, of the root mean square change as a share of the mean size (for logarithms, of the change itself). Its own step
+may be another, so the distribution is Student's t with the degrees of freedom that a deviation has before any error is
+seen.
 
 Without such series only the size of the value is known. Two normal values with mean 0 have a ratio with the Cauchy
 distribution, whatever their deviation, so the next value is the first plus its size times a Cauchy variable. Whatever
-the mean and the deviation of two independent normal values, 95 % intervals of this form hold at least 94.9 % and 80 %
-intervals 78 %, the least at a mean of 0 (intervals from one observation go back to Abbott and Rosenblatt 1963). Nothing
-is known of a zero; its size counts as 1, and among other series its step is theirs.
+the mean and the deviation of two independent normal values, 95 % intervals of this form hold at least 94.9 %, and 80 %
+intervals 78 %; they hold least at a mean of 0. Intervals from one observation go back to Abbott and Rosenblatt (1963).
+Nothing is known of a zero; its size counts as 1, and among other series its step is theirs.
 """
 
 from __future__ import annotations

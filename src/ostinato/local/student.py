@@ -8,7 +8,7 @@ from scipy.special import stdtrit
 from ostinato.local.panel import Ahead
 from ostinato.shapes import Array
 
-#: What is known of the size of errors before any is seen, in degrees of freedom: with none, a single error would have
+#: What is known of the size of errors before any is seen, in degrees of freedom. With none, a single error would have
 #: 95 % intervals of 12.7 standard deviations on each side, wider than any series of this kind reaches.
 _BEFORE = 2.0
 

@@ -10,7 +10,8 @@ has theta = 2 and the line of the whole series; it is simple exponential smoothi
 2016, model DOTM, equations 18 to 24) estimates theta, and its line at step t is that of the values before t.
 
 Given alpha, mu_t is linear in l_0 and w. So the fit is a search over alpha alone, on a grid that becomes finer, with
-l_0 and w by least squares at each point: the global minimum of the squared errors, for all series in one recursion.
+l_0 and w by least squares at each point. It finds the global minimum of the squared errors, for all series in one
+recursion.
 """
 
 from __future__ import annotations
@@ -65,10 +66,10 @@ class Theta:
     def ahead(self, horizon: int, probabilities: Array) -> Ahead:
         """Forecast from the end of every series; see ``Fitted``.
 
-        The variance of a step is sigma^2 (1 + sum of psi_j^2) for the errors until then, plus g C g' for the
-        parameters, where g is the gradient of the forecast and C the covariance matrix of alpha, l_0 and w, plus
-        (h alpha sigma)^2 / T for the slope of the line: the variance of a mean change in exponential smoothing. The
-        psi_j are about proportional to alpha, so alpha^2 is taken at its mean, which is its square plus its variance.
+        The variance of a step has three parts. The errors until then give sigma^2 (1 + sum of psi_j^2). The parameters
+        give g C g', where g is the gradient of the forecast and C the covariance matrix of alpha, l_0 and w. The slope
+        of the line gives (h alpha sigma)^2 / T, the variance of a mean change in exponential smoothing. The psi_j are
+        about proportional to alpha, so alpha^2 is taken at its mean, which is its square plus its variance.
         """
         point, errors, doubt = self._steps(horizon)
         mean = point * self._unit[:, None] + self._shift[:, None]

@@ -124,8 +124,8 @@ def squared_answers(alpha: Array, weight: Array, steps: NDArray[np.int64], horiz
     """Return the sums over the steps before each of the squares of its answer psi to an error of 1 there, (S, H).
 
     They are the variance of mu if the errors have variance 1, so they follow from the covariance matrix of the state,
-    which is carried from step to step: the work is linear in the horizon, though the answers of a dynamic line depend
-    on when the error comes. A line that stays answers with alpha at every later step.
+    which is carried from step to step. So the work is linear in the horizon, though the answers of a dynamic line
+    depend on when the error comes. A line that stays answers with alpha at every later step.
 
     Args:
         alpha: The smoothing parameters, (S,).

@@ -16,7 +16,7 @@ _SHARPNESS = 10.0
 #: The number of windows at which the losses of a panel count as much as equal weights.
 _PANEL = 1.0
 #: The number of its windows at which the losses of a series count as much as those of its panel, before the windows of
-#: the panel say how much series differ, and the number of pairs of windows at which both say as much.
+#: the panel say how much series differ. The second is the number of pairs of windows at which both say as much.
 _SERIES, _PAIRS = 3.0, 50.0
 
 
@@ -24,8 +24,8 @@ def weigh(windows: Windows, size: int) -> Array:
     """Return the weights of the M members for each series, (S, M).
 
     A weight falls exponentially with the quantile loss of its member, relative to the mean of all members. The loss of
-    a series is drawn to that of its panel, and all losses to each other, the more the fewer the windows are, and the
-    less the series of the panel resemble each other.
+    a series is drawn to that of its panel, and all losses to each other. They are drawn more if there are few windows,
+    or if the series of the panel do not resemble each other.
 
     Args:
         windows: The held-out windows.
@@ -95,7 +95,7 @@ def _windows_of_panel(series: NDArray[np.int64], relative: Array) -> float:
     It is the variance of losses within series over that between series (the shrinkage of Efron and Morris 1975). The
     part between series is what the losses of two windows of one series have in common, less what chance makes of it.
     Members count by their weights in the panel: how a member fails that nobody uses decides nothing. Few pairs of
-    windows tell little, so ``_SERIES`` speaks first, and no panel makes a series count less than that: on the monthly
+    windows tell little, so ``_SERIES`` speaks first, and no panel makes a series count less than that. On the monthly
     series of M1, where 6 windows would, wQL was .1327 with it and .1319 without.
 
     Args:

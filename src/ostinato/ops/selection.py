@@ -1,8 +1,8 @@
 """The choice of the implementation that runs a cell, and the reason for the choice.
 
-Facts are what decides whether an implementation can run, and which is the fastest; all are optional: nonlinearity
-("identity"), reset_after (False), device ("cpu"), dtype (torch.float32), steps (1), hidden (64),
-ragged (False: whether rows differ in length), rows (unknown: the number of rows).
+Facts decide whether an implementation can run, and which is the fastest. All are optional, with these defaults:
+nonlinearity ("identity"), reset_after (False), device ("cpu"), dtype (torch.float32), steps (1), hidden (64), ragged
+(False: whether rows differ in length), rows (unknown: the number of rows).
 """
 
 from __future__ import annotations

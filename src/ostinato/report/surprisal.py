@@ -13,7 +13,8 @@ from ostinato.data.sequences import SequenceSet
 from ostinato.data.spelling import spelling_of
 from ostinato.evaluation.calibration import Spans
 from ostinato.inference.sample import sample
-from ostinato.inference.score import Scores, score
+from ostinato.inference.score import score
+from ostinato.inference.scores import Scores
 from ostinato.model import SequenceModel
 from ostinato.report.chart import Table
 

@@ -18,8 +18,8 @@ from ostinato.serve.checkpoints import PAGE, Checkpoints
 from ostinato.serve.journal import SCHEMA, Journal, Pending, insert, put, versions
 from ostinato.serve.store import Change, Record, Store, StoreError
 
-#: The format of the file. Since format 2 the latest changes are in the journal, and who does not read it loses them;
-#: since format 3 records say whether they hold numbers or text, and earlier releases read no such record.
+#: The format of the file. Since format 2 the latest changes are in the journal, and who does not read it loses them.
+#: Since format 3 records say whether they hold numbers or text, and earlier releases read no such record.
 FORMAT = 3
 #: The versions that are remembered.
 _REMEMBERED = 500_000

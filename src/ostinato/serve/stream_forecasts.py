@@ -30,8 +30,8 @@ from ostinato.shapes import Array, State
 
 #: The most multiplications of one forecast or sample, about ten seconds of a core: nothing can stop it once it runs.
 _MOST = 200_000_000_000
-#: The steps of sample paths, which are made many at a time, that count as one event against the rate of a token, for a
-#: model of so many weights and numbers of state; a larger one counts for more in proportion.
+#: The steps of sample paths that count as one event against the rate of a token: many are made at a time. This holds
+#: for a model of so many weights and numbers of state; a larger one counts for more in proportion.
 _TOGETHER, _USUAL = 100, 20_000
 
 

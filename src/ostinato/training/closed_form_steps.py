@@ -22,8 +22,8 @@ from ostinato.training.setup import Setup
 SHARE = 0.2
 #: The number of steps a second of the budget above which the fit is timed, and the least number of steps of a fit.
 RATE, LEAST = 5_000, 1 << 14
-#: The steps of the two fits that are timed. The seconds are a power of the steps: with what is done once, and steps
-#: side by side, 400,000 steps of speech took 4 times as long as 16,384, which took twice as long as 4,096.
+#: The steps of the two fits that are timed. The seconds are a power of the steps. With what is done once, and steps
+#: side by side, 400,000 steps of speech took 4 times as long as 16,384. These took twice as long as 4,096.
 SAMPLES, POWERS = (1 << 12, 1 << 14), (0.5, 1.0)
 #: How often the autoregression is fitted.
 TIMES = 2

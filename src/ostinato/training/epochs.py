@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterator
 import numpy as np
 
 from ostinato.data.batching import WARM, Batch, Piece, aligned, apart, bucketed, pieces, whole
-from ostinato.data.borders import Span
 from ostinato.data.split import Part
 from ostinato.gradients.methods import AdaptiveBPTT, FullBPTT, Method
+from ostinato.shapes import Span
 from ostinato.training.config import SHORT, LadderOptions
 from ostinato.training.material import Material
 

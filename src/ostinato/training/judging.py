@@ -8,8 +8,9 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from ostinato import randomness
-from ostinato.device import asked, devices
+from ostinato.device import asked
 from ostinato.fits.budget import Budget
+from ostinato.hardware import devices
 from ostinato.layers.build import BACKBONES
 from ostinato.training.build import build
 from ostinato.training.closed_form import Base
@@ -54,7 +55,7 @@ class Passes:
         """Return the cost of judging some models.
 
         Each network is judged on the held-out part, and the likeliest of them and the closed form once more, to see
-        whether it is ahead; and on the validation part at least before its training and after it.
+        whether it is ahead. Each is also judged on the validation part, at least before its training and after it.
 
         Args:
             held: The steps of the held-out part.

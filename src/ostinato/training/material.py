@@ -9,7 +9,6 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ostinato.data.borders import Span
 from ostinato.data.encoded import Encoded, Encoding
 from ostinato.data.encoding import fit_encoding
 from ostinato.data.sequences import SequenceSet
@@ -17,6 +16,7 @@ from ostinato.data.split import Part, Split
 from ostinato.data.upper_bound import upper_bound
 from ostinato.errors import DataError
 from ostinato.numbers import counted
+from ostinato.shapes import Span
 from ostinato.training.within import Within, blocks, spread
 
 #: The greatest number of steps that a closed form is fitted to, which suffices for a few dozen coefficients.
@@ -152,8 +152,8 @@ def material_of(data: SequenceSet, cut: Split, support: str | None = None, withi
 def nonnegative(data: SequenceSet, support: str | None) -> tuple[bool, ...]:
     """Return whether each channel has no probability below 0; empty if none is bounded.
 
-    What the values can be is a fact about their unit, as it is for counts, so that the whole of the data declares it:
-    a channel that is never below 0, and whose values are at least as far apart as the least of them is from 0.
+    What the values can be is a fact about their unit, as it is for counts, so the whole of the data declares it. A
+    channel is bounded if it is never below 0, and its values are at least as far apart as the least of them is from 0.
 
     Args:
         data: The sequences as read.

@@ -20,7 +20,7 @@ from ostinato.fits.quasi_newton import minimise
 from ostinato.layers.smoothing import Parameters, Smoothing
 from ostinato.numbers import counted
 from ostinato.ops.ets.choice import unroll_in_use
-from ostinato.ops.ets.form import Batch, Form
+from ostinato.ops.ets.form import GREATEST, LEAST, PHI, Batch, Form
 from ostinato.shapes import Array
 
 #: The longest season: the state of a series has 2 + m numbers, and a matrix of them.
@@ -31,8 +31,6 @@ STEPS, SEASONS = 400, 12
 ROWS = 60
 #: The change of a coordinate that a slope is measured over.
 NEAR = 1e-4
-#: The least and the greatest parameter of smoothing, and the bounds of the damping, as in ``local``.
-LEAST, GREATEST, PHI = 1e-4, 0.9999, (0.8, 0.98)
 #: The first spreads of level, trend and season, as multiples of an innovation, and the greatest logarithm of one.
 SPREADS, WIDEST = (5.0, 0.3, 2.0), 9.0
 #: The points to start from: alpha, beta / alpha and gamma / (1 - alpha).
@@ -237,10 +235,11 @@ def _parameters(x: Array, free: NDArray[np.bool_]) -> Array:
 def _nats(rows: list[_Rows], parameters: Array, m: int) -> tuple[Array, Array]:
     """Return minus the log-likelihood of all sequences at the likeliest variance, and that variance, (C,) each.
 
-    Given the parameters, the errors are linear in the first state x: e - Z x, where e are those after a state of 0, and
-    the columns of Z are the predictions for values of 0 after each unit vector. With x ~ N(0, sigma^2 S^2) the errors
-    have the covariance sigma^2 (I + Z S^2 Z'), whose determinant and inverse follow from a matrix of the size of x (the
-    lemma of Woodbury). A missing value counts as its prediction here; the recurrence that is fitted is exact.
+    Given the parameters, the errors are linear in the first state x: they are e - Z x. Here e are those after a state
+    of 0, and the columns of Z are the predictions for values of 0 after each unit vector. With x ~ N(0, sigma^2 S^2)
+    the errors have the covariance sigma^2 (I + Z S^2 Z'), whose determinant and inverse follow from a matrix of the
+    size of x (the lemma of Woodbury). A missing value counts as its prediction here; the recurrence that is fitted is
+    exact.
 
     Args:
         rows: The sequences.

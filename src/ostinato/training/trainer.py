@@ -13,12 +13,11 @@ import torch
 from torch import Tensor
 
 from ostinato.data.batching import Batch
-from ostinato.data.borders import Span
 from ostinato.fits.budget import Budget
 from ostinato.fits.progress import TrainingProgress
 from ostinato.gradients.methods import AdaptiveBPTT, FullBPTT, Method
 from ostinato.model import SequenceModel
-from ostinato.shapes import State
+from ostinato.shapes import Span, State
 from ostinato.training.checkpoint import Checkpoint
 from ostinato.training.config import VALIDATED
 from ostinato.training.epochs import Epochs, judged_pieces

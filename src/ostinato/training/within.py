@@ -11,9 +11,9 @@ from typing import Final
 
 import numpy as np
 
-from ostinato.data.borders import Span
 from ostinato.fits.budget import Budget
 from ostinato.numbers import counted
+from ostinato.shapes import Span
 
 #: The steps for each second of the budget, and the fewest and the most. The rates are those of two cores, so that the
 #: chain and the counts take a tenth of the budget each. They are constants, so that a fit follows from its budget.

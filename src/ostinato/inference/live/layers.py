@@ -1,7 +1,7 @@
 """One step of each layer of a backbone on NumPy arrays that keep their place, for one sequence or for many.
 
-The engine steps the cells. The linear recurrence and the convolution are a dozen calls of NumPy, because a product of
-a matrix and a row is nearly all that they compute: through torch the same step takes forty times as long.
+The engine steps the cells. The linear recurrence and the convolution are a dozen calls of NumPy, because a product of a
+matrix and a row is nearly all that they compute. Through torch the same step takes forty times as long.
 """
 
 from __future__ import annotations

@@ -12,11 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit, logit
 
-from ostinato.ops.ets.form import Form
+from ostinato.ops.ets.form import GREATEST, LEAST, PHI, Form
 from ostinato.shapes import Array
-
-#: The least and the greatest parameter of smoothing, and the bounds of the damping.
-LEAST, GREATEST, PHI = 1e-4, 0.9999, (0.8, 0.98)
 
 
 class Coordinates:

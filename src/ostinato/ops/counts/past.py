@@ -82,8 +82,9 @@ def _first(path: Path) -> list[int]:
 def _second(path: Path) -> list[int]:
     """Return the contexts of the second form.
 
-    The orders 0 to 6, 8, 11 and 16; the word so far, and with the word before it; the length of the word and the last
-    symbol; the character so far with the second and the third one before it; the word before and the last symbol.
+    They are the orders 0 to 6, 8, 11 and 16, and five more: the word so far; this with the word before it; the length
+    of the word and the last symbol; the character so far with the second and the third one before it; and the word
+    before and the last symbol.
     """
     h, out = 0, [0]
     symbols = latest(path)

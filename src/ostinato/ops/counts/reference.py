@@ -5,11 +5,11 @@ data compression"), over a binary tree of decisions in the place of the bits of 
 
 1. *Learn* the symbol before, along its path. Every context c remembers of every decision a word: a probability p_c, how
    often it was met, how often each answer came of late, and the last two answers. The latter two are its history s, and
-   a map per context learns how probable an assent is after it. The inputs of the mixers are log odds of that map and
-   3 (p_c - 1/2). Each of four weight vectors, chosen by the decision, by the symbol before, by the length of the word
-   so far and by how certain the orders 1 to 6 are, gives dot products d_k; their own mixture sum_k v_k d_k is the log
-   odds. Two corrections interpolate what became of such odds after one and two symbols. P(assent) = half the mixture,
-   a quarter each.
+   a map per context learns how probable an assent is after it. The inputs of the mixers are log odds of that map and 3
+   (p_c - 1/2). There are four weight vectors, chosen by the decision, by the symbol before, by the length of the word
+   so far and by how certain the orders 1 to 6 are. Each gives a dot product d_k; their own mixture sum_k v_k d_k is the
+   log odds. Two corrections interpolate what became of such odds after one and two symbols. P(assent) = half the
+   mixture, a quarter each.
 2. *Push* the symbol onto the contexts.
 3. *Assert* the product of the answers on the path of each symbol.
 
@@ -21,8 +21,8 @@ of its being right and 3 (p - 1/2) as inputs, for the decisions on the path of t
 chosen by how certain the orders 8 and 11, the words and the characters further back are.
 
 The second form, that of older models, has no matches. In the first form, that of still older ones, each context has
-slots, a long one only from when a shorter one was met; the contexts are others; and the weight vectors are chosen by
-the decision, by the longest known context, by the symbol before and by recent answers.
+slots, a long one only from when a shorter one was met. The contexts are others. The weight vectors are chosen by the
+decision, by the longest known context, by the symbol before and by recent answers.
 """
 
 from __future__ import annotations

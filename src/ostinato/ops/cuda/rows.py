@@ -49,7 +49,7 @@ class Rows(NamedTuple):
         order = None
         if lengths is not None:
             if lengths.device.type == "cpu":
-                _check(places, lengths, steps, x)
+                _check(lengths, steps)
             if count > ROWS:
                 order = torch.argsort(lengths, descending=True, stable=True)
         lengths, base, column, order = _moved(x.device, (lengths, base, column, order))
@@ -84,8 +84,8 @@ def _moved(device: torch.device, tensors: Sequence[Tensor | None]) -> list[Tenso
     return found
 
 
-def _check(places: Places, lengths: Tensor, steps: int, x: Tensor) -> None:
-    """Raise ConfigError if a length or a place on the host lies outside of x."""
+def _check(lengths: Tensor, steps: int) -> None:
+    """Raise ConfigError if a length on the host lies outside of 0 .. T."""
     if len(lengths) and not 0 <= int(lengths.min()) <= int(lengths.max()) <= steps:
         raise ConfigError(
             f"lengths of {int(lengths.min())} to {counted(int(lengths.max()), 'step')} do not fit "

@@ -15,6 +15,8 @@ Indices = NDArray[np.int64]
 
 #: The parameters of smoothing before the initial states in a row of ``theta``.
 SMOOTHING = ("alpha", "beta", "gamma", "phi")
+#: The least and the greatest of them in a fit, and the bounds of phi, as in the R package forecast.
+LEAST, GREATEST, PHI = 1e-4, 0.9999, (0.8, 0.98)
 
 
 class Form(NamedTuple):

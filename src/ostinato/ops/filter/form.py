@@ -104,11 +104,11 @@ class FilterForm:
     def places(self) -> dict[str, list[slice]]:
         """Return where the memory (N,) of a channel holds what: each name has its slices in turn.
 
-        The names are: grid (the spacing of the values so far, in units; 0 before the first), seen (the steps
-        learned from), history, weights and variances of the least squares, taps and line of the cascade, stack and its
-        variances,
-        locations, parts (what each filter of the cascade adds), scales, mixture, coupling and its variances, ground
-        (the level, the greatest distance from it, and the one that the least squares began anew at); and end.
+        First come grid (the spacing of the values so far, in units; 0 before the first), seen (the steps learned from)
+        and history. The filters follow: weights and variances of the least squares, taps and line of the cascade, stack
+        and its variances. Then come locations, parts (what each filter of the cascade adds), scales, mixture, coupling
+        and its variances. The last are ground (the level, the greatest distance from it, and the one that the least
+        squares began anew at) and end.
         """
         beyond, stacked, S = self.cross * (self.channels - 1), self.stacked, len(self.decays)
         sizes = [("grid", 1), ("seen", 1), ("history", self.lags)]
