@@ -126,24 +126,55 @@ OSTINATO_INLINE void put_down(Vec<T> (&held)[NV][MR], const Vec<T> (&sum)[MR][NV
         for (int i = 0; i < MR; ++i) held[j][i] = sum[i][j];
 }
 
+// A panel of many steps does not fit into the first cache beside the rest: with AVX2, whose tiles have few rows, each tile
+// would wait for the second one. So the tiles of some rows go through the panel in parts of at most so many bytes, and put
+// their sums down in between. 0: in one piece.
+inline constexpr Index part_bytes = OSTINATO_BYTES == 32 ? Index{1} << 14 : 0, rows_of_part = 96;
+
+template <class T>
+struct Pause {
+    Vec<T>* sums;  // from row `first` on
+    Index first;
+    bool before, after;
+};
+
 namespace {
 
 template <class Epilogue, int MR, int NV>
 __attribute__((noinline)) void tile(const Epilogue& given, const Left<typename Epilogue::scalar>& a,
-                                    const typename Epilogue::scalar* panel, Index row, Index block, Ahead ahead) {
+                                    const typename Epilogue::scalar* panel, Index row, Index block, Ahead ahead,
+                                    const Pause<typename Epilogue::scalar>* pause) {
+    using T = typename Epilogue::scalar;
     const Epilogue e = given;  // a copy that no store can change, so that nothing of it is read again
-    Vec<typename Epilogue::scalar> sum[MR][NV];
-    e.template start<MR, NV>(sum, row, block);
-    multiply<typename Epilogue::scalar, MR, NV>(sum, a, row, panel, ahead);
-    e.template finish<MR, NV>(sum, row, block);
+    Vec<T> sum[MR][NV];
+    if (part_bytes && __builtin_expect(pause && pause->before, 0)) {
+        const Vec<T>* held = pause->sums + (row - pause->first) * NV;
+        OSTINATO_UNROLL
+        for (int i = 0; i < MR; ++i)
+            OSTINATO_UNROLL
+            for (int j = 0; j < NV; ++j) sum[i][j] = held[i * NV + j];
+    } else {
+        e.template start<MR, NV>(sum, row, block);
+    }
+    multiply<T, MR, NV>(sum, a, row, panel, ahead);
+    if (part_bytes && __builtin_expect(pause && pause->after, 0)) {
+        Vec<T>* held = pause->sums + (row - pause->first) * NV;
+        OSTINATO_UNROLL
+        for (int i = 0; i < MR; ++i)
+            OSTINATO_UNROLL
+            for (int j = 0; j < NV; ++j) held[i * NV + j] = sum[i][j];
+    } else {
+        e.template finish<MR, NV>(sum, row, block);
+    }
 }
 
 template <class Epilogue, int NV, int MR>
 OSTINATO_INLINE void tile_of(Index rows, const Epilogue& e, const Left<typename Epilogue::scalar>& a,
-                             const typename Epilogue::scalar* panel, Index row, Index block, Ahead ahead) {
+                             const typename Epilogue::scalar* panel, Index row, Index block, Ahead ahead,
+                             const Pause<typename Epilogue::scalar>* pause) {
     if constexpr (MR > 1)
-        if (rows < MR) return tile_of<Epilogue, NV, MR - 1>(rows, e, a, panel, row, block, ahead);
-    tile<Epilogue, MR, NV>(e, a, panel, row, block, ahead);
+        if (rows < MR) return tile_of<Epilogue, NV, MR - 1>(rows, e, a, panel, row, block, ahead, pause);
+    tile<Epilogue, MR, NV>(e, a, panel, row, block, ahead, pause);
 }
 
 // Splits the rows [begin, end) into tiles of nearly equal height. `next` is the panel that is fetched meanwhile, of the
@@ -151,7 +182,8 @@ OSTINATO_INLINE void tile_of(Index rows, const Epilogue& e, const Left<typename 
 template <class Epilogue, int NV>
 OSTINATO_INLINE void rows_of_tiles(const Epilogue& e, const Left<typename Epilogue::scalar>& a,
                                    const typename Epilogue::scalar* panel, Index begin, Index end, Index block,
-                                   const typename Epilogue::scalar* next) {
+                                   const typename Epilogue::scalar* next,
+                                   const Pause<typename Epilogue::scalar>* pause = nullptr) {
     constexpr int most = max_rows<NV>;
     const Index tiles = (end - begin + most - 1) / most;
     using T = typename Epilogue::scalar;
@@ -159,9 +191,45 @@ OSTINATO_INLINE void rows_of_tiles(const Epilogue& e, const Left<typename Epilog
     Ahead ahead{reinterpret_cast<const char*>(next), next ? (lines + tiles - 1) / tiles : 0};
     for (Index row = begin, left = tiles, rows; row < end; row += rows, --left) {
         rows = (end - row + left - 1) / left;
-        tile_of<Epilogue, NV, most>(rows, e, a, panel, row, block, ahead);
+        tile_of<Epilogue, NV, most>(rows, e, a, panel, row, block, ahead, pause);
         ahead.at += ahead.count * (lanes<T> / few_steps<T>) * a.full * line;
     }
+}
+
+// The most steps of a part of a panel of NV vectors, in blocks of V as the left side has them.
+template <class T, int NV>
+inline constexpr Index most_blocks = part_bytes / (lanes<T> * NV * OSTINATO_BYTES);
+
+// The same in parts of at most most_blocks blocks.
+template <class Epilogue, int NV>
+__attribute__((noinline)) void parts_of_tiles(const Epilogue& e, const Left<typename Epilogue::scalar>& a,
+                                              const typename Epilogue::scalar* panel, Index begin, Index end, Index block,
+                                              const typename Epilogue::scalar* next) {
+    using T = typename Epilogue::scalar;
+    constexpr Index size = lanes<T> * NV * lanes<T>, most = most_blocks<T, NV>;
+    const Index parts = (a.full + most - 1) / most, each = (a.full + parts - 1) / parts;
+    Vec<T> sums[rows_of_part * NV];
+    for (Index row = begin, stop; row < end; row = stop) {
+        stop = smaller(end, row + rows_of_part);
+        for (Index done = 0; done < a.full; done += each) {
+            const Index count = smaller(each, a.full - done);
+            const bool last = done + count == a.full;
+            const Left<T> part{a.data.from(done), count, last ? a.blocks - done : count, a.tail};
+            const Pause<T> pause{sums, row, done > 0, !last};
+            rows_of_tiles<Epilogue, NV>(e, part, panel + done * size, row, stop, block, next ? next + done * size : next,
+                                        &pause);
+        }
+    }
+}
+
+template <class Epilogue, int NV>
+OSTINATO_INLINE void group_of_tiles(const Epilogue& e, const Left<typename Epilogue::scalar>& a,
+                                    const typename Epilogue::scalar* panel, Index begin, Index end, Index block,
+                                    const typename Epilogue::scalar* next) {
+    if constexpr (part_bytes > 0)  // if the panel is large and several tiles read it
+        if (a.full > most_blocks<typename Epilogue::scalar, NV> && end - begin > max_rows<NV>)
+            return parts_of_tiles<Epilogue, NV>(e, a, panel, begin, end, block, next);
+    rows_of_tiles<Epilogue, NV>(e, a, panel, begin, end, block, next);
 }
 
 // The order in which a product goes through its groups of columns. Steps go there and back in turn: if the panels are
@@ -186,10 +254,10 @@ void product(const Epilogue& e, const Left<typename Epilogue::scalar>& a, const 
         const T* const now = panel + first * size;
         const T* const next = !large || last ? nullptr : back ? now - count * size : now + count * size;
         if constexpr (group_limit(G) >= 4)
-            if (count == 4) rows_of_tiles<Epilogue, 4 * G>(e, a, now, begin, end, first, next);
+            if (count == 4) group_of_tiles<Epilogue, 4 * G>(e, a, now, begin, end, first, next);
         if constexpr (group_limit(G) >= 2)
-            if (count == 2) rows_of_tiles<Epilogue, 2 * G>(e, a, now, begin, end, first, next);
-        if (count == 1) rows_of_tiles<Epilogue, G>(e, a, now, begin, end, first, next);
+            if (count == 2) group_of_tiles<Epilogue, 2 * G>(e, a, now, begin, end, first, next);
+        if (count == 1) group_of_tiles<Epilogue, G>(e, a, now, begin, end, first, next);
     }
 }
 

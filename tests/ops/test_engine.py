@@ -55,7 +55,7 @@ def test_any_size_is_the_reference(
 
 @cells
 @pytest.mark.usefixtures("instruction_set")
-@pytest.mark.parametrize(("T", "B", "D", "H"), [(3, 64, 64, 64), (40, 9, 3, 130), (300, 1, 5, 33), (2, 200, 70, 17)])
+@pytest.mark.parametrize(("T", "B", "D", "H"), [(3, 64, 64, 64), (40, 9, 3, 130), (300, 1, 5, 33), (2, 200, 270, 17)])
 def test_many_chunks_and_panels_are_the_reference(cell: str, T: int, B: int, D: int, H: int) -> None:
     assert_is_reference(problem(cell, T, B, D, H))
 
