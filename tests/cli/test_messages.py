@@ -107,7 +107,7 @@ def test_the_advice_names_the_nearest_and_all(tmp_path: Path) -> None:
 
 
 def test_no_module_makes_the_error_about_an_unknown_name_by_itself() -> None:
-    own = {"choices.py", "auth.py", "encoding.py", "read.py", "device.py", "store.py", "app.py"}
+    own = {"choices.py", "auth.py", "encoding.py", "read.py", "hardware.py", "store.py", "app.py"}
     found = messages(r"^unknown \w+ \{\}", own)
     assert found == [], "raise choices.unknown"
 

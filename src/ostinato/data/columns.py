@@ -169,7 +169,7 @@ def _values(frame: pl.DataFrame, left: list[str], roles: Roles, where: str) -> R
     if not numbers:
         raise _without_numbers(frame, [c for c in left if frame[c].dtype == pl.String], where)
     if numbers == codes:
-        what = f"the only numbers of the table are codes that measure nothing, in {_listed(codes)}"
+        what = f"the columns of numbers hold codes, which measure nothing: {_listed(codes)}"
         fix = "give a table with a column of values, or use --target if these are the values"
         raise DataError(what, where=where, fix=fix)
     refuse_wide(frame, numbers, roles.id, time_col, where)

@@ -96,12 +96,13 @@ def _polish(model: SequenceModel, e: Tensor, support: Support, centred: bool, fe
     keep = ~torch.isnan(e).any(-1)
     if len(e) > 50_000:
         keep &= torch.arange(len(e)) % (len(e) // 50_000) == 0
-    e, support = e[keep], Support(support.unit[keep], support.low[keep], support.high[keep])
+    # in float32, the rounding of the likelihood costs the solver half as many evaluations again
+    e, support = e[keep].double(), Support(*(x[keep].double() for x in (support.unit, support.low, support.high)))
     if not len(e):
         return
     bound, told = is_bounded(support), not few.free
     below = torch.where(support.unit > 0, -torch.inf, support.low)
-    first = few.start(model.constant.detach().double(), e.double()) if told else model.constant.detach().double()
+    first = few.start(model.constant.detach().double(), e) if told else model.constant.detach().double()
     shape, start = model.constant.shape, first.numpy().copy()
     if centred:
         start[:, 0] = 0.0
@@ -118,7 +119,7 @@ def _polish(model: SequenceModel, e: Tensor, support: Support, centred: bool, fe
         (slope,) = torch.autograd.grad(value, constant)
         if centred:
             slope[:, 0] = 0.0
-        return float(value.detach()), slope.flatten().double().numpy()
+        return float(value.detach()), slope.flatten().numpy()
 
     # the solver of scipy: importing that of torch loads a compiler and takes a second and a half
     solution = minimize(loss, start.flatten(), jac=True, method="L-BFGS-B")
