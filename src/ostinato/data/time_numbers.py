@@ -74,7 +74,7 @@ def from_integers(
             return stamps
     dated = says_date(name) or says_stamp(name)
     said = note_on_short_dates(whole, name) if dated else note_on_clocks(whole, name) if says_clock(name) else ()
-    said = said or note_on_days(whole, name)
+    said = said or _note_on_days(whole, name)
     steps = Stamps(whole.astype(np.int64), TimeForm(dtype), said)
     dates = dates_of_digits(whole, dtype, name, day_first) if dated else None
     # the numbers of dates rise by other steps than the days do
@@ -318,7 +318,7 @@ def _are_excel(name: str, x: Array) -> bool:
     return (says_time(name) or says_clock(name)) and bool(parts)
 
 
-def note_on_days(whole: NDArray[np.int64], name: str) -> tuple[str, ...]:
+def _note_on_days(whole: NDArray[np.int64], name: str) -> tuple[str, ...]:
     """Return a note on whole numbers that are read as steps and may be the days of a spreadsheet."""
     first, last = _EXCEL_STEPS
     if not (says_time(name) or says_clock(name)) or whole.min() < first or whole.max() > last:
