@@ -123,9 +123,10 @@ def run(page: Path, folder: Path) -> dict[str, Any]:
         plt.close("all")
         torch.set_default_dtype(dtype)
     (folder / "figures").mkdir(exist_ok=True)
-    for name in set(_FIGURE.findall(page.read_text(encoding="utf-8"))):
+    figures = set(_FIGURE.findall(page.read_text(encoding="utf-8")))
+    for name in figures:
         shutil.move(folder / name, folder / "figures" / name)
-    if kept := os.environ.get(KEPT):
+    if figures and (kept := os.environ.get(KEPT)):
         shutil.copytree(
             folder / "figures", Path(kept) / code_digest(page), dirs_exist_ok=True
         )
