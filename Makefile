@@ -66,7 +66,7 @@ UNREAD := /(tests?|pip|setuptools|mypyc?|fontTools|huggingface_hub)/|/ray/(llm|r
 
 .venv/.test-engine: $(SOURCES) .venv/.tools
 	@tools/step "compiling the engine, with every instruction set" \
-		$(NINJA_ALONE) $(PIP) install -v --no-deps --no-build-isolation --config-settings=cmake.define.OSTINATO_SETS=all --editable .
+		$(NINJA_ALONE) $(PIP) install -v --no-deps --no-build-isolation --config-settings=cmake.define.OSTINATO_SETS=tested --editable .
 	@touch $@
 
 .venv/.ready: .venv/.test-packages .venv/.test-engine
@@ -104,10 +104,14 @@ demo: ## fit models to the sunspots, forecast two cycles, draw it, report on it
 		$(BIN)/ostinato forecast out/sunspots.ost --horizon 22 --level 80 95 -o out/sunspots-forecast.csv --plot out/sunspots-forecast.png
 	@tools/step --show "writing a report" $(BIN)/ostinato report out/sunspots.ost -o out/sunspots.html
 
+SPHINX := $(BIN)/python -m sphinx -q -W --keep-going -E
+
+# The figures are drawn first. If DOCS_FIGURES names a folder, those that the tests of the pages have kept there are taken.
 docs: setup ## the site in both languages, into out/site; a warning or a block that fails stops it
 	@rm -rf out/site out/doctrees
-	@$(BIN)/python -m sphinx -q -W --keep-going -E -d out/doctrees/en docs out/site
-	@$(BIN)/python -m sphinx -q -W --keep-going -E -d out/doctrees/ko -c docs -D language=ko docs/ko out/site/ko
+	@tools/step "drawing the figures of the pages" $(BIN)/python docs/pages.py "$${DOCS_FIGURES:-out/doctrees/figures}"
+	@tools/beside "$(SPHINX) -d out/doctrees/ko -c docs -D language=ko docs/ko out/site/ko" -- \
+		$(SPHINX) -d out/doctrees/en docs out/site
 	@echo out/site/index.html
 
 bench: setup ## the engine beside torch.nn: verified, then timed; a table, JSON and a picture in out/

@@ -5,15 +5,15 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import sys
-import tempfile
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
 
-from pages import code_digest, run  # noqa: E402
+from pages import KEPT, code_digest, draw, with_figures  # noqa: E402
 from sphinx.application import Sphinx  # noqa: E402
 
 from ostinato import __version__  # noqa: E402
@@ -64,22 +64,15 @@ html_context = {
 }
 
 
-def draw(app: Sphinx) -> None:
-    """Run the code of the pages with figures, and put the figures next to the page; a failing block stops the build.
-
-    A Korean page that has the code of the English one takes the figures that the build of the English site, which comes
-    first, has just drawn.
-    """
-    drawn = Path(app.doctreedir).parent / "figures"
-    for page in sorted(Path(app.srcdir).glob("*/*.md")):
-        if "](figures/" not in page.read_text(encoding="utf-8"):
-            continue
-        folder = drawn / code_digest(page)
-        if not folder.exists():
-            with tempfile.TemporaryDirectory() as work:
-                run(page, Path(work))
-                shutil.copytree(Path(work) / "figures", folder, dirs_exist_ok=True)
-        shutil.copytree(folder, page.parent / "figures", dirs_exist_ok=True)
+def place(app: Sphinx) -> None:
+    """Put the figures next to the pages, and draw those that no run of the pages has kept; a failing block stops it."""
+    kept = Path(os.environ.get(KEPT) or Path(app.doctreedir).parent / "figures")
+    pages = with_figures(Path(app.srcdir))
+    draw(pages, kept)
+    for page in pages:
+        shutil.copytree(
+            kept / code_digest(page), page.parent / "figures", dirs_exist_ok=True
+        )
 
 
 def name_alias(
@@ -118,4 +111,4 @@ def setup(app: Sphinx) -> None:
     """Register the extension; Sphinx calls this function."""
     app.connect("autodoc-process-docstring", name_alias, priority=100)
     app.connect("autodoc-process-signature", plain_factories)
-    app.connect("builder-inited", draw)
+    app.connect("builder-inited", place)
