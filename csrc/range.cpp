@@ -35,6 +35,7 @@ Shares::Shares(const double* given, std::int64_t count) : p(given), n(count), sc
 }
 
 Share Shares::of(std::int64_t symbol) const {
+    if (symbol < 0 || symbol >= n) throw std::domain_error("a symbol lies outside of its distribution");
     double below = 0.0;
     for (std::int64_t i = 0; i < symbol; ++i) below += p[i];
     const std::uint32_t low = edge(below, symbol);
@@ -56,6 +57,7 @@ std::int64_t Shares::at(std::uint32_t place, Share& share) const {
 }
 
 Share equal(std::int64_t size, std::int64_t number) {
+    if (number < 0 || number >= size || size > Shares::whole) throw std::domain_error("a number lies outside of its range");
     const auto each = static_cast<std::uint32_t>(Shares::whole / size), low = each * static_cast<std::uint32_t>(number);
     return {low, number == size - 1 ? Shares::whole - low : each};
 }
@@ -127,6 +129,7 @@ std::int64_t RangeDecoder::decode(const Shares& shares) {
 }
 
 std::int64_t RangeDecoder::decode(std::int64_t size) {
+    if (size < 1 || size > Shares::whole) throw std::domain_error("a range of numbers is empty or too large");
     std::uint64_t part = 0;
     const std::int64_t each = Shares::whole / size, number = std::min(place(part) / each, size - 1);
     narrow(equal(size, number), part);

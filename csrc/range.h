@@ -24,6 +24,7 @@ class Shares {
     // Throws std::domain_error if the sum of p is not a positive normal number.
     Shares(const double* p, std::int64_t n);
 
+    // Throws std::domain_error unless 0 <= symbol < n.
     Share of(std::int64_t symbol) const;
     // The symbol whose share holds a place below 2^24.
     std::int64_t at(std::uint32_t place, Share& share) const;
@@ -38,7 +39,8 @@ class Shares {
     double scale;
 };
 
-// The share of a number below size, each of which is as likely as the others but for what the last one is left.
+// The share of a number below size, each of which is as likely as the others but for what the last one is left. Throws
+// std::domain_error unless 0 <= number < size <= 2^24.
 Share equal(std::int64_t size, std::int64_t number);
 
 class RangeEncoder {
