@@ -30,8 +30,9 @@ std::array<std::array<std::uint32_t, 256>, 8> tables() {
 Shares::Shares(const double* given, std::int64_t count) : p(given), n(count), scale(0.0) {
     double sum = 0.0;  // in this order alone: the digits of the sum are a part of the code
     for (std::int64_t i = 0; i < n; ++i) sum += p[i];
-    if (!std::isnormal(sum) || sum < 0.0) throw std::domain_error("the probabilities of a symbol have no sum");
     scale = static_cast<double>(whole - static_cast<std::uint32_t>(n)) / sum;
+    // a sum below 1e-301 is normal, but has no scale
+    if (!std::isnormal(sum) || sum < 0.0 || !std::isfinite(scale)) throw std::domain_error("the probabilities of a symbol have no sum");
 }
 
 Share Shares::of(std::int64_t symbol) const {

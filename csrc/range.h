@@ -21,7 +21,7 @@ class Shares {
     static constexpr int precision = 24;
     static constexpr std::uint32_t whole = 1U << precision;
 
-    // Throws std::domain_error if the sum of p is not a positive normal number.
+    // Throws std::domain_error unless the sum of p is a positive number that 2^24 can be divided by.
     Shares(const double* p, std::int64_t n);
 
     // Throws std::domain_error unless 0 <= symbol < n.

@@ -58,7 +58,7 @@ def test_it_writes_the_words_of_constriction(kind: str, drawn: bool) -> None:
         assert [decoder.number(size, None) for _ in numbers] == numbers
 
 
-@pytest.mark.parametrize("row", [[0.0, 0.0], [np.nan, 1.0], [np.inf, 1.0]])
+@pytest.mark.parametrize("row", [[0.0, 0.0], [np.nan, 1.0], [np.inf, 1.0], [0.0, 1e-305]])
 def test_probabilities_without_a_sum_are_refused(row: list[float]) -> None:
     with pytest.raises(ValueError, match="no sum"):
         Encoder().symbols(np.array([row]), np.array([0]))
