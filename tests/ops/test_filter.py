@@ -137,6 +137,17 @@ def test_the_portable_exponential_and_logarithm() -> None:
 
 
 @ENGINE
+@pytest.mark.parametrize("y", [0.0, 12.0, -(2.0**52) - 1, 2.0**62, -(2.0**63), 3 * 2.0**64, 1e20, 1e300])
+def test_the_lattice_of_a_value_of_any_size_is_that_of_the_reference(y: float) -> None:
+    f = form(1)
+    one, two = start(f), start(f)
+    x = np.full((1, 2, 1), y * f.unit)
+    reference.unroll(f, x, one, ONES, None)
+    native.unroll(f, x, two, ONES, None)
+    assert one[0, 0, 0] == two[0, 0, 0]
+
+
+@ENGINE
 @pytest.mark.parametrize("name", ["x", "memory", "rate", "lengths"])
 def test_arrays_that_do_not_fit_are_refused(name: str) -> None:
     f = form(2)
