@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -151,7 +153,7 @@ def test_the_lattice_of_a_value_of_any_size_is_that_of_the_reference(y: float) -
 @pytest.mark.parametrize("name", ["x", "memory", "rate", "lengths"])
 def test_arrays_that_do_not_fit_are_refused(name: str) -> None:
     f = form(2)
-    given = {"x": values(2), "memory": start(f), "rate": ONES, "lengths": np.array([120, 70])}
+    given: dict[str, Any] = {"x": values(2), "memory": start(f), "rate": ONES, "lengths": np.array([120, 70])}
     for wrong in (given[name][..., :-1], given[name][None]):
         with pytest.raises((ConfigError, ValueError), match=r"shape|unpack"):
             native.unroll(f, **{**given, name: wrong})
