@@ -1,7 +1,6 @@
 #include "filter.h"
 
 #include <cmath>
-#include <cstdlib>
 #include <cstring>
 #include <vector>
 
@@ -116,6 +115,15 @@ OSTINATO_WIDER void exponentials(Count n, const double* __restrict x, double* __
 
 OSTINATO_WIDER void logarithms(Count n, const double* __restrict x, double* __restrict y) {
     for (Count i = 0; i < n; ++i) y[i] = logarithm(x[i]);
+}
+
+// The greatest power of 2 that a number, rounded to a whole one, is a multiple of; 0 for 0 and for infinity.
+double spacing_of(double x) {
+    const double whole = std::fabs(std::rint(x));
+    if (!(whole > 0.0) || std::isinf(whole)) return 0.0;
+    const int zeros = whole < 0x1p62 ? 0 : std::ilogb(whole) - 52;  // a larger number than 64 bits hold ends in zeros
+    const auto digits = static_cast<std::int64_t>(std::scalbn(whole, -zeros));
+    return std::scalbn(static_cast<double>(digits & -digits), zeros);
 }
 
 void push(double* line, Count n, double x) {
@@ -282,8 +290,8 @@ private:
         }
         if (f.lattice) {
             // the coarsest lattice that holds every value so far
-            const std::int64_t whole = std::llabs(std::llrint(y)), low = whole & -whole;
-            if (low && (m[0] == 0.0 || static_cast<double>(low) < m[0])) m[0] = static_cast<double>(low);
+            const double spacing = spacing_of(y);
+            if (spacing > 0.0 && (m[0] == 0.0 || spacing < m[0])) m[0] = spacing;
         }
         if (f.grounded && m[1] == 0.0) {
             error[static_cast<std::size_t>(d)] = 0.0;

@@ -125,6 +125,7 @@ Plan::Plan(const Layout& l, Grid grid)
         std::stable_sort(order.begin(), order.end(), [&](Index a, Index b) { return l.lengths[a] > l.lengths[b]; });
 
     const Index parts = static_cast<Index>(parts_.size());
+    std::vector<bool> taken(l.base || l.column ? l.places : 0);  // a padded batch has a place for each step by its form
     for (Index k = 0; k < parts; ++k) {
         Arrays& part = parts_[k];
         for (Index i = k; i < l.rows; i += parts) part.order.push_back(order[i]);
@@ -142,8 +143,15 @@ Plan::Plan(const Layout& l, Grid grid)
         for (Index t = 0; t < steps; ++t)
             for (Index i = 0; i < part.active[t]; ++i) {
                 const Index row = part.order[i], step = l.reverse ? length(row) - 1 - t : t;
-                const Index place = (l.base ? l.base[step] : step * l.rows) + (l.column ? l.column[row] : row);
-                if (place < 0 || place >= l.places) throw std::invalid_argument("a step lies outside of x");
+                Index place;
+                if (__builtin_add_overflow(l.base ? l.base[step] : step * l.rows, l.column ? l.column[row] : row, &place) ||
+                    place < 0 || place >= l.places)
+                    throw std::invalid_argument("a step lies outside of x");
+                // both would write the same output, and what is saved for backward has room for each place once
+                if (!taken.empty()) {
+                    if (taken[place]) throw std::invalid_argument("two steps lie at the same place of x");
+                    taken[place] = true;
+                }
                 part.place[part.start[t] + i] = place;
             }
     }

@@ -13,13 +13,16 @@
 #include <pthread.h>
 #define OSTINATO_POSIX
 #endif
+#if defined(OSTINATO_SANITIZE)
+#include <sanitizer/asan_interface.h>
+#endif
 
 namespace ostinato {
 
 namespace {
 
 constexpr std::size_t huge = std::size_t{2} << 20;
-#if defined(OSTINATO_SANITIZE)  // no pool and little rounding, so that a sanitizer sees the end of a buffer
+#if defined(OSTINATO_SANITIZE)  // no pool, so that a sanitizer sees the end of a buffer
 constexpr std::size_t limit = 0, smallest = 128;
 #else
 constexpr std::size_t limit = std::size_t{256} << 20, smallest = 4096;
@@ -71,11 +74,17 @@ void* take_memory(std::size_t bytes) {
 #if defined(__linux__)
     if (size >= huge) madvise(at, size, MADV_HUGEPAGE);  // only a hint; if the system ignores it, access is slower
 #endif
+#if defined(OSTINATO_SANITIZE)  // what the size was rounded up by is not the caller's
+    __asan_poison_memory_region(static_cast<char*>(at) + bytes, size - bytes);
+#endif
     return at;
 }
 
 void give_memory(void* at, std::size_t bytes) noexcept {
     const std::size_t size = rounded(bytes);
+#if defined(OSTINATO_SANITIZE)
+    __asan_unpoison_memory_region(at, size);
+#endif
     Kept& pool = kept();
     {
         const std::lock_guard lock(pool.mutex);

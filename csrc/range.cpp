@@ -30,11 +30,13 @@ std::array<std::array<std::uint32_t, 256>, 8> tables() {
 Shares::Shares(const double* given, std::int64_t count) : p(given), n(count), scale(0.0) {
     double sum = 0.0;  // in this order alone: the digits of the sum are a part of the code
     for (std::int64_t i = 0; i < n; ++i) sum += p[i];
-    if (!std::isnormal(sum) || sum < 0.0) throw std::domain_error("the probabilities of a symbol have no sum");
     scale = static_cast<double>(whole - static_cast<std::uint32_t>(n)) / sum;
+    // a sum below 1e-301 is normal, but has no scale
+    if (!std::isnormal(sum) || sum < 0.0 || !std::isfinite(scale)) throw std::domain_error("the probabilities of a symbol have no sum");
 }
 
 Share Shares::of(std::int64_t symbol) const {
+    if (symbol < 0 || symbol >= n) throw std::domain_error("a symbol lies outside of its distribution");
     double below = 0.0;
     for (std::int64_t i = 0; i < symbol; ++i) below += p[i];
     const std::uint32_t low = edge(below, symbol);
@@ -56,6 +58,7 @@ std::int64_t Shares::at(std::uint32_t place, Share& share) const {
 }
 
 Share equal(std::int64_t size, std::int64_t number) {
+    if (number < 0 || number >= size || size > Shares::whole) throw std::domain_error("a number lies outside of its range");
     const auto each = static_cast<std::uint32_t>(Shares::whole / size), low = each * static_cast<std::uint32_t>(number);
     return {low, number == size - 1 ? Shares::whole - low : each};
 }
@@ -127,6 +130,7 @@ std::int64_t RangeDecoder::decode(const Shares& shares) {
 }
 
 std::int64_t RangeDecoder::decode(std::int64_t size) {
+    if (size < 1 || size > Shares::whole) throw std::domain_error("a range of numbers is empty or too large");
     std::uint64_t part = 0;
     const std::int64_t each = Shares::whole / size, number = std::min(place(part) / each, size - 1);
     narrow(equal(size, number), part);

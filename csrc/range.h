@@ -21,9 +21,10 @@ class Shares {
     static constexpr int precision = 24;
     static constexpr std::uint32_t whole = 1U << precision;
 
-    // Throws std::domain_error if the sum of p is not a positive normal number.
+    // Throws std::domain_error unless the sum of p is a positive number that 2^24 can be divided by.
     Shares(const double* p, std::int64_t n);
 
+    // Throws std::domain_error unless 0 <= symbol < n.
     Share of(std::int64_t symbol) const;
     // The symbol whose share holds a place below 2^24.
     std::int64_t at(std::uint32_t place, Share& share) const;
@@ -38,7 +39,8 @@ class Shares {
     double scale;
 };
 
-// The share of a number below size, each of which is as likely as the others but for what the last one is left.
+// The share of a number below size, each of which is as likely as the others but for what the last one is left. Throws
+// std::domain_error unless 0 <= number < size <= 2^24.
 Share equal(std::int64_t size, std::int64_t number);
 
 class RangeEncoder {

@@ -128,7 +128,11 @@ void run_forward(const Kernel<T>& kernel, const Shape& given, const Layout& layo
 template <class T>
 void run_backward(const Kernel<T>& kernel, const Shape& given, const Layout& layout, const Weights<T>& w,
                   const Backward<T>& io, const WeightGradients<T>& gradients) {
-    const Plan plan(layout, {static_cast<int>(io.saved[0]), static_cast<int>(io.saved[1]), io.saved[2] != 0});
+    const auto threads = [&](int i) {
+        if (!(io.saved[i] >= 1 && io.saved[i] <= 1 << 16)) throw std::invalid_argument("the saved numbers are not those of a forward pass");
+        return static_cast<int>(io.saved[i]);
+    };
+    const Plan plan(layout, {threads(0), threads(1), io.saved[2] != 0});
     const Shape shape = split(given, plan.grid());
     const Buffer panels(kernel.panels_bytes(shape, true));
     std::vector<Buffer> scratch;

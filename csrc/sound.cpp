@@ -130,6 +130,7 @@ void SoundCoder::step(const Samples& of, const double* params, const double* loc
 void SoundCoder::filtered(const FilterForm& form, const Samples& of, Count steps, const Count* left, const double* constant, double* memory,
                           Count* values) {
     const Count n = of.rows, D = of.channels, M = of.components, P = 1 + 3 * M, W = filter_width(form);
+    if (W != 2 + 3 * M + D) throw std::domain_error("the filters predict another mixture than samples are coded by");
     FilterRows filters(form, n, memory);
     std::vector<Count> rows, lattice, given;
     std::vector<double> ahead(size(D * W)), params, loc, scale, coupling;

@@ -58,7 +58,22 @@ def test_it_writes_the_words_of_constriction(kind: str, drawn: bool) -> None:
         assert [decoder.number(size, None) for _ in numbers] == numbers
 
 
-@pytest.mark.parametrize("row", [[0.0, 0.0], [np.nan, 1.0], [np.inf, 1.0]])
+@pytest.mark.parametrize("row", [[0.0, 0.0], [np.nan, 1.0], [np.inf, 1.0], [0.0, 1e-305]])
 def test_probabilities_without_a_sum_are_refused(row: list[float]) -> None:
     with pytest.raises(ValueError, match="no sum"):
         Encoder().symbols(np.array([row]), np.array([0]))
+
+
+@pytest.mark.parametrize("symbol", [-1, 2, 1 << 62])
+def test_symbols_that_no_distribution_has_are_refused(symbol: int) -> None:
+    with pytest.raises(ValueError, match="outside"):
+        Encoder().symbols(np.array([[0.5, 0.5]]), np.array([symbol]))
+
+
+@pytest.mark.parametrize(("size", "number"), [(0, 0), (-1, 0), (5, 5), (5, -1), ((1 << 24) + 1, 0)])
+def test_numbers_that_no_range_has_are_refused(size: int, number: int) -> None:
+    with pytest.raises(ValueError, match="range"):
+        Encoder().number(size, number)
+    if not 0 < size <= 1 << 24:
+        with pytest.raises(ValueError, match="range"):
+            Decoder(Coded([b""], [], 4), "a test").number(size, None)

@@ -94,3 +94,14 @@ def test_a_tree_that_leads_outside_of_itself_is_refused(name: str) -> None:
     held[name] = held[name] + 1_000
     with pytest.raises(ModelFileError, match="outside"):
         made.load_state_dict(held)
+
+
+@pytest.mark.parametrize("name", ["x", "network", "out"])
+def test_a_step_on_tensors_that_do_not_fit_is_refused(name: str) -> None:
+    made = counts()
+    state = made.owned(made.initial_state(ROWS), learns=True)
+    given = {"x": torch.zeros(ROWS, dtype=torch.int64), "network": torch.zeros(ROWS, V), "out": torch.zeros(ROWS, V)}
+    for wrong in (given[name][:-1], given[name].double(), given[name].repeat_interleave(2, -1)[..., ::2]):
+        tensors = {**given, name: wrong}
+        with pytest.raises(ConfigError):
+            made.bound(tensors["x"], tensors["network"], state, tensors["out"])

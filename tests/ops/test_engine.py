@@ -283,6 +283,10 @@ def test_arguments_of_wrong_shape_or_type_are_refused() -> None:
         call._replace(lengths=torch.tensor([1, 2, 5])),
         call._replace(lengths=torch.tensor([1, -1, 4])),
         call._replace(x=call.x[0], base=torch.tensor([0, 3])),
+        call._replace(x=call.x[0], base=torch.tensor([[0]])),
+        # both numbers together are 0 in 64 bits
+        call._replace(x=call.x[0], base=torch.tensor([-(2**63)]), column=torch.full((3,), -(2**63))),
+        call._replace(x=call.x[0], base=torch.tensor([0, 1])),  # step 1 of row 0 would be step 0 of row 1
     ]
     for one in wrong:
         with pytest.raises(ConfigError):

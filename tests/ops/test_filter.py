@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -11,6 +13,7 @@ from ostinato.emissions.conditional import Conditional
 from ostinato.emissions.coupling import StepCoupling
 from ostinato.emissions.emission import Support
 from ostinato.emissions.logistic_mixture import LogisticMixture
+from ostinato.errors import ConfigError
 from ostinato.ops.engine.extension import ABSENT
 from ostinato.ops.filter import native, reference
 from ostinato.ops.filter.form import FilterForm
@@ -133,3 +136,35 @@ def test_the_portable_exponential_and_logarithm() -> None:
     np.testing.assert_allclose(y, np.exp(x), rtol=4e-16 * 8)
     _engine.portable_log(len(x), y.ctypes.data, back.ctypes.data)
     np.testing.assert_allclose(back, np.log(y), rtol=1e-14, atol=1e-15)
+
+
+@ENGINE
+@pytest.mark.parametrize("y", [0.0, 12.0, -(2.0**52) - 1, 2.0**62, -(2.0**63), 3 * 2.0**64, 1e20, 1e300])
+def test_the_lattice_of_a_value_of_any_size_is_that_of_the_reference(y: float) -> None:
+    f = form(1)
+    one, two = start(f), start(f)
+    x = np.full((1, 2, 1), y * f.unit)
+    reference.unroll(f, x, one, ONES, None)
+    native.unroll(f, x, two, ONES, None)
+    assert one[0, 0, 0] == two[0, 0, 0]
+
+
+@ENGINE
+@pytest.mark.parametrize("name", ["x", "memory", "rate", "lengths"])
+def test_arrays_that_do_not_fit_are_refused(name: str) -> None:
+    f = form(2)
+    given: dict[str, Any] = {"x": values(2), "memory": start(f), "rate": ONES, "lengths": np.array([120, 70])}
+    for wrong in (given[name][..., :-1], given[name][None]):
+        with pytest.raises((ConfigError, ValueError), match=r"shape|unpack"):
+            native.unroll(f, **{**given, name: wrong})
+
+
+@pytest.mark.parametrize("wrong", [0, -1, 1.5, "2", None])
+@pytest.mark.parametrize("name", ["channels", "orders", "taps", "cross", "wider"])
+def test_forms_that_no_memory_can_have_are_refused(name: str, wrong: object) -> None:
+    if wrong == 0 and name in {"cross", "wider"}:
+        return
+    sizes = form(2).to_json()
+    sizes[name] = [wrong, 3] if name in {"orders", "taps"} else wrong
+    with pytest.raises(ConfigError, match="whole numbers"):
+        FilterForm(**sizes)

@@ -218,3 +218,23 @@ def test_arguments_of_wrong_shape_or_type_are_refused() -> None:
     ):
         with pytest.raises(ConfigError):
             native.unroll(wrong[0], (wrong[1],), wrong[2], wrong[3])
+
+
+@pytest.mark.parametrize("place", range(7))
+def test_the_backward_pass_refuses_what_does_not_fit(place: int) -> None:
+    u, h0, a = (t.detach() for t in problem(4, 3, 2, torch.float64))
+    h, last = torch.ops.ostinato.linear(u, h0, a, None)
+    given = [u, h0, a, torch.tensor([4, 4, 4]), h, h, last]
+    given[place] = given[place][:-1]
+    with pytest.raises(ConfigError):
+        torch.ops.ostinato.linear_backward(*given)
+
+
+@pytest.mark.parametrize("place", range(3))
+def test_data_of_another_shape_before_the_backward_pass_are_refused(place: int) -> None:
+    given = problem(4, 3, 2, torch.float64)
+    u, h0, a = given
+    h, _ = native.unroll(u, (h0,), a)
+    given[place].data = given[place].detach()[:1]
+    with pytest.raises(ConfigError, match="must have the shape"):
+        torch.autograd.backward(h.sum())

@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from ostinato.errors import ConfigError
 from ostinato.layers.cell import Cell
 from ostinato.layers.gru import GRU
 from ostinato.layers.lstm import LSTM
@@ -84,6 +85,19 @@ def test_the_operators_keep_torchs_rules(name: str) -> None:
     call = (cell, x.requires_grad_(), torch.zeros(4, 5, requires_grad=True), c0, *weights, *[None] * 4, False)
     tests = ("test_schema", "test_autograd_registration", "test_faketensor")
     torch.library.opcheck(torch.ops.ostinato.recurrence.default, (*call, True), test_utils=tests)
+
+
+@pytest.mark.parametrize("change", ["row", "type", "axis", "other"])
+@pytest.mark.parametrize("name", ["y", "saved", "dy", "dh_n", "dc_n"])
+def test_the_backward_pass_refuses_what_no_forward_pass_gave(name: str, change: str) -> None:
+    draw = [torch.randn(*shape) for shape in ((4, 3, 2), (3, 5), (3, 5), (20, 2), (20, 5), (20,), (20,))]
+    call = ("lstm", *draw, *[None] * 4, False)
+    y, h_n, c_n, saved = torch.ops.ostinato.recurrence(*call, True)
+    given = {"y": y, "saved": saved, "dy": y, "dh_n": h_n, "dc_n": c_n}
+    changes = {"row": given[name][:-1], "type": given[name].double(), "axis": given[name][None], "other": -saved}
+    given[name] = changes[change]
+    with pytest.raises(ConfigError):
+        torch.ops.ostinato.recurrence_backward(*call, *given.values(), True, True)
 
 
 @layers

@@ -13,6 +13,7 @@ from torch import Tensor
 from torch.nn import Parameter
 
 from ostinato import nn
+from ostinato.layers.gru import GRU
 from ostinato.ops.engine import extension
 
 if extension.ABSENT:
@@ -173,3 +174,11 @@ def test_the_engine_knows_the_weights_that_torch_has_listed(case: str) -> None:
     given, expected = LISTED[case]
     told = given(parameters, list(parameters), [weakref.ref(p) for p in parameters.values()])
     assert _engine.listed(*told) is expected
+
+
+def test_lengths_that_are_filled_anew_leave_the_gradients_of_the_call_before() -> None:
+    layer, x, n = GRU(4, 6, implementation="native"), torch.randn(5, 3, 4), torch.tensor([2, 1, 4])
+    expected = torch.autograd.grad(layer.unroll(x, lengths=n)[0].sum(), layer.weight_ih_l0)
+    h, _ = layer.unroll(x, lengths=n)
+    n.fill_(5)
+    torch.testing.assert_close(torch.autograd.grad(h.sum(), layer.weight_ih_l0), expected)

@@ -137,9 +137,16 @@ def bound(
         network: The log probabilities of a network for the symbol of the step, (B, V), float32 and contiguous, or None.
         state: The state, which moves on in place.
         out: Where the log probabilities of the next symbols go, (B, V), float32 and contiguous; None to leave them out.
+
+    Raises:
+        ConfigError: The engine cannot take a tensor as it lies in memory.
     """
     V = vocabulary_of(tree)
     check_state(state, len(x), V, form_of(tree))
+    _whole("the symbols", x, torch.int64, (len(x),))
+    for name, t in (("network", network), ("next symbols", out)):
+        if t is not None:
+            _whole(f"the log probabilities of the {name}", t, torch.float32, (len(x), V))
     sizes = (len(x), 1, V, state.slots.shape[1])
     trees, rows, run = [t.data_ptr() for t in tree], _addresses(state), _engine.counts
     places = x.data_ptr(), 0 if network is None else network.data_ptr(), 0 if out is None else out.data_ptr()

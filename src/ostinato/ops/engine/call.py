@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import torch
@@ -174,6 +175,39 @@ def check(call: Call) -> None:  # noqa: PLR0914 - one name for each field
     for name, t in (("lengths", lengths), ("column", column)):
         if t is not None and t.shape != (B,):
             raise ConfigError(f"{name} must have the shape {(B,)}, got {tuple(t.shape)}", fix="give one number a row")
+    if base is not None and base.dim() != 1:
+        raise ConfigError(f"base must have one axis, got the shape {tuple(base.shape)}", fix="give one number a step")
+
+
+def check_backward(call: Call, y: Tensor, saved: Tensor, count: int, gradients: Sequence[Tensor | None]) -> None:
+    """Check that the backward kernel can read what forward returned for a call, and the gradients of its results.
+
+    Args:
+        call: The call.
+        y: The outputs.
+        saved: What forward saved.
+        count: How many numbers it saves for such a call.
+        gradients: The gradients of y, h_n and c_n, or None for zero.
+
+    Raises:
+        ConfigError: A tensor has another shape or type.
+    """
+    h0, c0 = call.h0, call.c0
+    outputs = (*call.x.shape[:-1], h0.shape[-1])
+    dy, dh_n, dc_n = gradients
+    for name, t, shape in (
+        ("y", y, outputs),
+        ("saved", saved, (count,)),
+        ("dy", dy, outputs),
+        ("dh_n", dh_n, h0.shape),
+        ("dc_n", dc_n, (0,) if c0 is None else c0.shape),
+    ):
+        if t is not None and (t.shape != shape or t.dtype != call.x.dtype):
+            raise ConfigError(
+                f"{name} must have the shape {tuple(shape)} and the type {call.x.dtype}, "
+                f"got {tuple(t.shape)} and {t.dtype}",
+                fix="give what ostinato::recurrence returned for this call, and gradients of those shapes and types",
+            )
 
 
 class Sizes(NamedTuple):

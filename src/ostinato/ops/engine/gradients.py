@@ -100,8 +100,12 @@ class Eager(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, *args: Any) -> tuple[Tensor | None, ...]:
         """Return y, h_n and c_n, given the tensors of the layer one by one, which autograd must see, and its form."""
-        tensors = args[:-1]
-        y, h_n, c_n, ctx.made = run_forward(args[-1], tensors, True)
+        tensors, form = args[:-1], args[-1]
+        lengths, base, column = form.layout
+        if lengths is not None or base is not None or column is not None:
+            # backward must find the layout of forward, though the caller may fill its tensors anew in the meantime
+            form = form._replace(layout=tuple([None if t is None else t.clone() for t in form.layout]))
+        y, h_n, c_n, ctx.made = run_forward(form, tensors, True)
         ctx.save_for_backward(*tensors)
         ctx.set_materialize_grads(False)
         return y, h_n, c_n

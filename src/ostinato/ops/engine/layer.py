@@ -98,7 +98,7 @@ def run_forward(form: LayerForm, tensors: tuple[Any, ...], save: bool) -> Any:
             found = _engine.layer_forward(form, tensors, engine_limit(), save)
     except ValueError as error:
         _checked(form, tensors)
-        raise ConfigError(str(error), fix="give lengths of 0 to T steps, and places that are rows of x") from error
+        raise ConfigError(str(error), fix="give lengths of 0 to T steps, and each step its own row of x") from error
     assert found is not None, "the engine did not take a call that was checked"
     return found
 

@@ -14,8 +14,8 @@ from torch import Tensor
 
 from ostinato.errors import ConfigError
 from ostinato.ops.engine import layer
-from ostinato.ops.engine.buffers import Gradients, gradients, pooled, results
-from ostinato.ops.engine.call import Call, Sizes, sizes_of
+from ostinato.ops.engine.buffers import Gradients, gradients, pooled, results, saved_count
+from ostinato.ops.engine.call import Call, Sizes, check_backward, sizes_of
 from ostinato.ops.engine.extension import ABSENT
 from ostinato.ops.engine.gate import addresses, require_bytes, require_one_device
 from ostinato.threads import engine_limit
@@ -70,14 +70,20 @@ def backward(*args: Any) -> Gradients:
 
     Returns:
         The gradients of the tensors of the call.
+
+    Raises:
+        ConfigError: A shape, a type, a length or a place does not fit the others.
     """
     call, (y, saved, dy, dh_n, dc_n, need_x, need_weights) = Call.split(args)
     require_bytes((*call.tensors, y, saved, dy, dh_n, dc_n))
     call = call.contiguous()
     if not saved.numel():
         y, _, _, saved = forward(*call, True)
+    sizes = sizes_of(call)
+    check_backward(call, y, saved, saved_count(call), (dy, dh_n, dc_n))
+    y, saved = y.contiguous(), saved.contiguous()
     buffers = gradients(call, need_x, need_weights, pooled)
-    run_backward(call, sizes_of(call), y, saved.data_ptr(), (dy, dh_n, dc_n), buffers)
+    run_backward(call, sizes, y, saved.data_ptr(), (dy, dh_n, dc_n), buffers)
     return buffers
 
 
@@ -101,7 +107,7 @@ def run_forward(call: Call, sizes: Sizes, y: Tensor, h_n: Tensor, c_n: Tensor | 
     try:
         run(cell, sizes.description, at[:3], at[3:8], engine_limit(), *at[8:], saved)
     except ValueError as error:
-        raise ConfigError(str(error), fix="give lengths of 0 to T steps, and places that are rows of x") from error
+        raise ConfigError(str(error), fix="give lengths of 0 to T steps, and each step its own row of x") from error
 
 
 def shared(call: Call) -> bool:
@@ -151,6 +157,9 @@ def run_backward(  # noqa: PLR0914 - one name for each field
         output_gradients: The gradients of y, h_n and c_n, each with the shape of its tensor, or None for zero.
         input_gradients: The buffers that the kernel writes, in the order of Gradients. The kernel computes no gradient
             whose buffer is None or empty.
+
+    Raises:
+        ConfigError: The numbers are not those that forward saved, or a length or a place lies outside of x.
     """
     cell, x, h0, c0, w_ih, w_hh, b_ih, b_hh, w_hr, lengths, base, column, _ = call
     run: Any = _engine.backward32 if sizes.bits == 32 else _engine.backward64
@@ -158,7 +167,10 @@ def run_backward(  # noqa: PLR0914 - one name for each field
     layout, weights = addresses(lengths, base, column), addresses(w_ih, w_hh, b_ih, b_hh, w_hr)
     inputs, given = addresses(x, h0, c0, y), addresses(dy, dh_n, dc_n)
     dx, dh0, dc0, *dw = addresses(*input_gradients)
-    run(cell, sizes.description, layout, weights, *inputs, saved, *given, dx, dh0, dc0, tuple(dw))
+    try:
+        run(cell, sizes.description, layout, weights, *inputs, saved, *given, dx, dh0, dc0, tuple(dw))
+    except ValueError as error:
+        raise ConfigError(str(error), fix="give what ostinato::recurrence saved for this call") from error
 
 
 def _fake_forward(*args: Any) -> tuple[Tensor, Tensor, Tensor, Tensor]:

@@ -15,6 +15,8 @@ from ostinato.errors import ConfigError
 class Places:
     """The layout of a batch: step t of row b is row ``base[t] + column[b]`` of x, (places, D), and of y.
 
+    No two steps may lie in the same row.
+
     Attributes:
         lengths: The number of steps of each row, (B,) int64, 0 to T; None if every row has T steps.
         base: The first place of each step, (T,) int64; None for t B, the padded form.

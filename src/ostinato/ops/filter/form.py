@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from typing import Any
 
 from ostinato.errors import ConfigError
@@ -66,6 +67,15 @@ class FilterForm:
                 f"{len(self.taps)} lengths and {len(self.rates)} rates",
                 fix="give one rate for each filter, and at least one order and one decay",
             )
+        # the engine makes addresses of them, and a form may come from a file
+        counts = [("channels", self.channels, 1), ("cross", self.cross, 0), ("wider", self.wider, 0)]
+        counts += [(name, n, 1) for name in ("orders", "taps") for n in getattr(self, name)]
+        for name, n, least in counts:
+            if not isinstance(n, int) or n < least:
+                raise ConfigError(
+                    f"a filter has {n!r} in {name}, expected whole numbers from {least} on",
+                    fix="give such numbers, or use another copy of the model",
+                )
 
     def to_json(self) -> dict[str, Any]:
         """Return the form as JSON."""
@@ -127,7 +137,7 @@ class FilterForm:
             at += count
         return out
 
-    @property
+    @cached_property
     def size(self) -> int:
         """The numbers N that a channel keeps."""
         return int(self.places()["end"][0].stop)

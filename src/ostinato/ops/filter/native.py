@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ostinato.errors import ConfigError
 from ostinato.ops.engine import extension
 from ostinato.ops.engine.extension import ABSENT
 from ostinato.ops.filter.form import FilterForm
@@ -54,9 +55,21 @@ def unroll(
     """Move memory on in place and return what is predicted; arguments are those of the reference.
 
     Raises:
+        ConfigError: An array does not have the shape that the form and the other arrays ask for.
         ValueError: The memory is not contiguous float64.
     """
     T, B, D = x.shape
+    for name, array, shape in (
+        ("values", x, (T, B, form.channels)),
+        ("memory", memory, (B, D, form.size)),
+        ("rate", rate, (B,)),
+        ("lengths", lengths, (B,)),
+    ):
+        if array is not None and array.shape != shape:
+            raise ConfigError(
+                f"the {name} of a filter must have the shape {shape}, got {array.shape}",
+                fix="give values of (T, B, D), and a memory that AdaptiveFilter.initial_state made for them",
+            )
     out = np.empty((T + 1, B, D, form.width_out))
     if not memory.flags.c_contiguous or memory.dtype != np.float64:
         raise ValueError("the memory of a filter must be contiguous float64, because it is changed in place")

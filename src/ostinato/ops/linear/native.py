@@ -89,6 +89,9 @@ def backward(
 
     Returns:
         The gradients of u, (T, B, H), of h0, (B, H), and of a, (H,).
+
+    Raises:
+        ConfigError: As forward.
     """
     require_bytes((u, h0, a, h, dh, dlast))
     return _backward_kernel(u, h0, a, lengths, h, dh, dlast)
@@ -98,6 +101,7 @@ def _backward_kernel(
     u: Tensor, h0: Tensor, a: Tensor, lengths: Tensor | None, h: Tensor, dh: Tensor | None, dlast: Tensor | None
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Run the backward kernel on tensors that have passed the gate."""
+    _check(u, h0, a, lengths, h, dh, dlast)
     du, dh0, da = _empty(u), _empty(h0), _empty(a)
     _run("backward", u, lengths, engine_limit(), a, h0, h, dh, dlast, du, dh0, da)
     return du, dh0, da
@@ -127,12 +131,27 @@ def _empty(like: Tensor) -> Tensor:
     return torch.view_as_complex(pooled(like.real, *like.shape, 2))
 
 
-def _check(u: Tensor, h0: Tensor, a: Tensor, lengths: Tensor | None) -> None:
+def _check(
+    u: Tensor,
+    h0: Tensor,
+    a: Tensor,
+    lengths: Tensor | None,
+    h: Tensor | None = None,
+    dh: Tensor | None = None,
+    dlast: Tensor | None = None,
+) -> None:
     """Raise ConfigError unless the kernel can read at the addresses of these tensors."""
     if u.dim() != 3:
         raise ConfigError(f"u must have 3 axes, got the shape {tuple(u.shape)}", fix="give inputs of (T, B, H)")
-    for name, t, shape in (("h0", h0, u.shape[1:]), ("a", a, u.shape[2:])):
-        if t.shape != shape or t.dtype != u.dtype:
+    of_steps, of_rows = u.shape, u.shape[1:]
+    for name, t, shape in (
+        ("h0", h0, of_rows),
+        ("a", a, u.shape[2:]),
+        ("h", h, of_steps),
+        ("dh", dh, of_steps),
+        ("dlast", dlast, of_rows),
+    ):
+        if t is not None and (t.shape != shape or t.dtype != u.dtype):
             raise ConfigError(
                 f"{name} must have the shape {tuple(shape)} and the type {u.dtype}, got {tuple(t.shape)} and {t.dtype}",
                 fix="give u of (T, B, H), h0 of (B, H) and a of (H,), all of one type",
