@@ -35,7 +35,7 @@ def done(command: list[str]) -> str:
 def losses(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, list[float]]]:
     """Return the losses of one process and of two."""
     folder, script, out = tmp_path_factory.mktemp("losses"), str(HERE / "losses_of_workers.py"), []
-    for count, start in ((1, [str(programs() / "script")]), (2, TORCHRUN)):
+    for count, start in ((1, [str(programs() / "python")]), (2, TORCHRUN)):
         file = folder / f"{count}.json"
         done([*start, script, str(file)])
         found = json.loads(file.read_text())
