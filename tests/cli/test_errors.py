@@ -51,7 +51,7 @@ def test_a_process(models: Path, arguments: tuple[str, ...], code: int, says: by
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
 def test_no_space_on_standard_output(models: Path) -> None:
-    words = [sys.executable, "-m", "ostinato", "forecast", models / "series.ost", models / "series.csv"]
+    words = [sys.executable, "-m", "ostinato", "forecast", str(models / "series.ost"), str(models / "series.csv")]
     with Path("/dev/full").open("wb") as full:
         done = subprocess.run(words, stdin=subprocess.DEVNULL, stdout=full, stderr=subprocess.PIPE, check=False)
     assert done.returncode == 1
