@@ -47,7 +47,7 @@ def _threads() -> None:
 
 @pytest.fixture(autouse=True)
 def _environment() -> Iterator[None]:
-    """Take back the variables that a test leaves, such as torch's folder of compiled code.
+    """Take back the variables that a test leaves.
 
     With other variables than those of ``warm.programs`` each command would start a Python of its own.
     """

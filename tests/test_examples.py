@@ -19,7 +19,7 @@ EXAMPLES = Path(__file__).resolve().parents[1] / "examples"
 
 def run(name: str, *arguments: str) -> str:
     done = subprocess.run(
-        [programs() / "script", EXAMPLES / name, *arguments],
+        [programs() / "python", EXAMPLES / name, *arguments],
         capture_output=True,
         text=True,
         check=False,

@@ -2,9 +2,9 @@
 
 Loading PyTorch, polars and SciPy takes two seconds of a processor, and tests start dozens of commands. ``programs`` is
 a folder with a small program ``ostinato``. It hands its words, folder, environment and standard streams to a server,
-which forks; it ends as the fork ends, and the fork is killed if the program is. The program ``script`` does so for a
-file of Python. Tests of the start, of what a command loads, of Ctrl-C and of streams that refuse what is written start
-a Python of their own.
+which forks; it ends as the fork ends, and the fork is killed if the program is. The program ``python`` does so for a
+file of Python and for ``-m``. Tests of the start, of what a command loads, of Ctrl-C and of streams that refuse what is
+written start a Python of their own.
 """
 
 from __future__ import annotations
@@ -28,15 +28,22 @@ from pathlib import Path
 
 from strict import STRICT
 
-#: What verbs load. None of it starts a thread or computes when it is loaded, so a fork is as good as a start.
+#: What verbs and scripts load. None of it starts a thread or computes as it is loaded: a fork is as good as a start.
 MODULES = [
     *("ostinato.cli.main", "ostinato.dispatch.fit", "ostinato.dispatch.forecast", "ostinato.evaluation.backtest"),
     *("ostinato.inference.sample", "ostinato.inference.score", "ostinato.inference.stream", "ostinato.report.page"),
+    *("ostinato.cli.render", "safetensors.torch"),
+    "torch._dynamo",  # which torch's optimisers load, and the training by several processes
 ]
-#: What a server loads besides, if the packages are there.
-SERVER = ["ostinato.serve.run", "ostinato.serve.store_sqlite", "uvicorn", "uvicorn.protocols.http.auto", "msgspec"]
+#: What is loaded besides, if it is there: that by which typer makes values of words, and what a server needs.
+MORE = [
+    *("typer._adapters", "ostinato.serve.run", "ostinato.serve.store_sqlite"),
+    *("uvicorn", "uvicorn.protocols.http.auto", "msgspec"),
+]
 #: Variables that are read by what is loaded: with other values than the server's, a Python of its own is started.
-_READ_EARLY = ("CUDA", "LANG", "LC_", "MKL_", "OMP_", "OPENBLAS_", "OSTINATO_", "POLARS_", "PYTHON", "TORCH", "WORLD_")
+_READ_EARLY = ("CUDA", "LANG", "LC_", "MKL_", "OMP_", "OPENBLAS_", "OSTINATO_", "POLARS_", "PYTHON", "TORCH")
+#: Those of them that torchrun sets, which are read when the processes join, and that torch itself sets.
+_READ_LATE = ("TORCHELASTIC_", "TORCH_NCCL_", "TORCHINDUCTOR_CACHE_DIR")
 
 #: The network that a process has: a fork stays in that of the server.
 NETWORK = "/proc/self/ns/net"
@@ -44,9 +51,11 @@ NETWORK = "/proc/self/ns/net"
 _CLIENT = """#!{python} -IS
 import _socket, array, os, signal
 import json
+words = {before} + __import__("sys").argv[1:]
+if words[0] != "-m" and words[0][0] == "-":
+    os.execv({python!r}, {cold!r} + words)
 server = _socket.socket(_socket.AF_UNIX)
 server.connect({path!r})
-words = {before} + __import__("sys").argv[1:]
 request = json.dumps([words, os.getcwd(), dict(os.environ), os.readlink({network!r})]).encode()
 head, streams = len(request).to_bytes(8, "big"), array.array("i", [0, 1, 2])
 server.sendmsg([head], [(_socket.SOL_SOCKET, _socket.SCM_RIGHTS, streams)])
@@ -54,7 +63,7 @@ while request:
     request = request[server.send(request):]
 pid = int.from_bytes(server.recv(8), "big")
 if not pid:
-    os.execv({python!r}, {cold!r} + words[len({before}):])
+    os.execv({python!r}, {cold!r} + words)
 for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
     signal.signal(number, lambda number, frame: os.kill(pid, number))
 for stream in (0, 1, 2):
@@ -68,7 +77,7 @@ os._exit(os.WEXITSTATUS(status))
 
 _COLD = """#!{python} -IS
 import os, sys
-os.execv({python!r}, {cold!r} + sys.argv[1:])
+os.execv({python!r}, {cold!r} + {before} + sys.argv[1:])
 """
 
 
@@ -86,12 +95,10 @@ def programs() -> Path:
             _kept.append(subprocess.Popen(words, stdin=subprocess.DEVNULL, pass_fds=(listening.fileno(), watched)))
     os.close(watched)
     _kept.extend((made, held))
-    for name, before, cold in (("ostinato", ["ostinato"], ["-m", "ostinato"]), ("script", [], [])):
+    for name, before in (("ostinato", ["-m", "ostinato"]), ("python", [])):
         program = Path(made.name) / name
         text = _CLIENT if sys.platform == "linux" else _COLD
-        program.write_text(
-            text.format(python=sys.executable, path=path, before=before, cold=[*STRICT, *cold], network=NETWORK)
-        )
+        program.write_text(text.format(python=sys.executable, path=path, before=before, cold=STRICT, network=NETWORK))
         program.chmod(0o755)
     return Path(made.name)
 
@@ -102,7 +109,8 @@ _kept: list[object] = []
 
 def early(environment: dict[str, str]) -> dict[str, str]:
     """Return the variables of _READ_EARLY, but for the wish for UTF-8, which is what every fork writes."""
-    return {k: v for k, v in environment.items() if k.startswith(_READ_EARLY) and (k, v) != ("PYTHONUTF8", "1")}
+    found = {k: v for k, v in environment.items() if k.startswith(_READ_EARLY) and not k.startswith(_READ_LATE)}
+    return {k: v for k, v in found.items() if (k, v) != ("PYTHONUTF8", "1")}
 
 
 def _whole(connection: socket.socket, size: int) -> bytes:
@@ -118,8 +126,11 @@ def _fork() -> int:
         return os.fork()
 
 
-def _serve(listening: socket.socket, watched: int) -> list[str] | None:
-    """Fork for each request; return its words in the fork, and None in the server when the tests have ended."""
+def _serve(listening: socket.socket, watched: int, began: dict[str, str]) -> list[str] | None:
+    """Fork for each request; return its words in the fork, and None in the server when the tests have ended.
+
+    ``began`` are the early variables with which the server began: what it loads may set more.
+    """
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the system forgets the processes that attend
     while True:
         ready, _, _ = select.select([listening.fileno(), watched], [], [])
@@ -129,18 +140,18 @@ def _serve(listening: socket.socket, watched: int) -> list[str] | None:
         if not _fork():
             listening.close()
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-            words = _attend(connection)
+            words = _attend(connection, began)
             os.close(watched)
             return words
         connection.close()
 
 
-def _attend(connection: socket.socket) -> list[str]:
+def _attend(connection: socket.socket, began: dict[str, str]) -> list[str]:
     """Read a request and fork once more: one process waits and tells the status, the other returns the words."""
     head, given, _, _ = connection.recvmsg(8, socket.CMSG_SPACE(12))
     streams = array.array("i", given[0][2])
     words, here, environment, network = json.loads(_whole(connection, int.from_bytes(head, "big")))
-    if early(environment) != early(dict(os.environ)) or network != str(Path(NETWORK).readlink()):
+    if early(environment) != began or network != str(Path(NETWORK).readlink()):
         connection.sendall(bytes(8))
         os._exit(0)
     if pid := _fork():
@@ -179,18 +190,19 @@ def _writer(number: int, through: bool, errors: str) -> io.TextIOWrapper:
 
 
 if __name__ == "__main__":
+    variables = early(dict(os.environ))
     for name in MODULES:
         __import__(name)
-    with contextlib.suppress(ImportError):
-        for name in SERVER:
+    for name in MORE:
+        with contextlib.suppress(ImportError):
             __import__(name)
     gc.collect()
     gc.freeze()  # a fork that went through all objects would copy the memory that they are in
     with socket.socket(fileno=int(sys.argv[1])) as given:
-        asked = _serve(given, int(sys.argv[2]))
-    if asked is not None:
-        sys.argv = asked
-        if asked[0] == "ostinato":
-            runpy.run_module("ostinato", run_name="__main__", alter_sys=True)
-        else:
-            runpy.run_path(asked[0], run_name="__main__")
+        asked = _serve(given, int(sys.argv[2]), variables)
+    if asked is not None and asked[0] == "-m":
+        sys.argv, sys.path[0] = asked[1:], str(Path.cwd())
+        runpy.run_module(asked[1], run_name="__main__", alter_sys=True)
+    elif asked is not None:
+        sys.argv, sys.path[0] = asked, str(Path(asked[0]).resolve().parent)
+        runpy.run_path(asked[0], run_name="__main__")

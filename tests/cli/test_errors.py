@@ -7,7 +7,6 @@ import stat
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
 from bad_inputs import fit_models
@@ -22,11 +21,6 @@ from warm import programs
 @pytest.fixture(scope="module")
 def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return fit_models(tmp_path_factory.mktemp("models"))
-
-
-def ostinato(*arguments: object, stdout: Any = subprocess.PIPE) -> Any:
-    command = [sys.executable, "-m", "ostinato", *map(str, arguments)]
-    return subprocess.run(command, stdin=subprocess.DEVNULL, stdout=stdout, stderr=subprocess.PIPE, check=False)
 
 
 def attempt(model: Path, error: type[BaseException], *, resume: bool = False, begun: bool = True) -> None:
@@ -50,15 +44,16 @@ def attempt(model: Path, error: type[BaseException], *, resume: bool = False, be
 )
 def test_a_process(models: Path, arguments: tuple[str, ...], code: int, says: bytes) -> None:
     there = [str(models / a) if "." in a else a for a in arguments]
-    done = ostinato(*there)
+    done = subprocess.run([programs() / "ostinato", *there], stdin=subprocess.DEVNULL, capture_output=True, check=False)
     assert (done.returncode, b"Traceback" in done.stderr) == (code, False)
     assert says in done.stderr
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
 def test_no_space_on_standard_output(models: Path) -> None:
+    words = [sys.executable, "-m", "ostinato", "forecast", str(models / "series.ost"), str(models / "series.csv")]
     with Path("/dev/full").open("wb") as full:
-        done = ostinato("forecast", models / "series.ost", models / "series.csv", stdout=full)
+        done = subprocess.run(words, stdin=subprocess.DEVNULL, stdout=full, stderr=subprocess.PIPE, check=False)
     assert done.returncode == 1
     assert b"No space left on device" in done.stderr
     assert b"where: standard output" in done.stderr

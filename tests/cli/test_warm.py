@@ -27,7 +27,7 @@ def test_a_forked_command_says_and_returns_what_a_started_one_does(words: str, t
 
 def script(folder: Path, code: str) -> list[str]:
     (folder / "script.py").write_text(code)
-    return [str(programs() / "script"), str(folder / "script.py"), "a word"]
+    return [str(programs() / "python"), str(folder / "script.py"), "a word"]
 
 
 def test_a_forked_script_has_the_words_the_folder_the_variables_and_the_streams(tmp_path: Path) -> None:
@@ -63,3 +63,14 @@ def test_a_fork_ends_with_its_program(tmp_path: Path, number: int) -> None:
 
 def test_a_forked_script_ends_with_its_code(tmp_path: Path) -> None:
     assert subprocess.run(script(tmp_path, "raise SystemExit(7)"), check=False).returncode == 7
+
+
+def test_a_module_is_forked_and_a_text_of_python_is_started(tmp_path: Path) -> None:
+    (tmp_path / "told.py").write_text("import sys; print(sys.argv[1:], sys.path[0], 'torch' in sys.modules)")
+    python, text = str(programs() / "python"), "import sys; print(sys.argv, 'torch' in sys.modules)"
+    for words, printed in (
+        (["-m", "told", "a"], f"['a'] {tmp_path.resolve()} {sys.platform == 'linux'}"),
+        (["-c", text, "a"], "['-c', 'a'] False"),
+    ):
+        done = subprocess.run([python, *words], cwd=tmp_path, capture_output=True, text=True, check=True)
+        assert done.stdout.strip() == printed

@@ -122,7 +122,7 @@ class Server:
         script = model.with_name(f"serve-{self.port}.py")
         script.write_text(_SERVE.format(first=first))
         words = ["serve", str(model), "--store", str(store), "--port", str(self.port), *more]
-        self.process = subprocess.Popen([programs() / "script", script, *words], stderr=subprocess.PIPE)
+        self.process = subprocess.Popen([programs() / "python", script, *words], stderr=subprocess.PIPE)
         for _ in range(1200):
             with contextlib.suppress(OSError):
                 self.ask("GET", "/healthz")

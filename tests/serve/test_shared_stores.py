@@ -123,7 +123,7 @@ def test_two_counters_killed_in_turn_count_every_event_once(server: Server, stor
     events, rng = 60, random.Random(4)
 
     def begun() -> subprocess.Popen[str]:
-        command = [str(programs() / "script"), str(real_servers.__file__), server.url]
+        command = [str(programs() / "python"), str(real_servers.__file__), server.url]
         return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
     counters, kills, event = [begun(), begun()], 0, 1

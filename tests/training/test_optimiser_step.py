@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import copy
+from typing import Any
 
 import pytest
 import torch
 from losses_of_workers import material
+from torch import Tensor
 
 from ostinato.data.batching import bucketed, pieces, whole
 from ostinato.gradients.methods import FullBPTT
+from ostinato.optimiser import Adam, AdamW
 from ostinato.training import update as step_module
 from ostinato.training.build import build
 from ostinato.training.closed_form import closed_form
@@ -38,7 +41,7 @@ def test_a_step_is_clipping_then_adamw_then_the_average(clip: float) -> None:
     apart = copy.deepcopy(model)
     average = {k: p.detach().clone() for k, p in model.named_parameters() if p.requires_grad}
     expected = {k: v.clone() for k, v in average.items()}
-    fused = torch.optim.AdamW([p for p in model.parameters() if p.requires_grad], lr=1.0, fused=True)
+    fused = AdamW([p for p in model.parameters() if p.requires_grad], lr=1.0, fused=True)
     plain = torch.optim.AdamW([p for p in apart.parameters() if p.requires_grad], lr=1.0, foreach=False)
     update = Update(model, Loss(model, method), fused, average, clip, carries=False)
     norms = []
@@ -73,7 +76,7 @@ def test_a_step_without_counted_values_or_with_a_broken_gradient_moves_nothing()
     scale = 1 / int(batch.weight.sum())
     trained = [p for p in model.parameters() if p.requires_grad]
     average = {k: p.detach().clone() for k, p in model.named_parameters() if p.requires_grad}
-    fused = torch.optim.AdamW(trained, lr=1.0, fused=True)
+    fused = AdamW(trained, lr=1.0, fused=True)
     update = Update(model, Loss(model, FullBPTT()), fused, average, 1.0, carries=False)
 
     def numbers() -> list[torch.Tensor]:
@@ -87,3 +90,29 @@ def test_a_step_without_counted_values_or_with_a_broken_gradient_moves_nothing()
     for factor in (0.0, float("nan"), 1.0):
         update(batch, None, StepSettings(1e-2, scale * factor, 0.5))
         assert all(torch.equal(a, b) for a, b in zip(moved, numbers(), strict=True))
+
+
+@pytest.mark.parametrize(("ours", "theirs"), [(Adam, torch.optim.Adam), (AdamW, torch.optim.AdamW)])
+def test_the_optimisers_are_those_of_torch_also_when_they_go_on_from_a_state(
+    ours: type[torch.optim.Optimizer], theirs: type[torch.optim.Optimizer]
+) -> None:
+    torch.manual_seed(0)
+    start, gradients = torch.randn(5), torch.randn(6, 5)
+
+    def walked(kind: Any) -> tuple[Tensor, list[str]]:
+        weight, seen = torch.nn.Parameter(start.clone()), []
+        optimiser = kind([weight], lr=0.1, weight_decay=0.01)
+        for step, gradient in enumerate(gradients):
+            if step == 3:
+                state, optimiser = optimiser.state_dict(), kind([{"params": [weight]}], lr=0.3)
+                optimiser.load_state_dict(state)
+                optimiser.register_step_post_hook(lambda *given: seen.append("a step"))
+            optimiser.zero_grad()
+            assert weight.grad is None
+            weight.grad = gradient.clone()
+            optimiser.step()
+        return weight.detach(), seen
+
+    (one, hooked), (other, also) = walked(ours), walked(theirs)
+    assert torch.equal(one, other)
+    assert hooked == also == ["a step"] * 3

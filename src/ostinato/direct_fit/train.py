@@ -28,6 +28,7 @@ from ostinato.emissions.quantiles import LEVELS
 from ostinato.errors import NonFiniteLossError
 from ostinato.fits.budget import Budget
 from ostinato.fits.progress import TrainingProgress
+from ostinato.optimiser import AdamW
 from ostinato.shapes import Array
 
 #: The greatest number of values in the windows and targets; if there are more, every second or third window is taken.
@@ -193,7 +194,7 @@ class NetworkTraining:
         found = self._device(net, seed, float(budget.steps or usual))
         device = torch.device(found.device)
         net = net.to(device)
-        optimizer = torch.optim.AdamW(net.parameters(), config.learning_rate, weight_decay=config.weight_decay)
+        optimizer = AdamW(net.parameters(), config.learning_rate, weight_decay=config.weight_decay)
         batches = self._batches(device, rng)
         while spent < 1:
             for group in optimizer.param_groups:

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from ostinato.model import SequenceModel
+from ostinato.optimiser import Adam
 
 #: The steps that are predicted before the weights learn from them.
 WINDOW = 64
@@ -36,7 +37,7 @@ class LearningWeights:
     def __init__(self, model: SequenceModel) -> None:
         self.model = copy.deepcopy(model).eval()
         self._weights = [p for p in self.model.parameters() if p.requires_grad]
-        self._optimiser = torch.optim.Adam(self._weights, lr=RATE, betas=(0.0, DECAY))
+        self._optimiser = Adam(self._weights, lr=RATE, betas=(0.0, DECAY))
 
     def learn(self, nats: Tensor) -> None:
         """Take a step.

@@ -17,6 +17,7 @@ from ostinato.fits.budget import Budget
 from ostinato.fits.progress import TrainingProgress
 from ostinato.gradients.methods import AdaptiveBPTT, FullBPTT, Method
 from ostinato.model import SequenceModel
+from ostinato.optimiser import AdamW
 from ostinato.shapes import Span, State
 from ostinato.training.checkpoint import Checkpoint
 from ostinato.training.config import VALIDATED
@@ -102,7 +103,7 @@ class Trainer:
         self.interval = options.evaluate_every or min(max(total // options.batch_steps, 20), 200)
         self._loss = self.workers.wrap(Loss(model, method))
         groups, on_card = self._decay_groups(), model.device.type == "cuda"
-        optimizer = torch.optim.AdamW(groups, lr=options.learning_rate, fused=True, capturable=on_card)
+        optimizer = AdamW(groups, lr=options.learning_rate, fused=True, capturable=on_card)
         self.run = Run(optimizer, self._trainable())
         self._started: list[Started] = []
         #: the steps that may be started before the host looks at their losses, and when it looked last
