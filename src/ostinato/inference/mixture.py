@@ -102,6 +102,7 @@ def _solve(tails: Callable[[Tensor], Tensor], low: Tensor, high: Tensor, p: Tens
         return high
     if not bool((unit > 0).any()):
         return _root(gap, low, high)
+    low = low - unit  # where the cdf may reach p at the low end itself
     for _ in range(_HALVINGS):
         middle = (low + high) / 2
         reached = gap(middle) >= 0
