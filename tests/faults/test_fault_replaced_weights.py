@@ -106,7 +106,9 @@ def trained(net: torch.nn.Module, way: Way, weight: str) -> list[Tensor] | Excep
 @pytest.mark.parametrize(("name", "form"), NETWORKS, ids=str)
 def test_a_replaced_weight_counts(name: str, form: dict[str, Any], way: str) -> None:
     start = getattr(torch.nn, name)(3, 4, **form).double()
-    for weight in start.state_dict():
+    # every other weight: each comes with half of the ways, and each way with every weight of half of the networks
+    first = (NETWORKS.index((name, form)) + list(WAYS).index(way)) % 2
+    for weight in list(start.state_dict())[first::2]:
         outcomes = []
         for home in (torch.nn, nn):
             net = getattr(home, name)(3, 4, **form).double()

@@ -17,6 +17,7 @@ from ostinato.dispatch.fit import fit
 from ostinato.emissions.emission import Support
 from ostinato.errors import ConfigError, ModelFileError
 from ostinato.inference.forecast import forecast
+from ostinato.inference.mixture import mixture_quantiles
 from ostinato.inference.rollout import state_after
 from ostinato.model import SequenceModel
 from zoo import NUMBERS, build, fitted, made
@@ -55,6 +56,29 @@ def test_one_step_ahead_is_the_emissions_quantile(kind: str, name: str) -> None:
     error = 5 * np.sqrt(q * (1 - q) / PATHS)
     assert (at_most >= q - error).all()
     assert (below <= q + error).all()
+
+
+@pytest.mark.parametrize(("kind", "name"), [p for p in NUMBERS if p[1] in ("gru", "filter")])
+def test_so_much_of_all_paths_lies_below_a_quantile_of_them(kind: str, name: str) -> None:
+    """The mean of P(X <= q) over paths, each given the channels before it, is the level; on a lattice, no less."""
+    model, rows, count = fitted(kind, name), [0, 4], 30
+    encoded, generator = model.encoding.encode(made(kind)), torch.Generator().manual_seed(0)
+    unit, low, high = (s[rows].repeat_interleave(count, 0) for s in (encoded.unit, encoded.low, encoded.high))
+    support, limits = Support(unit, low, high), Support(unit.double(), low.double(), high.double())
+    p = torch.tensor([0.01, 0.2, 0.5, 0.95], dtype=torch.float64)
+    with torch.inference_mode():
+        first, middle = model.predict(model.repeated(state_after(model, encoded, rows), count))
+        conditional, _ = model.predict(model.observe(middle, first.sample(support, generator)))
+        x = conditional.sample(support, generator)
+        found, _ = mixture_quantiles(conditional, support, x, torch.zeros_like(x), p, len(rows))
+        each = conditional.each(torch.Tensor.double)
+        for d in range(x.shape[1]):
+            for i, level in enumerate(p):
+                at = x.double()
+                at[:, d] = found[:, d, i].repeat_interleave(count)
+                share, below = (each.cdf(v, limits)[:, d].reshape(2, -1).mean(1) for v in (at, at - limits.unit))
+                assert bool((share > level - 1e-6).all())
+                assert bool((below < level + 1e-6).all())
 
 
 def test_several_steps_ahead_are_statsmodels_mean_and_interval() -> None:

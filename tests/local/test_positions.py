@@ -66,13 +66,10 @@ def test_widths_move_about_the_median() -> None:
 
 def test_every_step_of_a_day_is_held_alike() -> None:
     """Without the profile, 80 % intervals hold all values of the calm steps and too few of those of the rough ones."""
-    held = []
-    for seed in range(16):
-        y = demand(61, PROFILE, seed)
-        q = METHODS["auto"](Panel((y[:-8],), (8,))).ahead(8, np.array([0.1, 0.9])).quantiles[0]
-        held.append((y[-8:] >= q[:, 0]) & (y[-8:] <= q[:, 1]))
-    calm, rough = np.mean(held, axis=0)[:3].mean(), np.mean(held, axis=0)[3:7].mean()
-    assert abs(calm - rough) < 0.2
+    y = np.stack([demand(61, PROFILE, seed) for seed in range(48)])
+    q = METHODS["auto"](Panel(tuple(y[:, :-8]), (8,))).ahead(8, np.array([0.1, 0.9])).quantiles
+    held = ((y[:, -8:] >= q[..., 0]) & (y[:, -8:] <= q[..., 1])).mean(axis=0)
+    assert abs(held[:3].mean() - held[3:7].mean()) < 0.12  # .05, and .21 without the profile
 
 
 def test_windows_know_where_in_the_season_they_begin() -> None:

@@ -34,6 +34,13 @@ def data(request: pytest.FixtureRequest) -> SequenceSet:
 
 
 @pytest.fixture
+def few(data: SequenceSet, monkeypatch: pytest.MonkeyPatch) -> SequenceSet:
+    """A quarter of the data, and of what is judged without an estimate."""
+    monkeypatch.setattr(judging, "LEAST", 256)
+    return data.take(range(10)) if data.kind == "sound" else data.cut(np.array([0]), data.lengths // 4)
+
+
+@pytest.fixture
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in {"LEAST": 1024, "RATE": 1}.items():
         monkeypatch.setattr(judging, name, value)
@@ -68,10 +75,10 @@ def test_what_the_budget_does_not_allow_is_left_out_with_a_note(
 
 @pytest.mark.usefixtures("small")
 def test_an_estimate_changes_no_result_of_data_that_fit_in_their_budget(
-    data: SequenceSet, monkeypatch: pytest.MonkeyPatch
+    few: SequenceSet, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fitted(limits: Budget) -> ostinato.Fit:
-        return ostinato.fit(data, model="lstm", budget=limits, threads=1, device="cpu")
+        return ostinato.fit(few, model="lstm", budget=limits, threads=1, device="cpu")
 
     calls, timed = list[str](), judging.seconds_of
 
@@ -83,8 +90,8 @@ def test_an_estimate_changes_no_result_of_data_that_fit_in_their_budget(
     whole = fitted(Budget(None, 2))
     monkeypatch.setattr(judging, "seconds_of", counting)
     monkeypatch.setattr(Budget, "spent", lambda _self, _seconds, steps: steps / 2)
-    found = fitted(Budget(1000, 2))
-    assert calls == (["ar", "filter", "lstm"] if data.kind == "sound" else ["ar", "lstm"])
+    found = fitted(Budget(100, 2))
+    assert calls == (["ar", "filter", "lstm"] if few.kind == "sound" else ["ar", "lstm"])
     assert held_out(found) == held_out(whole)
 
 
@@ -123,8 +130,8 @@ def test_models_without_a_network_are_judged_on_the_held_out_part_alone() -> Non
 
 
 @pytest.mark.usefixtures("small")
-def test_a_fit_keeps_its_estimate_for_one_that_continues(data: SequenceSet, tmp_path: Path) -> None:
-    ostinato.fit(data, model="rnn", budget=Budget(100, 1), device="cpu", checkpoint=tmp_path, refit=False)
+def test_a_fit_keeps_its_estimate_for_one_that_continues(few: SequenceSet, tmp_path: Path) -> None:
+    ostinato.fit(few, model="rnn", budget=Budget(100, 1), device="cpu", checkpoint=tmp_path, refit=False)
     # a step of this network takes between a nanosecond and a millisecond on any machine
     assert 1e-9 < float((tmp_path / "judging.rnn.seconds").read_text()) < 1e-3
 

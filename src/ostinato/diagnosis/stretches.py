@@ -96,7 +96,9 @@ class Source:
         Args:
             spans: The B stretches.
         """
-        parts = [self.encode(span) for span in spans]
+        # of a short series, the same stretch is drawn many times
+        distinct = {span: self.encode(span) for span in dict.fromkeys(spans)}
+        parts = [distinct[span] for span in spans]
         width = max(len(p.values) for p in parts)
         x = torch.zeros(width, len(parts), parts[0].values.shape[1], dtype=parts[0].values.dtype)
         observed, measure = torch.zeros_like(x, dtype=torch.bool), torch.zeros(x.shape)

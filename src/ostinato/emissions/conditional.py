@@ -57,6 +57,21 @@ class Conditional:
             coupling=None if self.coupling is None else self.coupling.each(change),
         )
 
+    def channel(self, d: int, x: Tensor) -> Conditional:
+        """Return the distribution of channel d alone, (..., 1), given the channels before it.
+
+        Args:
+            d: The channel.
+            x: The values of the step, (..., D), of which those before channel d are used.
+        """
+        own, params = slice(d, d + 1), self.params[..., d : d + 1, :]
+        if self.loc is None or self.scale is None:
+            return replace(self, params=params)
+        loc, scale = (part.expand(self.params.shape[:-1]) for part in (self.loc, self.scale))
+        earlier = self._earlier(x, loc, scale)
+        at = loc if earlier is None else loc + scale * earlier
+        return Conditional(self.emission, params, at[..., own], scale[..., own])
+
     def log_prob(self, x: Tensor, support: Support) -> Tensor:
         """Return the nats of x; those of the observed channels sum to the nats of the step.
 

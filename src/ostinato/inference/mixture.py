@@ -19,7 +19,8 @@ from ostinato.emissions.emission import Support
 _HALVINGS = 60
 #: A quantile is found when its probability is right to this many normal deviates.
 _CLOSE = 1e-7
-
+#: The width of a bracket, as a share of its place, that float64 does not resolve.
+_NARROW = 1e-15
 
 #: The draws of the channels of one step that its quantiles are taken over if the channels are coupled.
 DRAWS = 512
@@ -62,19 +63,21 @@ def mixture_quantiles(
     limits = Support(*(s.double() for s in (support.unit, support.low, support.high)))
     each = conditional.each(Tensor.double)
     parts = each.quantile(p, limits, x) + carried.unsqueeze(-1)
-    wide = each.each(lambda part: part.unsqueeze(1))
-    many = Support(*(s.unsqueeze(1) for s in (limits.unit, limits.low, limits.high)))
     quantiles, weights = [], []
     for d in range(x.shape[-1]):
         own = parts[:, d].reshape(rows, -1, len(p))  # (B, S, Q)
         unit = limits.unit[:, d].reshape(rows, -1)[:, :1]
+        # the other channels are known: only this one is computed at each value that is tried
+        alone = each.channel(d, x).each(lambda part: part.unsqueeze(1))
+        many = Support(*(s[:, None, d : d + 1] for s in (limits.unit, limits.low, limits.high)))
 
-        def tails(v: Tensor, d: int = d, unit: Tensor = unit) -> Tensor:
+        def tails(
+            v: Tensor, d: int = d, unit: Tensor = unit, alone: Conditional = alone, many: Support = many
+        ) -> Tensor:
             """Return the cdf of channel d on each path, (B, S, Q), at the values v (B, Q)."""
             at = v if not bool((unit > 0).any()) else torch.round(v / unit) * unit
-            values = x.unsqueeze(1).repeat(1, len(p), 1)
-            values[..., d] = at.repeat_interleave(len(x) // rows, 0) - carried[:, d, None]
-            return wide.cdf(values, many)[..., d].reshape(rows, -1, len(p))
+            values = at.repeat_interleave(len(x) // rows, 0) - carried[:, d, None]
+            return alone.cdf(values.unsqueeze(-1), many).reshape(rows, -1, len(p))
 
         v = _solve(tails, own.amin(1), own.amax(1), p, unit)
         v = torch.where(unit > 0, torch.round(v / torch.where(unit > 0, unit, 1.0)) * unit, v)
@@ -87,10 +90,8 @@ def mixture_quantiles(
 def _solve(tails: Callable[[Tensor], Tensor], low: Tensor, high: Tensor, p: Tensor, unit: Tensor) -> Tensor:
     """Return the least v (B, Q) in [low, high] at which the mean over paths of the cdf reaches p (Q,).
 
-    The normal deviate of the cdf is nearly linear in v, so that false position (with the rule of Illinois) needs a few
-    steps. On a lattice of this unit (B, 1) the cdf has steps, and the bracket is halved to one of them.
+    On a lattice of this unit (B, 1) the cdf has steps, and the bracket is halved to one of them.
     """
-    stepped = bool((unit > 0).any())
     goal = torch.special.ndtri(p)
 
     def gap(v: Tensor) -> Tensor:
@@ -99,20 +100,41 @@ def _solve(tails: Callable[[Tensor], Tensor], low: Tensor, high: Tensor, p: Tens
 
     if bool((low >= high).all()):
         return high
-    below, above = gap(low), gap(high)
+    if not bool((unit > 0).any()):
+        return _root(gap, low, high)
+    low = low - unit  # where the cdf may reach p at the low end itself
     for _ in range(_HALVINGS):
         middle = (low + high) / 2
-        if not stepped:
-            inner = high - above * (high - low) / torch.where(above > below, above - below, 1.0)
-            middle = torch.where((inner > low) & (inner < high), inner, middle)
-        found = gap(middle)
-        reached = found >= 0
-        # the end that stays counts half, so that the other end moves too
-        below = torch.where(reached, below / 2, found)
-        above = torch.where(reached, found, above / 2)
+        reached = gap(middle) >= 0
         low, high = torch.where(reached, low, middle), torch.where(reached, middle, high)
-        if stepped and bool((high - low < unit).all()):
+        if bool((high - low < unit).all()):
             break
-        if not stepped and bool((found.abs() < _CLOSE).all()):
-            return middle
     return high
+
+
+def _root(gap: Callable[[Tensor], Tensor], low: Tensor, high: Tensor) -> Tensor:
+    """Return a zero of each element of a rising function between low and high, by the method of Chandrupatla (1997).
+
+    A parabola through the last three points says where the zero is, as far as it is known to be right; otherwise the
+    bracket is halved. An element that is found stays, whatever the others need.
+    """
+    at, end, done = high, low, low >= high
+    of_at, of_end, share = gap(at), gap(end), torch.full_like(low, 0.5)
+    for _ in range(_HALVINGS):
+        v = torch.where(done, at, at + share * (end - at))
+        found = gap(v)
+        same = found.sign() == of_at.sign()
+        before, of_before = torch.where(same, at, end), torch.where(same, of_at, of_end)
+        end, of_end = torch.where(same, end, at), torch.where(same, of_end, of_at)
+        at, of_at = v, found
+        # also where there is no number, and where the bracket has no number inside
+        done = done | ~(found.abs() >= _CLOSE) | ((end - at).abs() <= _NARROW * at.abs())
+        if bool(done.all()):
+            break
+        x, y = (at - end) / (before - end), (of_at - of_end) / (of_before - of_end)
+        curved = of_at / (of_end - of_at) * (of_before / (of_end - of_before)) + (before - at) / (end - at) * (
+            of_at / (of_before - of_at) * (of_end / (of_before - of_end))
+        )
+        inside = (y.square() < x) & ((1 - y).square() < 1 - x) & (curved > 0) & (curved < 1)
+        share = torch.where(inside, curved, 0.5)
+    return at

@@ -126,7 +126,6 @@ def _style(salt: str) -> Iterator[None]:
                 "legend.handlelength": 1.4,
                 "legend.columnspacing": 1.2,
                 "lines.linewidth": 1.3,
-                "figure.constrained_layout.use": True,
                 "axes.formatter.use_mathtext": False,
                 "date.converter": "concise",
             }
@@ -142,9 +141,19 @@ def _svg(draw: Callable[[Any], None], width: int, height: int, salt: str, words:
         draw(figure)
         for axes in figure.axes:
             axes.set_facecolor("none")
+        _lay_out(figure)
         nothing = dict.fromkeys(("Creator", "Date", "Format", "Type"))
         figure.savefig(buffer, format="svg", metadata=nothing, facecolor="none", dpi=DOTS)
     return _inline(buffer.getvalue(), words)
+
+
+def _lay_out(figure: Any) -> None:
+    """Place the axes so that no two labels overlap; a figure that has a layout engine is drawn twice to be saved."""
+    from matplotlib.backends.backend_svg import FigureCanvasSVG
+    from matplotlib.layout_engine import ConstrainedLayoutEngine
+
+    FigureCanvasSVG(figure).figure.set_dpi(72)  # words are measured as in the drawing
+    ConstrainedLayoutEngine().execute(figure)
 
 
 def _inline(svg: str, words: str) -> str:
