@@ -37,6 +37,7 @@ VALUES = {
     "counts that turn": np.array([3.0, 1.0, 4.0, 1.0, 5.0]),
     "large counts of two values": np.array([1e5, 3e5, 1e5, 3e5, 1e5]),
     "five far from 0": 1e6 + np.array([0.0, 2.0, 1.0, 4.0, 2.0]),
+    "twelve above 0": np.array([0.7, 1.4, 2.9, 1.6, 1.1, 1.9, 0.1, 0.2, 0.4, 1.8, 0.4, 0.4]),
     "three tiny": np.array([1.0, 3.0, 2.0]) * 1e-6,
 }
 
@@ -79,6 +80,14 @@ def test_no_interval_of_a_few_values_is_narrower_than_their_changes(
     assert high - low + whole > usual * (0.9 if whole and low == 0 else 1)
     assert high - low < 100 * np.abs(moves).mean()
     assert np.abs([point, low, high]).max() < 20 * np.abs(y).max()
+
+
+def test_values_above_a_bound_have_no_endless_interval() -> None:
+    """The likeliest normal of values near 0 lies far below 0, and a heavy tail there would reach 900."""
+    y = VALUES["twelve above 0"]
+    model = ostinato.fit(y, model="ar", support="nonnegative").model
+    low, high = ostinato.forecast(model, y, horizon=1, level=[95]).frame.row(0)[3:]
+    assert 0 <= low < high < 4 * y.max()
 
 
 def test_the_emission_of_counts_is_the_likeliest() -> None:

@@ -110,12 +110,14 @@ def _polish(model: SequenceModel, e: Tensor, support: Support, centred: bool, fe
 
     def loss(flat: Array) -> tuple[float, Array]:
         constant = torch.tensor(flat, dtype=e.dtype).reshape(shape).requires_grad_()
-        nats = model.emission.log_prob(constant, e, support)
+        # values above a bound may be the far tail of a distribution below it, which must not become heavier afterwards
+        used = few.widened(constant) if told and bound else constant
+        nats = model.emission.log_prob(used, e, support)
         if bound:
-            nats = nats - log_above(model.emission, constant.expand(*e.shape, -1), below)
+            nats = nats - log_above(model.emission, used.expand(*e.shape, -1), below)
         value = -nats.mean()
         if told:
-            value = value + few.loss(constant) / nats.numel()
+            value = value + few.loss(used) / nats.numel()
         (slope,) = torch.autograd.grad(value, constant)
         if centred:
             slope[:, 0] = 0.0
