@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
-from scipy.special import ndtri
+from scipy.special import ndtri, stdtrit
 
 import ostinato
 from ostinato.emissions.quantiles import LEVELS
@@ -228,6 +228,18 @@ def test_intervals_that_are_too_narrow_are_widened_to_their_level() -> None:
         assert inside == pytest.approx(share, abs=0.04)
 
 
+@pytest.mark.parametrize("size", [0.25, 1.0])
+def test_the_shape_of_errors_counts_in_full(size: float) -> None:
+    """In calm windows and in others, the ends of intervals are as far apart as the quantiles of heavy tails are."""
+    rng, N = np.random.default_rng(0), 4000
+    quantiles = np.broadcast_to(ndtri(LEVELS), (N, 3, len(LEVELS)))
+    y = size * rng.standard_t(3, (N, 3))
+    windows = Windows(np.arange(N), np.zeros(N, np.int64), y, np.ones(N), quantiles[None])
+    made = calibrate(windows, quantiles, N).widen(quantiles[:1], np.zeros((1, 3)), LEVELS).mean(axis=(0, 1))
+    expected = stdtrit(3, LEVELS)
+    np.testing.assert_allclose(made[8:13] / made[13], expected[8:13] / expected[13], rtol=0.06)
+
+
 @pytest.mark.parametrize("wide", [1.5, 5.0])
 def test_what_windows_say_against_the_width_of_intervals_counts_half(wide: float) -> None:
     rng = np.random.default_rng(0)
@@ -250,14 +262,18 @@ def test_few_windows_hardly_narrow_an_interval() -> None:
 @pytest.mark.parametrize("steps", [4, 48])
 @pytest.mark.parametrize("needed", [0.4, 2.0])
 def test_two_windows_of_a_single_series_count_as_what_their_steps_are_worth(steps: int, needed: float) -> None:
-    """H steps are worth the square root of H values, the model's own width counts as 20, and narrowing by half."""
+    """H steps are worth the square root of H values, the model's own width counts as 20, and narrowing by half.
+
+    The narrowing that counts half is that of the 95 % interval, of whose ends the errors reach another multiple.
+    """
     quantiles = np.broadcast_to(ndtri(LEVELS), (2, steps, len(LEVELS)))
     ends = needed * ndtri(LEVELS)[[3, -4]]  # errors that reach a multiple of the 80 % interval, on both sides in turn
     y = np.tile(ends, (2, steps // 2))
     windows = Windows(np.zeros(2, np.int64), np.arange(2), y, np.ones(2), quantiles[None])
     made = calibrate(windows, quantiles, 1).widen(quantiles[:1], np.zeros((1, steps)), LEVELS)
     values = 2 * np.sqrt(steps)
-    factor = needed ** (values / (values + 20) * (0.5 if needed < 1 else 1.0))
+    told = values / (values + 20)
+    factor = needed**told * max((needed * ndtri(0.9) / ndtri(0.975)) ** -told, 1.0) ** 0.5
     np.testing.assert_allclose(made[0, :, [3, -4]], np.outer(factor * ndtri(LEVELS)[[3, -4]], np.ones(steps)))
 
 

@@ -14,7 +14,7 @@ from ostinato.emissions.constraints import LEAST_DF, scale_of
 from ostinato.errors import ConfigError
 from ostinato.model import SequenceModel
 from ostinato.shapes import Array
-from ostinato.training.scale_prior import BEFORE, ENOUGH, ScalePrior, changes
+from ostinato.training.scale_prior import BEFORE, ENOUGH, MANY, ScalePrior, changes
 from pretend_card import pretend_card
 
 VALUES = {
@@ -37,6 +37,7 @@ VALUES = {
     "counts that turn": np.array([3.0, 1.0, 4.0, 1.0, 5.0]),
     "large counts of two values": np.array([1e5, 3e5, 1e5, 3e5, 1e5]),
     "five far from 0": 1e6 + np.array([0.0, 2.0, 1.0, 4.0, 2.0]),
+    "twelve above 0": np.array([0.7, 1.4, 2.9, 1.6, 1.1, 1.9, 0.1, 0.2, 0.4, 1.8, 0.4, 0.4]),
     "three tiny": np.array([1.0, 3.0, 2.0]) * 1e-6,
 }
 
@@ -81,6 +82,14 @@ def test_no_interval_of_a_few_values_is_narrower_than_their_changes(
     assert np.abs([point, low, high]).max() < 20 * np.abs(y).max()
 
 
+def test_values_above_a_bound_have_no_endless_interval() -> None:
+    """The likeliest normal of values near 0 lies far below 0, and a heavy tail there would reach 900."""
+    y = VALUES["twelve above 0"]
+    model = ostinato.fit(y, model="ar", support="nonnegative").model
+    low, high = ostinato.forecast(model, y, horizon=1, level=[95]).frame.row(0)[3:]
+    assert 0 <= low < high < 4 * y.max()
+
+
 def test_the_emission_of_counts_is_the_likeliest() -> None:
     """The constants are those of maximum likelihood, on the lattice of the counts and with its first cell."""
     y = np.random.default_rng(0).poisson(1.5, 300).astype(np.float64)
@@ -121,7 +130,7 @@ def test_the_prior_alone_is_the_distribution_of_student() -> None:
     constant = few.start(torch.tensor([[0.0, 0.0, 50.0]]), torch.zeros(3, 1))
     # (0 + 2 x 2^2) / (3 + 2 - 3), and as much again for three parameters from three innovations
     assert float(scale_of(constant[:, 1])) == pytest.approx(8**0.5, rel=1e-6)
-    freedom = float(torch.nn.functional.softplus(few.within(constant)[0, 2])) + 2.05
+    freedom = _freedom(few.widened(constant))[0]
     assert freedom == pytest.approx(max(BEFORE, 2.051), abs=1e-3)
     assert student.ppf(0.975, freedom) > 4
 
@@ -140,15 +149,50 @@ def test_the_loss_has_its_minimum_at_the_posterior_mode() -> None:
     assert loss(mode) < min(loss(mode + 0.05), loss(mode - 0.05))
 
 
+def _freedom(constant: torch.Tensor) -> Array:
+    """Return the degrees of freedom of parameters of a Student t, (D,)."""
+    return (torch.nn.functional.softplus(constant[:, 2].double()) + LEAST_DF).numpy()
+
+
 def test_the_prior_fades() -> None:
-    few = ScalePrior(torch.tensor([2.0, 2.0 + ENOUGH / 2, 2.0 + ENOUGH, 1000.0]), torch.full((4,), 2), torch.ones(4))
-    torch.testing.assert_close(few.weight, torch.tensor([1.0, 0.5, 0.0, 0.0]))
-    constant = torch.tensor([[0.0, 0.3, 80.0]]).repeat(4, 1)
-    torch.testing.assert_close(few.within(constant)[3:], constant[3:])
-    # the tails fade more slowly: 2, 5 + 1, 10 degrees of freedom over their shares of 40
-    freedom = torch.nn.functional.softplus(few.within(constant)[:3, 2]) + LEAST_DF
-    torch.testing.assert_close(freedom, torch.tensor([LEAST_DF + 1e-3, 6 / 0.875, 10 / 0.75]))
+    freedom = np.array([0.0, ENOUGH / 2, ENOUGH, MANY / 2, 0.75 * MANY, MANY])
+    few = ScalePrior(torch.tensor(2 + freedom), torch.full((6,), 2), torch.ones(6))
+    torch.testing.assert_close(few.weight, torch.tensor([1.0, 0.5, 0.0, 0.0, 0.0, 0.0]).double())
+    torch.testing.assert_close(few.bound, torch.tensor([1.0, 1.0, 1.0, 1.0, 0.5, 0.0]).double())
+    constant = torch.tensor([[0.0, 0.3, 80.0]]).double().repeat(6, 1)
+    torch.testing.assert_close(few.widened(constant)[5:], constant[5:])
+    # the inverses of the degrees of freedom of the tails, and of those of the scale with its prior, are added
+    expected = 1 / (1 / 82.05 + np.array([1 / LEAST_DF, 1 / 6, 1 / 10, 1 / 200, 0.5 / 300]))
+    np.testing.assert_allclose(_freedom(few.widened(constant)[:5]), np.maximum(expected, LEAST_DF + 1e-3), rtol=1e-4)
     assert ScalePrior(torch.tensor([3.0]), torch.tensor([2]), torch.zeros(1)).silent  # values that never change
+
+
+@pytest.mark.parametrize("phi", [0.0, 0.6])
+@pytest.mark.parametrize("n", [15, 40, 150])
+def test_the_next_value_lies_in_its_interval_as_often_as_it_should(n: int, phi: float) -> None:
+    """Four thousand Gaussian autoregressions of one lag, fitted to n values; the likeliest scale holds 90 % of 15."""
+    rng, series = np.random.default_rng(n), 4000
+    e = rng.standard_normal((n + 50, series))
+    y = np.zeros_like(e)
+    for t in range(1, len(e)):
+        y[t] = phi * y[t - 1] + e[t]
+    x, z = y[49:-2] - y[49:-2].mean(axis=0), y[50:-1] - y[50:-1].mean(axis=0)
+    slope = (x * z).sum(axis=0) / (x * x).sum(axis=0)
+    error = torch.tensor(z - slope * x)
+    few = ScalePrior(torch.full((series,), float(len(x))), torch.full((series,), 2), torch.ones(series))
+    normal = torch.tensor([[0.0, 0.0, 1e6]]).double().repeat(series, 1)
+    constant = few.widened(few.start(normal, error))
+    missed = np.abs(y[-1] - y[50:-1].mean(axis=0) - slope * (y[-2] - y[49:-2].mean(axis=0)))
+    plain = few.widened(few.start(normal[:, :2], error))
+    np.testing.assert_allclose(
+        scale_of(plain[:, 1]) * student.ppf(0.975, 1e6),
+        scale_of(constant[:, 1]).numpy() * student.ppf(0.975, _freedom(constant)),
+        rtol=1e-3,
+    )
+    for level in (0.8, 0.95):
+        held = (missed < scale_of(constant[:, 1]).numpy() * student.ppf(0.5 + level / 2, _freedom(constant))).mean()
+        # three standard errors, and one point for the bias of few values
+        assert held == pytest.approx(level, abs=3 * np.sqrt(level * (1 - level) / series) + 0.01)
 
 
 def test_a_steady_rise_counts_as_one_change() -> None:

@@ -24,6 +24,9 @@ own, for the first regression, and those of the estimates with a unit root. The 
     E[sigma^2 (psi_0^2 + .. + psi_{h-1}^2)] + E[(m_h - point_h)^2],
 
 over the first term at the fitted coefficients is the square of the factor by which the distance from the point grows.
+The scale of the model holds the mean of the second term one step ahead, p / n, already (``training.scale_prior``). It
+is not taken out, because the order was chosen from the same values: one step after 73 made series of 12 to 100 values,
+95 % intervals hold 93 % with it, and 89 % without.
 Shift and factor count in full up to 200 degrees of freedom, and fade from there to 400, the most that a history is
 judged on.
 """

@@ -9,8 +9,10 @@ The factors are those of split conformal prediction (Romano et al. 2019, in its 
   errors in the same windows shows by how much (see ``log_error_ratio``): it is .75 on half-hourly demand and .94 on
   monthly series. The factors of series with few windows are shrunk towards this ratio.
 - If windows ask for narrower intervals than that, half of the narrowing is applied, because the windows of a few dates
-  may all be calm. On the hourly series
-  of M4, 80 % intervals that never narrow hold 92 % of the values, and these 86 %.
+  may all be calm. It is that of the 95 % interval. What other intervals ask for beyond it is the shape of the errors,
+  which does not depend on how calm a window is, and is applied in full: with heavy tails, the interval of 40 % is
+  narrower beside that of 95 %. On the hourly and weekly series of M4, 80 % intervals hold 84 % of the values, and 86 %
+  where half of the narrowing of each level is applied. The scaled quantile loss is .5 % lower.
 - The steps of a window are not independent, but together they tell more than one value: about as much as the square
   root of their number (see ``worth``). The finite-sample correction counts what they are worth. With two windows of 48
   steps it asks for the 86 % quantile where 80 % are to be held; if windows counted, it would ask for the maximum.
@@ -43,6 +45,8 @@ _DEVIATES = -ndtri(LEVELS[:MEDIAN])
 #: Where the 95, 90 and 80 % intervals are among them.
 _OUTER = slice(1, 4)
 _EIGHTY = 3
+#: The interval whose narrowing is that of all: 95 %.
+_WHOLE = 1
 #: The number of independent values at which a panel's own factor counts as much as a factor of 1. It is the variance of
 #: the logarithm of the score of a step, 1.2, over that of what the windows of a series have in common, .06, in M1 and
 #: tourism. From 14 to 28 the loss differs by less than .6 % where each series of these groups stands alone.
@@ -183,7 +187,8 @@ def calibrate(windows: Windows, quantiles: Array, size: int, before: Array | flo
     values = worth(*windows.y.shape)
     start = np.broadcast_to(before, size)[:, None, None]
     told = values / (values + _PRIOR) * (np.log(scale)[:, None, None] + steps[:, None] - start)
-    return Factors(np.exp(start + told - (1 - _NARROWER) * np.minimum(told.mean(axis=0), 0.0)))
+    calm = np.minimum(told[..., _WHOLE].mean(axis=0), 0.0)[..., None]
+    return Factors(np.exp(start + told - (1 - _NARROWER) * calm))
 
 
 def _conformal(score: Array, seen: NDArray[np.bool_], weight: Array, sure: float) -> Array:

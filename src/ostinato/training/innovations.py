@@ -100,7 +100,8 @@ def _polish(model: SequenceModel, e: Tensor, support: Support, centred: bool, fe
     e, support = e[keep].double(), Support(*(x[keep].double() for x in (support.unit, support.low, support.high)))
     if not len(e):
         return
-    bound, told = is_bounded(support), not few.free
+    # a prior of the scale is known for a normal and a Student t alone
+    bound, told = is_bounded(support), isinstance(model.emission, Normal | StudentT) and not few.free
     below = torch.where(support.unit > 0, -torch.inf, support.low)
     first = few.start(model.constant.detach().double(), e) if told else model.constant.detach().double()
     shape, start = model.constant.shape, first.numpy().copy()
@@ -109,7 +110,8 @@ def _polish(model: SequenceModel, e: Tensor, support: Support, centred: bool, fe
 
     def loss(flat: Array) -> tuple[float, Array]:
         constant = torch.tensor(flat, dtype=e.dtype).reshape(shape).requires_grad_()
-        used = few.within(constant) if told else constant
+        # values above a bound may be the far tail of a distribution below it, which must not become heavier afterwards
+        used = few.widened(constant) if told and bound else constant
         nats = model.emission.log_prob(used, e, support)
         if bound:
             nats = nats - log_above(model.emission, used.expand(*e.shape, -1), below)
@@ -126,4 +128,4 @@ def _polish(model: SequenceModel, e: Tensor, support: Support, centred: bool, fe
     if np.isfinite(solution.x).all() and np.isfinite(solution.fun):
         with torch.no_grad():
             kept = torch.from_numpy(solution.x).reshape(shape)
-            model.constant.copy_(few.within(kept) if told else kept)
+            model.constant.copy_(few.widened(kept) if told else kept)

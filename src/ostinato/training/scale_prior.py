@@ -2,11 +2,16 @@
 
 The likeliest scale of three innovations after two parameters is about 0. So the scale has a prior, as if innovations of
 the size of the changes from one value to the next had been seen before (the scaled inverse chi-squared distribution;
-Gelman et al. 2013, section 2.6), the parameters that were fitted take their degrees of freedom, and the tails are at
-least those of the Student t distribution that follows. The next value differs from its prediction also by the errors of
-the parameters: of p parameters from n innovations, these add about p / n of the variance of an innovation (the final
-prediction error; Akaike 1970). All of it fades as values are added. The prior ends at ``ENOUGH`` degrees of freedom.
-What the parameters take, and the tails, end at ``TAILS``, from which on the likelihood alone decides.
+Gelman et al. 2013, section 2.6).
+
+The p parameters that were fitted take their degrees of freedom, so the mean square is that of n - p innovations. The
+next value differs from its prediction also by the errors of the parameters, which add about p / n of the variance of
+an innovation (the final prediction error; Akaike 1970). The scale itself is uncertain too: a value that is normal given
+its scale has Student's t distribution with n - p degrees of freedom (Gelman et al. 2013, section 14.2), so the tails
+become heavier by as much.
+
+All of it fades as values are added. The prior ends at ``ENOUGH`` degrees of freedom. What the parameters take, and the
+tails, count in full up to half of ``MANY``, and from ``MANY`` on the likelihood alone decides.
 """
 
 from __future__ import annotations
@@ -16,15 +21,15 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 import torch
+from scipy.special import ndtri, stdtrit
 from torch import Tensor
 
 from ostinato.emissions.constraints import LEAST_DF, inverse_softplus, raw_scale, scale_of
 
 #: The degrees of freedom from which on a prior says nothing.
 ENOUGH = 10.0
-#: The degrees of freedom from which on the tails are free: with 40 the 97.5 % quantile of Student's t is 3 % above the
-#: normal one, and with ``ENOUGH`` it would still be 14 %.
-TAILS = 40.0
+#: The degrees of freedom from which on the likelihood alone decides. There, 20 parameters are worth 5 % of a variance.
+MANY = 400.0
 #: How many innovations the changes of the series count as.
 BEFORE = 2.0
 
@@ -58,8 +63,8 @@ class ScalePrior:
 
     @property
     def bound(self) -> Tensor:
-        """How much the tails and the parameters count, (D,): 1 without a degree of freedom, and 0 from ``TAILS`` on."""
-        return torch.where(self.change > 0, (1 - self.freedom / TAILS).clamp(min=0.0), 0.0)
+        """How much tails and parameters count, (D,): 1 up to half of ``MANY`` degrees of freedom, and 0 from it on."""
+        return torch.where(self.change > 0, 2 * (1 - self.freedom / MANY).clamp(min=0.0, max=0.5), 0.0)
 
     @property
     def silent(self) -> bool:
@@ -100,13 +105,22 @@ class ScalePrior:
         out[:, 1] = torch.where(self.bound > 0, scale, constant[:, 1])
         return out
 
-    def within(self, constant: Tensor) -> Tensor:
-        """Return parameters whose tails are at least as heavy as those that the prior leaves, (D, 2 or 3)."""
-        if constant.shape[-1] < 3:
-            return constant
-        most = (self.freedom + self.weight * BEFORE) / self.bound
-        raw = inverse_softplus((most - LEAST_DF).clamp(min=1e-3, max=1e6))
-        return torch.cat([constant[:, :2], torch.minimum(constant[:, 2:], raw[:, None])], -1)
+    def widened(self, constant: Tensor) -> Tensor:
+        """Return parameters (D, 2 or 3) of a distribution that allows for the uncertainty of the scale.
+
+        The degrees of freedom of a Student t become fewer: the inverses of its own and of those of the scale are added,
+        and so are the excess kurtosis of the innovations and that which the unknown scale gives to a normal value. A
+        normal has no such tails, so its scale grows until its 95 % interval is that of Student's t.
+        """
+        freedom = (self.freedom + self.weight * BEFORE).clamp(min=LEAST_DF)
+        out = constant.clone()
+        if constant.shape[-1] == 3:
+            df = 1 / (1 / (torch.nn.functional.softplus(constant[:, 2]) + LEAST_DF) + self.bound / freedom)
+            out[:, 2] = inverse_softplus((df - LEAST_DF).clamp(min=1e-3))
+        else:
+            wider = torch.as_tensor(stdtrit(freedom.numpy(), 0.975) / ndtri(0.975))
+            out[:, 1] = raw_scale(scale_of(constant[:, 1]) * (1 + self.bound * (wider - 1)))
+        return torch.where(self.bound[:, None] > 0, out, constant)
 
     def loss(self, constant: Tensor) -> Tensor:
         """Return minus the log prior, in nats, of parameters (D, 2 or 3), up to a constant."""
