@@ -212,7 +212,7 @@ def test_text_and_sound_name_the_verb_to_use() -> None:
 def test_fit_says_how_a_local_method_is_used(name: str) -> None:
     with pytest.raises(ConfigError, match="makes no model file") as error:
         ostinato.fit(seasonal(), model=name)
-    assert f"--model {name}" in (error.value.fix or "")
+    assert f'model="{name}"' in (error.value.fix or "")
 
 
 def test_a_backtest_takes_local_methods_beside_the_baselines() -> None:

@@ -24,6 +24,7 @@ from ostinato.settings import undisturbed
 from ostinato.shapes import Array
 from ostinato.storage import load_bundle, save_bundle
 from ostinato.threads import Threads
+from ostinato.wording import either
 
 #: The two ways to P(class | sequence).
 RULES: Final = ("bayes", "head")
@@ -193,7 +194,9 @@ def load_classifier(path: str | Path) -> Classifier:
     said = document.get("classifier")
     if said is None:
         raise ModelFileError(
-            "the file holds a model, not a classifier", where=str(path), fix="fit one with ostinato fit --label COLUMN"
+            "the file holds a model, not a classifier",
+            where=str(path),
+            fix=f"fit one with {either('ostinato fit --label COLUMN', 'ostinato.fit_classifier')}",
         )
     models = []
     for k, one in enumerate(said["models"]):

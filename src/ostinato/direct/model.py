@@ -27,6 +27,7 @@ from ostinato.errors import ConfigError
 from ostinato.numbers import counted
 from ostinato.shapes import Array
 from ostinato.storage import save_described
+from ostinato.wording import option
 
 
 @dataclass(frozen=True)
@@ -97,7 +98,8 @@ class DirectModel:
         """
         raise ConfigError(
             f"a direct model cannot {verb}: it has quantiles of the steps ahead, and no P(x_t | x_<t)",
-            fix="use forecast, or fit another model with --model auto and without --horizon",
+            fix=f"use forecast, or fit another model with {option('--model', 'auto')} and without "
+            f"{option('--horizon')}",
         )
 
     def accept(self, data: SequenceSet) -> SequenceSet:
