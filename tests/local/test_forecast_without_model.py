@@ -205,7 +205,7 @@ def test_what_cannot_be_meant_is_refused(given: tuple[object, ...], options: dic
 def test_text_and_sound_name_the_verb_to_use() -> None:
     with pytest.raises(ConfigError) as text:
         ostinato.forecast(ostinato.read(["anna", "bob"], kind="text"), horizon=3)
-    assert "ostinato sample" in (text.value.fix or "")
+    assert "ostinato.sample(model)" in (text.value.fix or "")
 
 
 @pytest.mark.parametrize("name", ["dot", "croston", "naive", "local"])

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from ostinato.kinds import TRAITS, Kind
 from ostinato.look import Shown
+from ostinato.numbers import counted
 from ostinato.wording import option
 
 if TYPE_CHECKING:
@@ -33,8 +34,8 @@ _LEARNING = {
 _EXTEND_OTHER = "use an LSTM, or a truncation window of at least {reach} steps"
 
 
-@dataclass(frozen=True)
-class LayerFlow:
+@dataclass(frozen=True, repr=False)
+class LayerFlow(Shown):
     """The norm of dL_t/dh_{t-k} in one layer at every lag k of ``Diagnosis.lags``, over the sampled steps t.
 
     L_t is -log P(x_t | x_<t) in nats, and h_{t-k} is the state of the layer after it has read x_{t-k}. P(x_t | x_<t) is
@@ -52,6 +53,13 @@ class LayerFlow:
     median: tuple[float, ...]
     lower: tuple[float, ...]
     upper: tuple[float, ...]
+
+    def look(self) -> tuple[list[str], pl.DataFrame]:
+        """Return the layer, and a table of the norms at the nearest lags."""
+        import polars as pl
+
+        norms = {"median": self.median, "lower": self.lower, "upper": self.upper}
+        return [f"{self.layer}, {counted(len(self.median), 'lag')}"], pl.DataFrame(norms)
 
 
 @dataclass(frozen=True, repr=False)
