@@ -21,7 +21,6 @@ import polars as pl
 import ostinato
 from ostinato.classification.judgement import judge as judged
 from ostinato.classification.labels import read_labelled
-from ostinato.classification.verb import words_of
 
 
 def vowels(folder: Path, part: str) -> tuple[ostinato.SequenceSet, list[str | None]]:
@@ -55,7 +54,7 @@ def judge(
     for rule in ("bayes", "head"):
         logs = fit.classifier.log_prob(test[0], rule=rule, prior=np.full(len(fit.classifier.classes), 1.0))
         y = np.array([fit.classifier.classes.index(str(label)) for label in test[1]])
-        print(f"  {rule}: {'; '.join(words_of(judged(logs, y)))}", flush=True)
+        print(f"  {rule}: {'; '.join(judged(logs, y).words())}", flush=True)
 
 
 def main() -> None:

@@ -81,6 +81,8 @@ def _hole(node: ast.expr) -> str:
             return _words(node)
         case ast.Call(func=ast.Name(id="counted"), args=[_, one, *many]):
             return f"‹number› {_words(many[0]) if many else f'{_words(one)}s'}"
+        case ast.Call(func=ast.Name(id="option" | "either" as form), args=words):
+            return (" " if form == "option" else " | ").join(map(_words, words))
         case ast.Call(func=ast.Name(id="advice")):
             return "‹the nearest right name›"
         case ast.Attribute(attr=name) | ast.Name(id=name):

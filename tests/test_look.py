@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import copy
+import importlib.util
 import pickle
+import re
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
@@ -17,13 +19,18 @@ import numpy as np
 import polars as pl
 import pytest
 import soundfile
+import torch
 
 import ostinato
+import zoo
+from ostinato.client import Client, NumberedStream
 from ostinato.data.drawing import stacked_panels, tidy
 from ostinato.data.picture import thinned
+from ostinato.description import model_look, origin_facts
 from ostinato.diagnosis.result import LayerFlow
 from ostinato.errors import ConfigError
 from ostinato.look import WIDTH
+from ostinato.scale import Outcome
 
 
 @pytest.fixture(scope="module")
@@ -44,6 +51,75 @@ def results() -> dict[str, Any]:
         "backtest": ostinato.backtest(data, "ets", horizon=4),
         "diagnosis": ostinato.diagnose(fitted.model, data, max_lag=4, positions=32),
     }
+
+
+@pytest.fixture(scope="module")
+def objects(results: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """Return an object of every public class, by its name."""
+    model, data = results["fit"].model, results["data"]
+    direct = ostinato.fit(data, model="direct", horizon=2, networks=0)
+    texts = ostinato.read(["abab", "baba", "abba", "aabb"] * 6, kind="text")
+    classes = ostinato.fit_classifier(texts, ["x", "y"] * 12, model="ar")
+    stream, monitor = ostinato.Stream(model, robust=6.0), ostinato.Monitor(model, alarm=0.01, reference=data, level=80)
+    seen = stream.update(np.zeros((500, 1)))
+    client = Client("http://name:secret@127.0.0.1:8000", token="hidden")
+    found = [
+        *results.values(),
+        *(results["fit"].kept, direct.model, direct.kept, model, stream, seen, monitor, monitor.update(0.1, "a")),
+        *(monitor.rule, monitor.threshold, classes, classes.classifier, classes.bayes, model.description, data.traits),
+        *(ostinato.classify(classes.classifier, texts), client, NumberedStream(client, "a", 5)),
+        *(ostinato.AdaptiveBPTT(), ostinato.FullBPTT(), ostinato.TruncatedBPTT(), ostinato.CheckpointedBPTT(4)),
+        *(ostinato.Budget(), ostinato.LadderOptions(), ostinato.DirectOptions(), results["backtest"].tallies["ets"]),
+        ostinato.fit_ar(np.sin(np.arange(90.0) ** 2), np.array([0, 90]), 8),
+        ostinato.TrainingProgress("gru", 10, 0.5, 1.2, 1.3, 80.0),
+        ostinato.Trial(1, {"depth": 8}, -1.0, -1.1, 2.0, "complete"),
+        Outcome(tmp_path_factory.mktemp("out"), 3, 0, 600, 1, 0, {"seconds": 1.0}),
+    ]
+    if importlib.util.find_spec("onnxruntime"):
+        found.append(ostinato.export_onnx(model, tmp_path_factory.mktemp("onnx") / "m.onnx", check=2, unique_id="<a>"))
+    return {type(one).__name__: one for one in found}
+
+
+#: Public classes that are only raised, or that need a package which may be absent.
+NOT_SHOWN = {"Exported"} if importlib.util.find_spec("onnxruntime") is None else set()
+PUBLIC = sorted(
+    name
+    for name in ostinato.__all__
+    if isinstance(one := getattr(ostinato, name), type) and not issubclass(one, Exception) and one.__name__ == name
+)
+
+
+def test_every_public_class_is_in_the_table(objects: dict[str, Any]) -> None:
+    assert {*PUBLIC} - objects.keys() == NOT_SHOWN
+
+
+def test_every_object_says_what_it_is_in_a_few_lines(objects: dict[str, Any]) -> None:
+    for name, one in objects.items():
+        shown = repr(one)
+        assert re.match(rf"{name}\b", shown), shown
+        assert len(shown.splitlines()) <= 30, shown
+        assert len(shown) < 3000, shown
+        assert not re.search(r"array\(|tensor\(| at 0x|secret|hidden'", shown), shown
+        if hasattr(one, "_repr_html_"):
+            ElementTree.fromstring(one._repr_html_().replace("<br>", "<br/>"))
+
+
+def test_a_model_says_what_it_was_fitted_to_and_shows_its_modules_where_asked(objects: dict[str, Any]) -> None:
+    model = objects["SequenceModel"]
+    said = repr(model)
+    for words in ("closed form alone", "emission: student t", "autoregression", "channels: y", "600 steps in 3"):
+        assert words in said
+    network = zoo.fitted("series", "gru")
+    assert "backbone gru, 8 units" in repr(network)
+    assert "(backbone): Stack(" in torch.nn.Module.__repr__(network)
+    assert "600 steps in 3 sequences" in repr(objects["DirectModel"])
+    assert "500 steps" in repr(objects["Stream"])
+
+
+def test_the_names_of_hundreds_of_channels_are_cut(objects: dict[str, Any]) -> None:
+    description = objects["SequenceModel"].description
+    many = replace(description, source={**description.source, "channels": [f"channel {i}" for i in range(999)]})
+    assert len("\n".join(model_look("a model", origin_facts(many), many))) < 1000
 
 
 NAMES = ("data", "fit", "forecast", "scores", "backtest", "diagnosis")

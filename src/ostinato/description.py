@@ -4,15 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from textwrap import shorten
+from typing import Any, Final
 
 from ostinato.kinds import TRAITS, Kind, KindTraits
+from ostinato.look import Shown
 from ostinato.numbers import counted
 from ostinato.record import DirectRecord, LadderRecord, RunRecord, Trial
 
+#: The most characters of one fact where a model is shown, such as the names of hundreds of channels.
+_LINE: Final = 300
 
-@dataclass(frozen=True)
-class Description:
+
+@dataclass(frozen=True, repr=False)
+class Description(Shown):
     """The facts that are kept next to the weights: enough to read, encode and score or forecast raw data again.
 
     Attributes:
@@ -28,6 +33,14 @@ class Description:
     config: dict[str, Any] = field(default_factory=dict)
     source: dict[str, Any] = field(default_factory=dict)
     record: dict[str, Any] = field(default_factory=dict)
+
+    def look(self) -> tuple[list[str], None]:
+        """Return the name, the kind and the fields of each part, whose values fill pages."""
+        parts = {"config": self.config, "source": self.source, "record": self.record}
+        said = [
+            f"{name}: {shorten(', '.join(part), _LINE, placeholder=' ...')}" for name, part in parts.items() if part
+        ]
+        return [f"{self.name}, for {self.kind}", *said], None
 
     @property
     def traits(self) -> KindTraits:
@@ -66,6 +79,13 @@ def record_facts(description: Description) -> tuple[str, str]:
     steps, sequences = counted(record.steps or 0, "step"), counted(record.sequences or 0, "sequence")
     fitted = f"fitted to {steps} in {sequences}; {record.split}"
     return fitted, f"seed {record.seed}; " + ", ".join(f"{k} {v}" for k, v in record.versions.items())
+
+
+def model_look(title: str, facts: Sequence[tuple[str, str]], description: Description) -> list[str]:
+    """Return the lines that show a model in a session: what it is, what it is made of, and what it was fitted to."""
+    made = [record_facts(description)[0]] if description.record else []
+    lines = (f"{name}: {words}" for name, words in facts)
+    return [title.removeprefix("a "), *(shorten(line, _LINE, placeholder=" ...") for line in lines), *made]
 
 
 def ladder_facts(description: Description) -> list[str]:

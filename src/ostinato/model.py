@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from ostinato.data.encoded import Encoding
 from ostinato.data.sequences import SequenceSet
-from ostinato.description import Description, ladder_facts, origin_facts
+from ostinato.description import Description, ladder_facts, model_look, origin_facts
 from ostinato.emissions.conditional import Conditional
 from ostinato.emissions.coupling import Coupling, StepCoupling
 from ostinato.emissions.emission import Emission
@@ -22,6 +22,7 @@ from ostinato.layers.adaptive import AdaptiveMemory
 from ostinato.layers.build import SMOOTHED
 from ostinato.layers.front import Ahead, Front
 from ostinato.layers.recurrence import Recurrence, chosen
+from ostinato.look import Shown
 from ostinato.numbers import counted
 from ostinato.shapes import State
 from ostinato.storage import save_described
@@ -46,12 +47,15 @@ class StateParts(NamedTuple):
         return (*self.front, *self.backbone)
 
 
-class SequenceModel(nn.Module):
+class SequenceModel(Shown, nn.Module):
     """A sequence model with a likelihood: an encoding, a front with the closed form, a backbone and an emission.
 
     The model holds no state of a sequence: like a recurrence, it takes the state as an argument and returns the next
     one, a flat tuple of the front's tensors and then the backbone's. Without a backbone the model is the closed-form
     autoregression or Markov chain alone, with constant parameters of the emission.
+
+    A session shows what the model is and what it was fitted to. ``torch.nn.Module.__repr__(model)`` is the tree of its
+    modules, as torch shows it, and ``repr(model.backbone)`` that of the network.
     """
 
     max_horizon: None = None
@@ -347,6 +351,10 @@ class SequenceModel(nn.Module):
             return f"a model of {d.kind}: the closed form alone, without a backbone"
         layers = f", {counted(shape['depth'], 'layer')}" if shape["depth"] > 1 else ""
         return f"a model of {d.kind}: backbone {d.name}, {counted(shape['hidden'], 'unit')}{layers}"
+
+    def look(self) -> tuple[list[str], None]:
+        """Return what the model is, what it is made of, and what it was fitted to."""
+        return model_look(self.title(), self.facts(), self.description), None
 
     def facts(self) -> list[tuple[str, str]]:
         """Return what the model is made of, as pairs of a name and its words."""

@@ -24,6 +24,7 @@ from ostinato.numbers import counted
 from ostinato.randomness import own_draws
 from ostinato.settings import undisturbed
 from ostinato.storage import load_bundle
+from ostinato.wording import either
 
 #: A model that a file can hold.
 Model: TypeAlias = SequenceModel | DirectModel
@@ -73,7 +74,7 @@ def load_model(path: str | Path) -> Model:
         raise ModelFileError(
             "the file holds a classifier, not a model of all sequences",
             where=str(path),
-            fix=f"run ostinato classify {path} DATA; in Python, load_classifier",
+            fix=either(f"run ostinato classify {path} DATA", "read it with ostinato.load_classifier"),
         )
     try:
         return model_from_parts(tensors, document)

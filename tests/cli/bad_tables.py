@@ -54,7 +54,7 @@ ROWS: tuple[Bad, ...] = (
     csv("a column written otherwise", GOOD, "did you mean 'y'", command=f"{FIT} --target Y"),
     csv("a time column that is not there", GOOD, "no column 'when'", command=f"{FIT} --time-col when"),
     csv("an id column that is not there", GOOD, "no column 'shop'", command=f"{FIT} --id-col shop"),
-    csv("no column of numbers", "a,b\nx,y\nz,w\nu,v\n", "no column of numbers", "--target 'b'"),
+    csv("no column of numbers", "a,b\nx,y\nz,w\nu,v\n", "no column of numbers", "--target b"),
     csv(
         "a word in a column of numbers", long({4: "2024-01-03,lots"}), "cannot read 'lots' in column 'y' as a number",
         "bad.csv, line 4",

@@ -38,4 +38,4 @@ def test_the_first_sheet_with_a_table_is_read(tmp_path: Path, name: str) -> None
                 page.write_row(at, 0, cells)
     found = sheets.written(path.read_bytes(), "book.xlsx", None)
     assert found.where.endswith("'first'" if table else "'data'")
-    assert any("(use --sheet to choose)" in note for note in found.notes)
+    assert any("(use sheet= to choose)" in note for note in found.notes)

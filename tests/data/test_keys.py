@@ -31,7 +31,7 @@ def test_a_column_of_words_that_tells_the_rows_of_a_time_apart_is_the_id(tmp_pat
     data = read(file)
     assert data.ids == ("tea", "milk", "rye bread")
     assert data.meta["id_col"] == "product"
-    assert any("differ in 'product'" in note and "--id-col" in note for note in data.notes)
+    assert any("differ in 'product'" in note and "id_col=" in note for note in data.notes)
 
 
 def test_the_id_is_found_with_a_target_too(tmp_path: Path) -> None:
@@ -48,7 +48,7 @@ def test_two_columns_that_tell_the_rows_apart_together_are_named(tmp_path: Path)
     with pytest.raises(DataError, match="differ in 'shop' and 'product'") as error:
         read(file)
     assert error.value.fix is not None
-    assert "--id-col" in error.value.fix
+    assert "id_col=" in error.value.fix
 
 
 @pytest.mark.parametrize(

@@ -50,7 +50,7 @@ def test_the_lag_that_data_were_made_with_is_named_by_a_model_that_cannot_reach_
         assert f"the past up to lag {lag} improves the predictions of a reference model:" in found.verdict
         if name == "ar":
             assert found.window == 2
-            assert f"--max-order {lag}" in found.verdict
+            assert f"max_order={lag}" in found.verdict
         elif lag > 7:
             assert found.effective_memory is not None
             assert found.effective_memory < lag

@@ -80,7 +80,7 @@ KINDS: dict[str, dict[str, Callable[[], str]]] = {
         "large numbers again": partial(coded, "art", [1234567, 3456781, 9876543, 2345671], "may hold codes", kept=True),
         **{f"{name}, values": partial(coded, name, cells, "", kept=True) for name, cells in VALUES.items()},
         "nothing else": partial(
-            refused, "ds,PLZ\n" + lines(lambda i: f"{DAYS[i]:%Y-%m-%d},{80331 + i % 3}"), "codes", "--target"),
+            refused, "ds,PLZ\n" + lines(lambda i: f"{DAYS[i]:%Y-%m-%d},{80331 + i % 3}"), "codes", "target="),
     },
     "accounts": {
         "DATEV": partial(
@@ -90,7 +90,7 @@ KINDS: dict[str, dict[str, Callable[[], str]]] = {
         "DATEV, two years": partial(
             right, datev(stamps("%d%m", DAYS - pd.Timedelta(days=10)), year="20230701;4;20230701;20240630"),
             DAYS - pd.Timedelta(days=10)),
-        "DATEV, both sides": partial(refused, datev(stamps("%d%m"), "SH"), "side of an account", "--target"),
+        "DATEV, both sides": partial(refused, datev(stamps("%d%m"), "SH"), "side of an account", "target="),
         "DATEV, another year": partial(
             refused, datev(stamps("%d%m"), year="20240601;4;20240601;20240630"), "'0101'", "no year", "t.csv, line 3"),
         "days without a year": partial(

@@ -311,16 +311,16 @@ KINDS: dict[str, dict[str, Callable[[], str]]] = {
         "year, month, day and 1 to 24": partial(
             right, "year,month,day,hour,y\n" + lines(lambda i: f"2024,1,{1 + i // 24},{1 + i % 24},{Y[i]}"), ENDS,
             notes=["an hour from 1 to 24"]),
-        "1 to 25": partial(refused, day_of_25(), "the hour 25", "line 26", "offset", "--zone Europe/Berlin"),
+        "1 to 25": partial(refused, day_of_25(), "the hour 25", "line 26", "offset", 'zone="Europe/Berlin"'),
         "H01 to H25": partial(refused, day_of_25("H{:02d}"), "the hour 25", "line 26"),
         "02A and 02B": partial(
-            refused, table(SUMMER_ENDS), "'27.10.2024 02A:00'", "twice", "offset", "--zone Europe/Berlin"),
+            refused, table(SUMMER_ENDS), "'27.10.2024 02A:00'", "twice", "offset", 'zone="Europe/Berlin"'),
         "02A in a column of clocks": partial(
-            refused, table([h.replace(" ", ",") for h in SUMMER_ENDS], "Datum,Uhrzeit,y"), "02A:00", "--zone"),
+            refused, table([h.replace(" ", ",") for h in SUMMER_ENDS], "Datum,Uhrzeit,y"), "02A:00", "zone="),
         "02A of a zone without it": partial(
             refused, table(SUMMER_ENDS), "'27.10.2024 02A:00'", "Europe/London does not", zone="Europe/London"),
         "3A without a zone": partial(
-            refused, day_of_25().replace("-27,3,", "-27,3A,").replace("-27,25,", "-27,3B,"), "hour 3A", "--zone"),
+            refused, day_of_25().replace("-27,3,", "-27,3A,").replace("-27,25,", "-27,3B,"), "hour 3A", "zone="),
         "25 on another day": partial(
             refused, day_of_25().replace("10-2", "09-2"), "hour 25", "Europe/Berlin", zone="Europe/Berlin"),
         **{f"{name}, {what}": partial(local, day, row, header=header, ends=ends)

@@ -127,11 +127,11 @@ KINDS: dict[str, dict[str, Callable[[], str]]] = {
         "two decimals": partial(right, lines([[f"{i + 0.05 + i / 8:.2f}".replace(".", ",")] for i in range(N)]),
                                 [round(i + 0.05 + i / 8, 2) for i in range(N)]),
         "a year and a month, or a decimal": partial(
-            refused, lines((2020 + i // 12, f"{1 + i % 12:02d}") for i in range(N)), "2020,01", "--decimal"),
+            refused, lines((2020 + i // 12, f"{1 + i % 12:02d}") for i in range(N)), "2020,01", "decimal="),
         "below 0": partial(right, lines([[cell] for cell in comma([-0.5, *Y])]), [-0.5, *Y]),
         "below a name": partial(right, "Wert\n" + lines([[cell] for cell in comma(Y)]), Y),
         "by --decimal": partial(right, lines([[cell] for cell in comma(Y)]), Y, decimal=","),
-        "open": partial(right, lines([[cell] for cell in comma(Y)]), [float(int(y)) for y in Y], notes=["--decimal"]),
+        "open": partial(right, lines([[cell] for cell in comma(Y)]), [float(int(y)) for y in Y], notes=["decimal="]),
         "between blanks": partial(
             right, lines(zip(comma(LOW), comma(Y), strict=True), " "), Y, column=1, ending=".txt"),
         "between blanks, with names": partial(

@@ -123,7 +123,7 @@ WRITTEN: dict[str, tuple[str, Callable[[], str]]] = {
     "NA among them": ("pandas", cells(["$5", "NA", "$6"], [5, np.nan, 6])),
     "1,234 everywhere": (
         "pandas thousands",
-        cells(["1,234", "5,678"], by_pandas(["1,234", "5,678"], ",", "."), "--decimal"),
+        cells(["1,234", "5,678"], by_pandas(["1,234", "5,678"], ",", "."), "decimal="),
     ),
     "1,234 everywhere, decimal comma": (
         "pandas decimal",
@@ -136,9 +136,9 @@ WRITTEN: dict[str, tuple[str, Callable[[], str]]] = {
     "1.234 everywhere": ("float", cells(["1.234", "5.678"], [1.234, 5.678])),
     "1,234 between semicolons": (
         "pandas decimal",
-        cells(["1,234", "5,678"], by_pandas(["1,234", "5,678"], None, ","), "--decimal", separator=";"),
+        cells(["1,234", "5,678"], by_pandas(["1,234", "5,678"], None, ","), "decimal=", separator=";"),
     ),
-    "1,234 and 500": ("pandas thousands", cells(["1,234", "500"], by_pandas(["1,234", "500"], ",", "."), "--decimal")),
+    "1,234 and 500": ("pandas thousands", cells(["1,234", "500"], by_pandas(["1,234", "500"], ",", "."), "decimal=")),
 }
 
 DAYS = ["2024-01-01", "2024-01-02", "2024-01-03", "2024-01-04"]
@@ -262,4 +262,4 @@ def test_numbers_as_written(row: Row) -> None:
 def test_a_note_asks_for_the_decimal_sign_only_if_none_is_given(decimal: str | None, value: float) -> None:
     data = read(pl.DataFrame({"ds": [1, 2, 3], "y": ["1,234", "2,345", "3,456"]}), decimal=decimal)
     assert data.values[0, 0] == value
-    assert any("--decimal" in note for note in data.notes) == (decimal is None)
+    assert any("decimal=" in note for note in data.notes) == (decimal is None)

@@ -80,7 +80,7 @@ KINDS: dict[str, dict[str, Callable[[], str]]] = {
         "steps or days": partial(in_steps, [*range(240_101, 240_121)], "if they are dates, write 2024-01-31"),
     },
     "doubt": {
-        "three readings": partial(refused, OPEN, "it may be 2003-02-01 or 2003-01-02 or 2001-02-03", "--day-first"),
+        "three readings": partial(refused, OPEN, "it may be 2003-02-01 or 2003-01-02 or 2001-02-03", "day_first=True"),
         "a day first": partial(by_option, True, ["2003-02-01", "2004-03-02", "2005-04-03"]),
         "a month first": partial(by_option, False, ["2003-01-02", "2004-02-03", "2005-03-04"]),
         "a century": partial(refused, [f"{day}/12/45" for day in range(10, 25)], "a year of two digits"),

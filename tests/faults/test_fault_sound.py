@@ -219,5 +219,5 @@ def test_sound_by_the_name_of_another_file_is_named(tmp_path: Path, form: str) -
     (tmp_path / "a.wav").rename(tmp_path / "a.txt")
     with pytest.raises(DataError, match="the file is sound") as refused:
         read(tmp_path / "a.txt")
-    assert "--kind sound" in str(refused.value)
+    assert 'kind="sound"' in str(refused.value)
     assert read(tmp_path / "a.txt", kind="sound").kind == "sound"

@@ -124,7 +124,7 @@ def a_sheet(sheet: str | None) -> str:
         data = ostinato.read(place / "b.xlsx", sheet=sheet)
         expected = VALUES if sheet is None else [7.5, np.nan, 1 / 3]
         np.testing.assert_array_equal(data.values[:, 0], expected)
-        assert any("'Sales'" in note and "--sheet" in note for note in data.notes) == (sheet is None)
+        assert any("'Sales'" in note and "sheet=" in note for note in data.notes) == (sheet is None)
         again = ostinato.read(place / "b.xlsx", sheet=data.meta.get("sheet"))
         np.testing.assert_array_equal(again.values, data.values)
     return f"right: sheet {sheet or 'Sales, with a note'}"
@@ -142,7 +142,7 @@ def from_sqlite(slashes: str) -> str:
         address, query = f"sqlite:{slashes}{path}", "SELECT ds, y FROM sales ORDER BY ds"
         data = ostinato.read(address, query=query)
         np.testing.assert_array_equal(data.values[:, 0], right)
-        refused(lambda: ostinato.read(address), "--query", "sales")
+        refused(lambda: ostinato.read(address), "query=", "sales")
         refused(lambda: ostinato.read(address, query="SELECT * FROM absent"), "no such table")
         refused(lambda: ostinato.read(address, query="DELETE FROM sales"), "readonly")
     return f"right: {len(right)} rows"

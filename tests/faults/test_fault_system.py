@@ -176,6 +176,26 @@ class TestStopping:
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+@pytest.mark.parametrize("earlier", [b"", b"1\n2\n"])
+def test_a_state_counts_no_value_whose_answer_was_lost(model: Path, tmp_path: Path, earlier: bytes) -> None:
+    state = tmp_path / "state"
+    words = [str(programs() / "ostinato"), "stream", str(model), "--state", str(state)]
+    if earlier:
+        subprocess.run(words, input=earlier, capture_output=True, check=True)
+    before = state.read_bytes() if earlier else None
+    with Path("/dev/full").open("wb") as full:
+        cold = [*COMMAND, *words[1:]]  # the stand-in ends with the exit code of Python
+        lost = subprocess.run(cold, input=b"3\n4\n", stdout=full, stderr=subprocess.PIPE, check=False)
+    assert (lost.returncode, b"No space left on device" in lost.stderr) == (1, True)
+    assert (state.read_bytes() if state.exists() else None) == before
+    again, whole = (
+        subprocess.run(one, input=given, capture_output=True, check=True).stdout.splitlines()[-2:]
+        for one, given in ((words, b"3\n4\n"), (words[:-2], earlier + b"3\n4\n"))
+    )
+    assert again == whole
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
 @pytest.mark.parametrize("words", ["--version", "--help", "fit --help-all"])
 def test_no_space_for_what_no_command_prints(words: str) -> None:
     with Path("/dev/full").open("wb") as full:

@@ -205,14 +205,14 @@ def test_what_cannot_be_meant_is_refused(given: tuple[object, ...], options: dic
 def test_text_and_sound_name_the_verb_to_use() -> None:
     with pytest.raises(ConfigError) as text:
         ostinato.forecast(ostinato.read(["anna", "bob"], kind="text"), horizon=3)
-    assert "ostinato sample" in (text.value.fix or "")
+    assert "ostinato.sample(model)" in (text.value.fix or "")
 
 
 @pytest.mark.parametrize("name", ["dot", "croston", "naive", "local"])
 def test_fit_says_how_a_local_method_is_used(name: str) -> None:
     with pytest.raises(ConfigError, match="makes no model file") as error:
         ostinato.fit(seasonal(), model=name)
-    assert f"--model {name}" in (error.value.fix or "")
+    assert f'model="{name}"' in (error.value.fix or "")
 
 
 def test_a_backtest_takes_local_methods_beside_the_baselines() -> None:

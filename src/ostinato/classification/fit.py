@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple, Unpack
+from typing import TYPE_CHECKING, Any, NamedTuple, Unpack
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +15,7 @@ from ostinato.classification.class_models import ClassModels, mean_log_prob
 from ostinato.classification.evidence import Evidence, evidence
 from ostinato.classification.head import Head
 from ostinato.classification.judgement import Judgement, judge
-from ostinato.classification.model import Classifier, checked_prior, posterior, shifted
+from ostinato.classification.model import NAMES, Classifier, checked_prior, posterior, shifted
 from ostinato.data.read import read
 from ostinato.data.sequences import SequenceSet
 from ostinato.data.spelled import in_spelling
@@ -24,6 +24,7 @@ from ostinato.errors import ConfigError, DataError
 from ostinato.fits.budget import Budget
 from ostinato.fits.fields import LadderFields, with_fields
 from ostinato.layers.build import BACKBONES
+from ostinato.look import Shown
 from ostinato.numbers import counted
 from ostinato.randomness import own_draws
 from ostinato.settings import undisturbed
@@ -31,6 +32,9 @@ from ostinato.shapes import Array
 from ostinato.threads import Threads, in_threads
 from ostinato.training.config import LadderOptions, defaults
 from ostinato.training.vocabulary import in_vocabulary
+
+if TYPE_CHECKING:
+    import polars as pl
 
 #: The parts of the training sequences that are left out in turn for the head.
 FOLDS = 5
@@ -40,8 +44,8 @@ ORDERS = (0, 1)
 FEWEST = 4
 
 
-@dataclass(frozen=True)
-class ClassifierFit:
+@dataclass(frozen=True, repr=False)
+class ClassifierFit(Shown):
     """The result of ``fit_classifier``.
 
     Attributes:
@@ -55,6 +59,13 @@ class ClassifierFit:
     bayes: Judgement
     head: Judgement | None
     notes: tuple[str, ...]
+
+    def look(self) -> tuple[list[str], pl.DataFrame | None]:
+        """Return the classifier, the quality of its rules on the held-out sequences, and the notes."""
+        (kept,), table = self.classifier.look()
+        judged = ((NAMES["bayes"], self.bayes), (NAMES["head"], self.head))
+        said = [f"{name}, held out: {'; '.join(one.words())}" for name, one in judged if one is not None]
+        return [f"kept {kept}", *said, *(f"note: {note}" for note in self.notes)], table
 
 
 @own_draws

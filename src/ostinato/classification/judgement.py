@@ -11,6 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtri
 
+from ostinato.look import Shown
+from ostinato.numbers import counted
 from ostinato.renamed import DEPRECATED, warn_of_attribute
 from ostinato.shapes import Array
 
@@ -63,8 +65,8 @@ class Bin:
         return self.confidence
 
 
-@dataclass(frozen=True)
-class Judgement:
+@dataclass(frozen=True, repr=False)
+class Judgement(Shown):
     """The quality of probabilities of classes on sequences whose class is known.
 
     Attributes:
@@ -83,6 +85,18 @@ class Judgement:
     calibration: Estimate
     by_chance: float
     bins: tuple[Bin, ...]
+
+    def words(self) -> list[str]:
+        """Return the quality, one figure a line, with intervals of 95 %."""
+        return [
+            f"accuracy {self.accuracy} on {counted(self.count, 'sequence')}",
+            f"log loss {self.log_loss} nats",
+            f"calibration error {self.calibration}; perfect probabilities would have {self.by_chance:.4f} by chance",
+        ]
+
+    def look(self) -> tuple[list[str], None]:
+        """Return the quality, one figure a line."""
+        return self.words(), None
 
     def to_json(self) -> dict[str, Any]:
         """Return the judgement as JSON. Bins also have their confidence under its earlier name, "asserted"."""

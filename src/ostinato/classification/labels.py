@@ -14,6 +14,7 @@ from ostinato.data.read import read, read_like
 from ostinato.data.sequences import SequenceSet
 from ostinato.data.source_rows import Rows, rows_like, rows_of
 from ostinato.errors import ConfigError, DataError
+from ostinato.wording import option
 
 #: Where ``SequenceSet.meta`` keeps that the classes are a column of the table.
 BY_COLUMN = "by_column"
@@ -94,7 +95,7 @@ def _by_column(data: SequenceSet, rows: Rows, label: str) -> Labelled:
         raise DataError(
             "the table is one sequence, and a classifier needs several",
             where=origin.name,
-            fix="name the id column with --id-col",
+            fix=f"name the id column with {option('--id-col')}",
         )
     cells = as_words(frame[label], origin, empty="").to_list()
     keys = [str(i + 1) for i in range(len(frame))]
@@ -109,7 +110,7 @@ def _by_column(data: SequenceSet, rows: Rows, label: str) -> Labelled:
         raise DataError(
             f"the sequence {twice!r} has several classes: {', '.join(sorted(found[twice])[:4])}",
             where=f"{origin.name}, column {label!r}",
-            fix="give each sequence one class, or choose another column with --label",
+            fix=f"give each sequence one class, or choose another column with {option('--label')}",
         )
     # the guessed columns are recorded, so that later tables are read in the same way, with classes or without
     target = data.meta.get("target") or (list(data.channels) if data.traits.tabular else None)

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Final, final
+from typing import TYPE_CHECKING, Any, Final, final
 
 import numpy as np
 import torch
@@ -17,13 +17,19 @@ from ostinato.classification.evidence import evidence
 from ostinato.classification.head import Head
 from ostinato.data.sequences import SequenceSet
 from ostinato.errors import ConfigError, ModelFileError
+from ostinato.look import Shown
 from ostinato.model import SequenceModel
 from ostinato.model_file import model_from_parts, model_parts
+from ostinato.numbers import counted
 from ostinato.randomness import own_draws
 from ostinato.settings import undisturbed
 from ostinato.shapes import Array
 from ostinato.storage import load_bundle, save_bundle
 from ostinato.threads import Threads
+from ostinato.wording import either
+
+if TYPE_CHECKING:
+    import polars as pl
 
 #: The two ways to P(class | sequence).
 RULES: Final = ("bayes", "head")
@@ -34,8 +40,8 @@ _WEIGHT: Final = re.compile(r"\s*(.+?)\s*=([^,=]+)(?:,|$)")
 
 
 @final
-@dataclass(frozen=True)
-class Classifier:
+@dataclass(frozen=True, repr=False)
+class Classifier(Shown):
     """One model for each class, and two rules that turn their likelihoods into P(class | sequence).
 
     They are Bayes' rule and a trained head.
@@ -57,6 +63,15 @@ class Classifier:
     rule: str = "bayes"
     label: str | None = None
     record: dict[str, Any] = field(default_factory=dict)
+
+    def look(self) -> tuple[list[str], pl.DataFrame]:
+        """Return the classes with the better rule, and a table of the model of each class."""
+        import polars as pl
+
+        models = [model.title().removeprefix("a ") for model in self.models]
+        label = "" if self.label is None else f", labelled by {self.label!r}"
+        said = f"{counted(len(self.classes), 'class', 'classes')}{label}, by {NAMES[self.rule]}"
+        return [said], pl.DataFrame({"class": self.classes, "prior": self.prior, "model": models})
 
     @property
     def shares(self) -> Array:
@@ -193,7 +208,9 @@ def load_classifier(path: str | Path) -> Classifier:
     said = document.get("classifier")
     if said is None:
         raise ModelFileError(
-            "the file holds a model, not a classifier", where=str(path), fix="fit one with ostinato fit --label COLUMN"
+            "the file holds a model, not a classifier",
+            where=str(path),
+            fix=f"fit one with {either('ostinato fit --label COLUMN', 'ostinato.fit_classifier')}",
         )
     models = []
     for k, one in enumerate(said["models"]):

@@ -79,16 +79,7 @@ class Classification(Shown):
         found = self.judged()
         counts = f"{counted(len(self.ids), 'sequence')}, {counted(len(self.classes), 'class')}"
         said = f"{counts}, by {NAMES[self.rule]}"
-        return [said, *([] if found is None else words_of(found))], self.frame()
-
-
-def words_of(found: Judgement) -> list[str]:
-    """Return the quality of a classifier, one figure a line, with intervals of 95 %."""
-    return [
-        f"accuracy {found.accuracy} on {counted(found.count, 'sequence')}",
-        f"log loss {found.log_loss} nats",
-        f"calibration error {found.calibration}; perfect probabilities would have {found.by_chance:.4f} by chance",
-    ]
+        return [said, *([] if found is None else found.words())], self.frame()
 
 
 @undisturbed

@@ -48,7 +48,7 @@ def command(
     if output:
         options.writable(output)
 
-    from ostinato.classification.verb import classify, words_of
+    from ostinato.classification.verb import classify
     from ostinato.cli.render import answer, as_table, printed
     from ostinato.storage import atomic_write
 
@@ -78,7 +78,7 @@ def command(
         print(f"probabilities: {output}")
     else:
         printed(frame)
-    for line in [] if judged is None else words_of(judged):
+    for line in [] if judged is None else judged.words():
         screen.say(line) if output is None else print(line)
 
 
@@ -110,7 +110,6 @@ def fit(request: FitRequest, label: str, prior: str, *, as_json: bool) -> None:
     from ostinato.classification.fit import fit_classifier
     from ostinato.classification.labels import read_labelled
     from ostinato.classification.model import NAMES
-    from ostinato.classification.verb import words_of
     from ostinato.cli.render import answer
 
     reading: dict[str, Any] = {k: v for k, v in request.reading.items() if v not in (None, (), False)}
@@ -146,7 +145,7 @@ def fit(request: FitRequest, label: str, prior: str, *, as_json: bool) -> None:
         return
     for rule, judged in (("bayes", found.bayes), ("head", found.head)):
         if judged is not None:
-            print(f"{NAMES[rule]}, held out: {'; '.join(words_of(judged))}")
+            print(f"{NAMES[rule]}, held out: {'; '.join(judged.words())}")
     print(f"kept: {NAMES[found.classifier.rule]}, as the better rule")
     print(f"model: {request.output}")
 

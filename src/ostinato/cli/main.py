@@ -40,6 +40,7 @@ from ostinato.cli.groups import expanded
 from ostinato.cli.stopping import Stopped, unwinding
 from ostinato.cli.verb import Verb
 from ostinato.errors import OstinatoError
+from ostinato.wording import for_a_command
 
 #: The exception for options that the parser rejects; newer versions of typer contain their own parser.
 _UsageError: Any = typer.BadParameter.__base__
@@ -195,13 +196,14 @@ def main(arguments: list[str] | None = None) -> None:
     for output in (sys.stdout, sys.stderr):
         _encode_everything(output)
     try:
-        code = app(
-            args=words,
-            prog_name="ostinato",
-            standalone_mode=False,
-            obj=words,  # fit stores it in the model file
-            terminal_width=help_page.width(),
-        )
+        with for_a_command():
+            code = app(
+                args=words,
+                prog_name="ostinato",
+                standalone_mode=False,
+                obj=words,  # fit stores it in the model file
+                terminal_width=help_page.width(),
+            )
     except _UsageError as error:
         if not words:  # ostinato without a command prints its help
             error.show()

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, final
 
-from ostinato.cli import options, screen
-from ostinato.errors import ConfigError
+from ostinato.cli import options, screen, stopping
+from ostinato.errors import ConfigError, DataError
 from ostinato.storage.locks import FileLock
 
 if TYPE_CHECKING:
@@ -21,7 +23,9 @@ SECONDS = 5.0
 class Keeper:
     """The file of states: loaded at the start, and written within ``SECONDS`` of each answer and at the end.
 
-    A process that is killed loses what it had answered since the last writing. While a process keeps the file it holds
+    A process that is killed loses what it had answered since the last writing. So does one that stops while it answers,
+    because its output cannot be written: its series have then counted values whose answers are lost,
+    and such a state is not written. While a process keeps the file it holds
     its lock: two processes that write one file would each replace what the other wrote.
 
     Args:
@@ -53,20 +57,32 @@ class Keeper:
         except BaseException:
             self._lock.release()
             raise
-        self._written, self._behind = time.monotonic(), False
+        self._written, self._behind, self._answers = time.monotonic(), False, False
 
     def __enter__(self) -> None:
         """Do nothing: the file was loaded when the keeper was made."""
 
     def __exit__(self, *given: object) -> None:
         try:
-            self._write()
+            if not self._answers:
+                self._write()
         finally:
             self._lock.release()
 
-    def answered(self) -> None:
-        """Note that values were answered, and write the file if it is time."""
-        self._behind = True
+    @contextmanager
+    def answering(self) -> Iterator[None]:
+        """Answer values in the block, up to their writing, and then write the file if it is time.
+
+        A line that cannot be used ends the block with a DataError after the answers before it, and changes nothing.
+        """
+        with stopping.finishing():
+            self._answers = True
+            try:
+                yield
+            except DataError:
+                self._answers = False
+                raise
+            self._answers, self._behind = False, True
         self.due()
 
     def due(self) -> float | None:

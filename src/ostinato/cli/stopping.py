@@ -8,6 +8,7 @@ import select
 import signal
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
@@ -32,8 +33,13 @@ class Stopped(KeyboardInterrupt):
 #: The signals that came, and those that ``unwinding`` handles.
 _asked: list[int] = []
 _heeded: list[int] = []
-#: The seconds after which a signal that came while a module was loaded is sent again.
+#: The seconds after which a signal that came while a module was loaded, or in ``finishing``, is sent again.
 _AGAIN: Final = 0.02
+#: The most seconds that a signal waits for ``finishing``.
+_PATIENCE: Final = 2.0
+#: Whether what is being done is finished first, and when each signal came that waits for it.
+_finishing: list[bool] = []
+_came: dict[int, float] = {}
 #: The most bytes of a pipe that are taken at a time.
 _MOST: Final = 65_536
 
@@ -118,6 +124,19 @@ def _woken() -> Iterator[int | None]:
 
 
 @contextmanager
+def finishing() -> Iterator[None]:
+    """Let a signal that comes in the block wait until its end, but no longer than ``_PATIENCE``.
+
+    The block may write to a pipe that nobody reads.
+    """
+    _finishing.append(True)
+    try:
+        yield
+    finally:
+        _finishing.pop()
+
+
+@contextmanager
 def unwinding() -> Iterator[None]:
     """Raise Stopped in the block when a signal of SIGNALS comes. One that the caller ignores or handles is left alone.
 
@@ -136,7 +155,8 @@ def unwinding() -> Iterator[None]:
         if os.getpid() != own:
             signal.signal(number, signal.SIG_DFL)
             os.kill(os.getpid(), number)
-        if _loading(frame) > outside:
+        waits = bool(_finishing) and time.monotonic() - _came.setdefault(number, time.monotonic()) < _PATIENCE
+        if waits or _loading(frame) > outside:
             waiting[number] = threading.Timer(_AGAIN, _send, (number,))
             waiting[number].daemon = True
             waiting[number].start()
@@ -156,6 +176,7 @@ def unwinding() -> Iterator[None]:
         for timer in waiting.values():
             timer.cancel()
         _heeded.clear()
+        _came.clear()
         for number, handler in before.items():
             signal.signal(number, handler)
         if before:

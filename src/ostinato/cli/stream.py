@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import sys
-from contextlib import ExitStack
+from contextlib import ExitStack, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -126,11 +126,10 @@ def _follow(form: Format | None, monitor: Monitor, unique_id: str, keeper: Keepe
         if form is None and any(line.strip() for line in raw):
             first = next(line for line in raw if line.strip())
             form = JsonLines(monitor) if first.lstrip().startswith(b"{") else Numbers(monitor, unique_id)
-        _answer(form, raw, number, ended=ended, skip_bad=skip_bad)
+        with nullcontext() if keeper is None else keeper.answering():
+            _answer(form, raw, number, ended=ended, skip_bad=skip_bad)
+            sys.stdout.flush()
         number += len(raw)
-        sys.stdout.flush()
-        if keeper is not None:
-            keeper.answered()
 
 
 def _answer(form: Format | None, raw: list[bytes], number: int, *, ended: bool, skip_bad: bool) -> None:

@@ -31,6 +31,9 @@ class Client:
     def __init__(self, url: str, token: str | None = None, *, timeout: float = 30.0, repeats: int = 4) -> None:
         self._http = Transport(url, token, timeout, repeats)
 
+    def __repr__(self) -> str:
+        return f"Client({self._http.url!r})"
+
     def __enter__(self) -> Client:
         return self
 
@@ -230,6 +233,9 @@ class NumberedStream:
 
     def __init__(self, client: Client, unique_id: str, seq: int) -> None:
         self._client, self.unique_id, self.seq = client, unique_id, seq
+
+    def __repr__(self) -> str:
+        return f"NumberedStream: {self.unique_id!r} after event {self.seq:,} of {self._client!r}"
 
     def push(self, *values: Value, ds: Sequence[str | int] | None = None, **asked: Any) -> Pushed:
         """Push values, with their times if they have some.

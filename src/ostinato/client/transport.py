@@ -38,7 +38,7 @@ class Transport:
         self._connection = make(host, port, timeout=timeout)
         self._base, self._repeats = parts.path.rstrip("/"), repeats
         self._headers = {} if token is None else {"Authorization": f"Bearer {token}"}
-        self._url = url
+        self.url = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{self._base}"  # without a password
 
     def close(self) -> None:
         """Close the connection."""
@@ -68,7 +68,7 @@ class Transport:
             return read(json.loads(answer))
         except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
             what = f"the answer is not from ostinato serve: {answer[:40]!r}"
-            raise ServerError(what, 200, where=self._url, fix="check the address, and any proxy before it") from error
+            raise ServerError(what, 200, where=self.url, fix="check the address, and any proxy before it") from error
 
     def call(
         self, method: str, path: str, body: bytes | None = None, *, kind: str = "application/json", again: bool = False
@@ -96,7 +96,7 @@ class Transport:
         except (OSError, http.client.HTTPException) as error:
             self._connection.close()
             raise ServerError(
-                f"the server gave no answer: {error or type(error).__name__}", where=self._url, fix="check the address"
+                f"the server gave no answer: {error or type(error).__name__}", where=self.url, fix="check the address"
             ) from error
         if answer.status < 400:
             return content

@@ -19,6 +19,7 @@ from ostinato.model import SequenceModel
 from ostinato.ops.engine import coding
 from ostinato.ops.filter.native import arrays_of
 from ostinato.shapes import Array
+from ostinato.wording import option
 
 #: The samples that the engine codes in one call, between which the process takes a signal.
 CALL = 1 << 15
@@ -37,7 +38,7 @@ class SoundLanes(Lanes):
         if not isinstance(model.emission, LogisticMixture):
             raise ConfigError(
                 f"compress of sound needs a mixture of logistics, and the model has the emission {model.emission.name}",
-                fix="fit the model without --emission",
+                fix=f"fit the model without {option('--emission')}",
             )
         self._amplitude, self._components = amplitude, model.emission.components
         self._samples: coding.SoundCoder | None = None

@@ -16,6 +16,7 @@ from ostinato.data.chunks import finished
 from ostinato.data.wave_form import form_of
 from ostinato.errors import DataError
 from ostinato.numbers import counted
+from ostinato.wording import option
 
 
 @final
@@ -41,7 +42,7 @@ class SoundOriginals(Originals):
             raise DataError(
                 f"the file has {counted(channels, 'channel')}, and the model has {self._channels}",
                 where=where,
-                fix="use a model of as many channels, fitted without --mix and --channel",
+                fix=f"use a model of as many channels, fitted without {option('--mix')} and {option('--channel')}",
             )
         if self._rate is not None and rate != self._rate:
             raise DataError(

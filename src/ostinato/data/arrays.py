@@ -203,7 +203,7 @@ def _plain(data: Any, where: str) -> NDArray[Any]:
         x = np.asarray(data)
     except Exception as error:  # whatever the object raises when it is made an array
         raise DataError(
-            "the values of the array are not numbers", where=where, fix="for text, use read(..., kind='text')"
+            "the values of the array are not numbers", where=where, fix='for text, use read(..., kind="text")'
         ) from error
     if x.dtype.names or x.dtype.kind == "V":
         raise DataError(

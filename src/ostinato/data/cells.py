@@ -18,6 +18,7 @@ from ostinato.errors import DataError
 from ostinato.numbers import counted
 from ostinato.shapes import Array
 from ostinato.spread import ROUNDING
+from ostinato.wording import option
 
 #: The largest whole number up to which every whole number is a float.
 EXACT = 2**53
@@ -25,7 +26,7 @@ EXACT = 2**53
 _FLOAT32 = 2.0**22
 #: Codes of surveys for a missing value that a measurement may be too, so that they are named only if they come again.
 _REPEATED = (-99.0, -88.0)
-_FIX = "correct the cell, leave it empty if the value is missing, or choose another --target"
+_FIX = "correct the cell, leave it empty if the value is missing, or choose another {target}"
 #: A dash alone, or behind a currency.
 _DASH = r"^\D{0,4}[-\u2012-\u2015\u2212]+\s*$"
 _DASH_FIX = "write 0 if the dash means 0, as in accounts, or leave the cell empty if the value is missing"
@@ -33,8 +34,8 @@ _DASH_FIX = "write 0 if the dash means 0, as in accounts, or leave the cell empt
 _FIXES = (
     (_DASH, _DASH_FIX),
     (r"\s*[<>\u2264\u2265]", "write a number in its place, such as 0 or half of the bound, or leave the cell empty"),
-    (r"\s*[-+]?\d+:\d\d", "write a duration as a number, such as its minutes or seconds, or choose another --target"),
-    (r"\s*[-+]?\d+(?: \d+)?/\d+\s*$", "write a fraction as a decimal, 0.5 for 1/2, or choose another --target"),
+    (r"\s*[-+]?\d+:\d\d", "write a duration as a number, such as its minutes or seconds, or choose another {target}"),
+    (r"\s*[-+]?\d+(?: \d+)?/\d+\s*$", "write a fraction as a decimal, 0.5 for 1/2, or choose another {target}"),
     (r"\s*T\s*$", "write 0 if T means a trace, too little to measure, or leave the cell empty"),
 )
 
@@ -90,7 +91,7 @@ def _refused(column: pl.Series, origin: Origin) -> DataError:
     return DataError(
         f"column {column.name!r} has the type {type_in_words(column)}, such as {value!r}, expected numbers",
         where=origin.at(row) if len(column) else origin.name,
-        fix="convert the column to numbers, or choose another --target",
+        fix=f"convert the column to numbers, or choose another {option('--target')}",
     )
 
 
@@ -138,7 +139,7 @@ def _of_objects(column: pl.Series, origin: Origin) -> Cells:
                 f"cannot read {str(cell)[:40]!r} in column {column.name!r} as a number: it has the type "
                 f"{type(cell).__name__}",
                 where=origin.at(row),
-                fix=_FIX,
+                fix=_FIX.format(target=option("--target")),
             )
         out[row] = value
         if isinstance(cell, datetime.timedelta | np.timedelta64):
@@ -192,7 +193,9 @@ def _of_words(text: pl.Series, origin: Origin) -> Cells:
             f"cannot read {text[row]!r} in column {text.name!r} as a number"
             + (f": {found.reason}" if found.reason else ""),
             where=origin.at(row),
-            fix=next((fix for look, fix in _FIXES if re.match(look, text[row])), _FIX),
+            fix=next((fix for look, fix in _FIXES if re.match(look, text[row])), _FIX).format(
+                target=option("--target")
+            ),
         )
     return Cells(found.values.fill_null(np.nan).to_numpy(), found.notes)
 

@@ -24,6 +24,7 @@ from ostinato.data.time_rewriting import why_not
 from ostinato.data.zones import USUAL
 from ostinato.errors import DataError
 from ostinato.shapes import Array
+from ostinato.wording import option
 
 #: The number of equal steps in a row that show a frequency, and the bits that tell a change from rows left out.
 RUN, _RARE = 4, 20.0
@@ -78,7 +79,7 @@ def times(
         raise DataError(
             f"column {column.name!r} has the type {type_in_words(column)}, expected times",
             where=origin.at(0) if len(column) else origin.name,
-            fix="convert the column to dates or date-times, or choose another --time-col",
+            fix=f"convert the column to dates or date-times, or choose another {option('--time-col')}",
         )
     parsed = read_times(column, day_first=day_first, zone=zone, typed=origin.typed, chosen=chosen)
     if parsed is None:
@@ -92,7 +93,7 @@ def times(
         era = None if cell is None else calendar_of(str(cell))
         because = next((f", because {one}" for one in (reason, zone_reason, era, told) if one), "")
         whole = "write the whole year: months as 2024-01, days as 2024-01-31 (in Excel, format the cells as yyyy-mm-dd)"
-        whole = f"say --day-first or --month-first, or {whole}" if several else whole
+        whole = f"say {option('--day-first')} or {option('--month-first')}, or {whole}" if several else whole
         usual = "write times as 2024-01-31 or 2024-01-31 13:00"
         usual = "write all times with their zone, or none" if zone_reason else usual
         usual = "write the dates in the Gregorian calendar, as 2024-01-31" if era else usual
@@ -101,7 +102,7 @@ def times(
             if cell is None
             else f"cannot read {cell!r} in column {column.name!r} as a time{because}",
             where=origin.at(row),
-            fix=f"{whole if reason else usual}, or choose another --time-col "
+            fix=f"{whole if reason else usual}, or choose another {option('--time-col')} "
             "(none if the rows are steps in their order)",
         )
     return parsed
@@ -144,7 +145,7 @@ def check_values(x: Array, rows: NDArray[np.int64], names: tuple[str, ...], name
             raise DataError(
                 f"every value in column {column!r} is missing",
                 where=f"{o.name}, series {name!r}",
-                fix="remove the series, or choose another --target",
+                fix=f"remove the series, or choose another {option('--target')}",
             )
 
 
@@ -201,7 +202,7 @@ def check_times(t: NDArray[Any], rows: NDArray[np.int64], name: str, origin: Ori
         raise DataError(
             f"the time {stamp(t[at])} occurs twice",
             where=f"{origin.at(int(rows[at]), name)}; the other is {origin.place(int(rows[at - 1]))}",
-            fix="keep one row for each time, or name the column of series ids with --id-col"
+            fix=f"keep one row for each time, or name the column of series ids with {option('--id-col')}"
             + (f"; {_REPEATED_HOUR}" if _may_be_repeated(t[at]) else ""),
         )
     back = np.flatnonzero(steps < zero)
@@ -253,7 +254,7 @@ def check_prices(x: Array, rows: NDArray[np.int64], name: str, origin: Origin) -
     if len(bad):
         price = float(x[bad[0]].min())
         where = origin.at(int(rows[bad[0]]), name)
-        fix = "correct the price, or use --kind series"
+        fix = f"correct the price, or use {option('--kind', 'series')}"
         raise DataError(f"the price is {price:g}, expected a number above 0", where=where, fix=fix)
 
 

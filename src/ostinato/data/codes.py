@@ -13,6 +13,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from ostinato.data.numerals import as_numbers
+from ostinato.wording import option
 
 #: Words that end the name of a column of codes, and words that are such a name alone or at its end.
 _ENDS = (
@@ -98,7 +99,7 @@ def seem_codes(column: pl.Series) -> str | None:
         return None  # rounded amounts come again too
     return (
         f"column {column.name!r} may hold codes, because large numbers such as {values[0]} come again and again (if "
-        "they measure nothing, use --target to choose other columns)"
+        f"they measure nothing, use {option('--target')} to choose other columns)"
     )
 
 
@@ -116,8 +117,8 @@ def padded(cells: pl.Series) -> str | None:
     if not len(zeros):
         return None
     return (
-        f"zeros in front are dropped: {zeros[0]!r} is read as {int(zeros[0])} (if the cells are codes, use --target to "
-        "choose other columns)"
+        f"zeros in front are dropped: {zeros[0]!r} is read as {int(zeros[0])} (if the cells are codes, use "
+        f"{option('--target')} to choose other columns)"
     )
 
 

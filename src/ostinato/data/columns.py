@@ -25,6 +25,7 @@ from ostinato.data.wide import refuse_wide
 from ostinato.errors import DataError
 from ostinato.kinds import Kind
 from ostinato.numbers import counted
+from ostinato.wording import option
 
 IDS = ("unique_id", "id", "series_id", "series", "ticker", "symbol", "item_id", "itemid", "item", "store")
 TARGETS = ("y", "value", "target", "close", "price", "_value", "obs_value")
@@ -115,7 +116,10 @@ def find(
     elif id_col is None:
         id_col = key_of(frame, [c for c in left if c != time_col], time_col, where)
         if id_col is not None:
-            said.append(f"the rows of one time differ in {id_col!r}, so it is read as the id (use --id-col to choose)")
+            said.append(
+                f"the rows of one time differ in {id_col!r}, so it is read as the id "
+                f"(use {option('--id-col')} to choose)"
+            )
             left.remove(id_col)
     if target:
         return Roles(id_col, time_col, tuple(target), tuple(said))
@@ -146,36 +150,37 @@ def _values(frame: pl.DataFrame, left: list[str], roles: Roles, where: str) -> R
     counts = [c for c in numbers if _counts_rows(frame[c])]
     if counts and len(counts) < len(numbers):
         numbers = [c for c in numbers if c not in counts]
-        said.append(f"left out, because they count the rows: {_listed(counts)} (use --target to choose)")
+        said.append(f"left out, because they count the rows: {_listed(counts)} (use {option('--target')} to choose)")
     codes = [c for c in numbers if are_codes(frame[c])]
     if codes and len(codes) < len(numbers):
         numbers = [c for c in numbers if c not in codes]
-        ways = "use --target to choose, or --id-col if they name the series"
+        ways = f"use {option('--target')} to choose, or {option('--id-col')} if they name the series"
         said.append(f"left out, because they are codes that measure nothing: {_listed(codes)} ({ways})")
     parts = _parts_of(frame, numbers, time_col)
     if parts and len(parts) < len(numbers):
         numbers = [c for c in numbers if c not in parts]
         said.append(
-            f"left out, because the time in {time_col!r} holds them: {', '.join(parts)} (use --target to choose)"
+            f"left out, because the time in {time_col!r} holds them: {', '.join(parts)} "
+            f"(use {option('--target')} to choose)"
         )
     known = {*numbers, *counts, *codes, *parts, *empty}
     aside = [c for c in left if c not in known]
     refuse_sides(frame, aside, numbers, where)
     chosen = _by_name(numbers, aside, frame)
     if chosen is not None:
-        note = f"modelled column: {chosen!r} of {_listed(numbers)} (use --target to choose)"
+        note = f"modelled column: {chosen!r} of {_listed(numbers)} (use {option('--target')} to choose)"
         notes = [*said, *_aside([c for c in aside if c != chosen], frame), *([note] if len(numbers) > 1 else [])]
         return replace(roles, values=(chosen,), notes=tuple(notes))
     if not numbers:
         raise _without_numbers(frame, [c for c in left if frame[c].dtype == pl.String], where)
     if numbers == codes:
         what = f"the columns of numbers hold codes, which measure nothing: {_listed(codes)}"
-        fix = "give a table with a column of values, or use --target if these are the values"
+        fix = f"give a table with a column of values, or use {option('--target')} if these are the values"
         raise DataError(what, where=where, fix=fix)
     refuse_wide(frame, numbers, roles.id, time_col, where)
     notes = [*said, *_aside(aside, frame), *filter(None, (seem_codes(frame[c]) for c in numbers))]
     if len(numbers) > 1:
-        notes.append(f"{counted(len(numbers), 'channel')}: {_listed(numbers)} (use --target to choose)")
+        notes.append(f"{counted(len(numbers), 'channel')}: {_listed(numbers)} (use {option('--target')} to choose)")
     return replace(roles, values=tuple(numbers), notes=tuple(notes))
 
 
@@ -190,7 +195,7 @@ def _parts_of(frame: pl.DataFrame, numbers: list[str], time_col: str | None) -> 
 
 def _without_numbers(frame: pl.DataFrame, words: list[str], where: str) -> DataError:
     """Return the error for a table of which no column holds numbers, with its columns of words."""
-    hint = f", or choose a column of text with --target {words[-1]!r}" if words else ""
+    hint = f", or choose a column of text with {option('--target', words[-1])}" if words else ""
     united = next(((c, unit) for c in words if (unit := unit_of(frame[c]))), None)
     if united is not None:
         name, unit = united
@@ -237,7 +242,7 @@ def _aside(columns: list[str], frame: pl.DataFrame) -> list[str]:
         return []
     examples = [f"{c!r} ({_example(frame[c])})" for c in columns[:5]]
     more = f" and {len(columns) - 5} more" if len(columns) > 5 else ""
-    ids = "; if one of them holds the ids of the series, name it with --id-col"
+    ids = f"; if one of them holds the ids of the series, name it with {option('--id-col')}"
     units = ((c, unit_of(frame[c])) for c in columns if frame[c].dtype == pl.String)
     held = [f"{c!r} hold the unit {unit!r}" for c, unit in units if unit is not None]
     said = [f"the cells of {', '.join(held[:3])}, and are not read as numbers"] if held else []

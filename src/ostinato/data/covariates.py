@@ -17,6 +17,7 @@ from ostinato.data.origin import Origin
 from ostinato.errors import DataError
 from ostinato.numbers import counted
 from ostinato.shapes import Array
+from ostinato.wording import option
 
 #: The largest number of different words in a column of categories.
 MOST_CATEGORIES = 50
@@ -215,7 +216,8 @@ def check_known(x: Array, rows: NDArray[np.int64], names: Sequence[str], series:
         raise DataError(
             f"the future covariate {names[c]!r} has a missing value",
             where=origin.at(int(rows[t]), series),
-            fix="give it a value at every step, or read the column with --past-covariates, which allows missing values",
+            fix=f"give it a value at every step, or read the column with {option('--past-covariates')}, which allows "
+            "missing values",
         )
 
 
@@ -247,8 +249,8 @@ def words_of(
             raise DataError(
                 f"the static covariate {name!r} {what}, expected one value for the whole series",
                 where=origin.at(int(rows[at]), series),
-                fix="give the same value in every row of the series, or read the column with --past-covariates or "
-                "--future-covariates",
+                fix="give the same value in every row of the series, or read the column with "
+                f"{option('--past-covariates')} or {option('--future-covariates')}",
             )
         out.append(words[0] if len(words) else "")
     return tuple(out)

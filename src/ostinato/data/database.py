@@ -15,6 +15,7 @@ from ostinato.data.extras import is_failure, missing
 from ostinato.data.files import names_of
 from ostinato.data.origin import Origin
 from ostinato.errors import DataError
+from ostinato.wording import option
 
 #: The databases that connectorx reads, by the first word of an address.
 SCHEMES = ("sqlite", "postgresql", "postgres", "mysql", "mariadb", "mssql", "oracle", "redshift", "clickhouse")
@@ -74,7 +75,9 @@ def _given(query: str | None, where: str, tables: tuple[str, ...] = ()) -> str:
         known = f"; the tables are {', '.join(tables)}" if tables else ""
         example = f"SELECT * FROM {tables[0] if tables else 'sales'}"
         raise DataError(
-            f"a database is read by a query, and none is given{known}", where=where, fix=f"add --query '{example}'"
+            f"a database is read by a query, and none is given{known}",
+            where=where,
+            fix=f"add {option('--query', example)}",
         )
     return query
 

@@ -12,6 +12,7 @@ from ostinato.data.spelling import spelling_of
 from ostinato.data.time_form import TimeForm
 from ostinato.kinds import Kind
 from ostinato.numbers import counted
+from ostinato.wording import option
 
 
 def describe(data: SequenceSet) -> list[str]:
@@ -48,7 +49,7 @@ def when(data: SequenceSet, row: int, step: int) -> str:
 def _describe_text(data: SequenceSet) -> list[str]:
     end = "each line is one sequence, and its end is an event"
     if not data.terminated:
-        end = "each file is one sequence" + " (--per-line makes each line a sequence)" * (len(data) == 1)
+        end = "each file is one sequence" + f" ({option('--per-line')} makes each line a sequence)" * (len(data) == 1)
     seen: set[int] = set()
     for block in blocks(data.values):
         seen.update(np.unique(block).tolist())

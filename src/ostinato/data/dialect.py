@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from ostinato.data.first_row import among_values
 from ostinato.errors import DataError
+from ostinato.wording import option
 
 #: A date, or a date and a time of day, as a cell holds it.
 DATE = re.compile(r"\d{1,4}[-/.]\d{1,2}([-/.]\d{1,4})?([ T].*)?")
@@ -92,7 +93,10 @@ def sniff(text: str, where: str, skipped: int = 0, decimal: str | None = None) -
         return Dialect(";", comma=True, header=pairs.header, skipped=skipped)
     if pairs is not None and pairs.padded and decimal is None:
         what = f"lines such as {pairs.padded!r} may hold one number with decimals, or two whole numbers"
-        fix = "use --decimal , for one number, --decimal . for two, or write a line of names above them"
+        fix = (
+            f"use {option('--decimal', ',')} for one number, {option('--decimal', '.')} for two, or write a line of "
+            "names above them"
+        )
         raise DataError(what, where=where, fix=fix)
     # in 5" pipe, a quote is an inch
     quoted = re.search(rf'(?m)(?:^|{re.escape(separator)})\s*"', text) is not None
@@ -113,7 +117,9 @@ def sniff(text: str, where: str, skipped: int = 0, decimal: str | None = None) -
     names, note = _numbers_as_names(rows[0], rows[1:] if whole else rows[1:-1]) if data else (True, "")
     if pairs is not None and not names and decimal is None:
         line = ",".join(rows[0])
-        note = f"lines such as {line!r} are read as two numbers (use --decimal if the comma is a decimal sign)"
+        note = (
+            f"lines such as {line!r} are read as two numbers (use {option('--decimal')} if the comma is a decimal sign)"
+        )
     return Dialect(separator, quoted, comma, names, skipped, note)
 
 

@@ -21,6 +21,7 @@ from ostinato.data.sequences import SequenceSet
 from ostinato.data.table_options import TableOptions
 from ostinato.data.time_form import TimeForm
 from ostinato.errors import DataError
+from ostinato.wording import option
 
 
 def with_future(data: SequenceSet, source: Any) -> SequenceSet:
@@ -42,7 +43,8 @@ def with_future(data: SequenceSet, source: Any) -> SequenceSet:
     if covariates is None or not covariates.columns.known:
         raise DataError(
             "rows of future steps are given, but the data have no future covariates",
-            fix="leave the future rows out, or name the future covariates when fitting, with --future-covariates",
+            fix="leave the future rows out, or name the future covariates when fitting, with "
+            f"{option('--future-covariates')}",
         )
     id_col, names = data.meta.get("id_col"), covariates.columns.known
     time_col = None if data.times is None else data.meta.get("time_col")

@@ -9,6 +9,7 @@ from ostinato.data import local_hours
 from ostinato.data.origin import Origin
 from ostinato.data.time_names import PARTS
 from ostinato.errors import DataError
+from ostinato.wording import option
 
 #: The hours of a table that counts them from 1.
 TO_24 = (1, 24)
@@ -31,13 +32,15 @@ def check_hours(frame: pl.DataFrame, free: dict[str, str], origin: Origin, zone:
         if len(odd):
             hour = f"{numbers[odd[0]]}{letters[odd[0]]}"
             why = f", and the day of this row has no such hour by the clock of {zone}, or its date has two meanings"
-            fix = "name the zone of the times with --zone, such as --zone Europe/Berlin"
+            fix = f"name the zone of the times, such as {option('--zone', 'Europe/Berlin')}"
+            if zone:
+                order = f"{option('--day-first')} or {option('--month-first')}"
+                fix = f"correct the hour or {option('--zone')}, say {order}"
             raise DataError(
                 f"column {name!r} has the hour {hour} of a day on which the clock goes back, expected 0 to 23 or 1 to "
                 f"24{why if zone else ''}",
                 where=origin.at(int(odd[0])),
-                fix=f"{'correct the hour or --zone, say --day-first or --month-first' if zone else fix}, or write the "
-                "times in one column, with their offset, as 2024-10-27T02:00+01:00, or in UTC",
+                fix=f"{fix}, or write the times in one column, with their offset, as 2024-10-27T02:00+01:00, or in UTC",
             )
 
 

@@ -12,6 +12,7 @@ from ostinato.data.cells import type_in_words
 from ostinato.data.origin import Origin
 from ostinato.errors import DataError
 from ostinato.numbers import counted
+from ostinato.wording import option
 
 #: The name of each type of ids that needs no more than its name.
 _PLAIN: dict[str, Any] = {
@@ -67,7 +68,7 @@ def as_words(column: pl.Series, origin: Origin, *, empty: str | None = None) -> 
         raise DataError(
             f"the id in column {name!r} is empty" + (f" in {counted(count, 'row')}" if count > 1 else ""),
             where=", ".join([origin.at(rows[0]), *(origin.place(i) for i in rows[1:])]) + (" ..." if count > 3 else ""),
-            fix="give every row an id, remove these rows, or choose another column with --id-col",
+            fix=f"give every row an id, remove these rows, or choose another column with {option('--id-col')}",
         )
     _check_numbers(words, origin)
     return words.alias(name)

@@ -25,6 +25,7 @@ from ostinato.errors import DataError
 from ostinato.kinds import TABULAR, TRAITS, Kind, can_be_tabular
 from ostinato.numbers import counted
 from ostinato.shapes import Array
+from ostinato.wording import option
 
 #: The largest value of a series of counts. Series with larger whole numbers are modelled as real numbers.
 _COUNTS = 1000
@@ -226,7 +227,9 @@ def _find_kind(
     """Return the given kind, or "prices" for columns of prices that are all above 0, and "series" for the others."""
     if not can_be_tabular(kind):
         raise DataError(
-            f"a table of numbers cannot be read as {kind}", where=origin.name, fix="use --kind series or prices"
+            f"a table of numbers cannot be read as {kind}",
+            where=origin.name,
+            fix=f"use {option('--kind', 'series')} or {option('--kind', 'prices')}",
         )
     found = next((k for k in TABULAR if k == kind), kind_by_name(channels))
     if TRAITS[found].log_returns:

@@ -13,6 +13,7 @@ from ostinato.data.clocks import are_clocks
 from ostinato.data.month_names import number_of_part
 from ostinato.data.origin import Origin
 from ostinato.errors import DataError
+from ostinato.wording import option
 
 #: The rows of each time, on average, from which repeated times are several series and not a slip.
 _SERIES = 1.5
@@ -63,7 +64,7 @@ def key_of(frame: pl.DataFrame, columns: Sequence[str], time: str, where: str) -
             raise DataError(
                 f"the rows of one time differ in {first!r} and {second!r}, expected one column of ids",
                 where=where,
-                fix=f"join {first!r} and {second!r} into one column, and name it with --id-col",
+                fix=f"join {first!r} and {second!r} into one column, and name it with {option('--id-col')}",
             )
     return None
 
@@ -83,7 +84,7 @@ def _refuse_months(frame: pl.DataFrame, column: str, time: str, where: str) -> N
             f"the rows of one year in {time!r} differ in {column!r}, whose cells seem to be months or quarters",
             where=where,
             fix="call the two columns year and month (or quarter), with cells such as 1, Jan or Q1, and leave out "
-            "rows of whole years; or use --id-col if its cells are ids",
+            f"rows of whole years; or use {option('--id-col')} if its cells are ids",
         )
 
 
@@ -107,8 +108,8 @@ def check_second_key(frame: pl.DataFrame, id_col: str, time: str, used: Sequence
             raise DataError(
                 f"the rows of one id and time differ in {c!r}, expected one column of ids",
                 where=origin.name,
-                fix=f"join {id_col!r} and {c!r} into one column, and name it with --id-col; or keep the rows of one "
-                f"{c!r} alone",
+                fix=f"join {id_col!r} and {c!r} into one column, and name it with {option('--id-col')}; or "
+                f"keep the rows of one {c!r} alone",
             )
 
 
@@ -143,8 +144,8 @@ def check_one_row(
     raise DataError(
         f"two rows have the same time and the same values, but differ in {name!r}",
         where=f"{origin.at(second)}; the other is {origin.place(first)}",
-        fix=f"if they are parts of one total, add them up; if they are of several series, {key} --id-col; if one is a "
-        "duplicate, remove it",
+        fix=f"if they are parts of one total, add them up; if they are of several series, {key} "
+        f"{option('--id-col')}; if one is a duplicate, remove it",
     )
 
 

@@ -11,6 +11,7 @@ from itertools import chain
 from ostinato.data.encodings import advice
 from ostinato.data.files import formats
 from ostinato.errors import DataError
+from ostinato.wording import option
 
 #: The ends of a line: those of Windows, the first Macs and Unix. A form feed or U+2028 is a character of its line.
 _LINE_END, _BYTES_END = re.compile("\r\n|\r|\n"), re.compile(b"\r\n|\r|\n")
@@ -81,9 +82,10 @@ def _check_text(head: bytes, where: str) -> None:
     if head[:2] in (b"\xff\xfe", b"\xfe\xff") or head[:4] == b"\0\0\xfe\xff":
         what = "UTF-32" if head[:4] in (b"\xff\xfe\0\0", b"\0\0\xfe\xff") else "UTF-16"
         raise DataError(f"the file is {what}, expected UTF-8", where=where, fix="save the file as UTF-8")
+    ways = {"query": option("--query", "SELECT ..."), "sound": option("--kind", "sound")}
     for magic, what, fix in _OTHERS:
         if magic in head[:24]:
-            raise DataError(f"the file is {what}, expected a table or text", where=where, fix=fix)
+            raise DataError(f"the file is {what}, expected a table or text", where=where, fix=fix.format(**ways))
     if _SHIFTED.search(head):
         fix = "save the file as UTF-8: iconv -f iso-2022-jp -t utf-8 FILE > NEW"
         raise DataError("the file is ISO-2022-JP, expected UTF-8", where=where, fix=fix)
@@ -135,8 +137,8 @@ def _undecodable(before: bytes, byte: int, where: str, around: bytes, ended: int
 #: Files that are neither tables nor text, by bytes among their first 24: what they are, and what to do.
 _OTHERS: tuple[tuple[bytes, str, str], ...] = (
     (b'{"__metadata__":', "a model, not data", "give a data file"),
-    (b"SQLite format 3\0", "an SQLite database", "read it with sqlite:///FILE and --query 'SELECT ...'"),
-    *((magic, "sound", "use --kind sound") for magic in (b"WAVEfmt ", b"fLaC\0\0\0", b"OggS\0\2")),
+    (b"SQLite format 3\0", "an SQLite database", "read it with sqlite:///FILE and {query}"),
+    *((magic, "sound", "use {sound}") for magic in (b"WAVEfmt ", b"fLaC\0\0\0", b"OggS\0\2")),
     (b"%PDF-", "a PDF document", f"give a file of one of the formats {formats()}"),
 )
 

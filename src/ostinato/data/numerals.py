@@ -14,6 +14,7 @@ from ostinato.data.open_points import OPEN, Point, point_of
 from ostinato.data.remembered import remembered
 from ostinato.data.signs import plain_signs
 from ostinato.numbers import counted
+from ostinato.wording import option
 
 _CURRENCY = (
     r"(?:US|AU|CA|NZ|MX|HK|NT|SG|[ACRS])\$|CN\u00a5|GH\u20b5|kr\.?|z\u0142|K\u010d|Fr\.?|Rs\.?|Rp|RM|RMB|TL|Ft|\u0440\u0443\u0431\.?"
@@ -259,7 +260,7 @@ def _read(  # noqa: PLR0914 - each part of a number has a name
         notes = (
             *notes,
             f"the decimal sign is open, so {seen[at]!r} is read as {values[at]:,.15g} "
-            f"(use --decimal if the decimal sign is a {other_sign})",
+            f"(use {option('--decimal')} if the decimal sign is a {other_sign})",
         )
     left_open = undecided and bool(open_cells.any())
     return Numerals(values, bad, found, "; ".join(reasons) if looks else "", notes, left_open, int(two.sum()))

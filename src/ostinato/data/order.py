@@ -11,6 +11,7 @@ import polars as pl
 from ostinato.data.month_names import month_of
 from ostinato.data.numerals import as_numbers
 from ostinato.errors import DataError
+from ostinato.wording import option
 
 #: The words of a stretch of time.
 _STRETCH = (
@@ -60,7 +61,8 @@ def refuse_lost_order(frame: pl.DataFrame, columns: list[str], id_col: str | Non
                 f"column {name!r} seems to hold times that cannot be read, such as {column[0]!r}, and the rows are "
                 "not in their order",
                 where=where,
-                fix="write times as 2024-01-31; or sort the rows by time, and read them as steps with --time-col none",
+                fix="write times as 2024-01-31; or sort the rows by time, and read them as steps with "
+                f"{option('--time-col', 'none')}",
             )
 
 

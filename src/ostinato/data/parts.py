@@ -25,6 +25,7 @@ from ostinato.data.time_names import DAY_OF_YEAR, DAYS, JOINED, PARTS, PERIOD, W
 from ostinato.data.unnamed_parts import unnamed_parts
 from ostinato.errors import DataError
 from ostinato.shapes import Times
+from ostinato.wording import option
 
 
 def joined(
@@ -73,7 +74,7 @@ def joined(
             raise DataError(
                 f"the columns {', '.join(parts)} hold {cells}, and there is no such {what}",
                 where=origin.at(row),
-                fix="correct the row, or name the column of times with --time-col",
+                fix=f"correct the row, or name the column of times with {option('--time-col')}",
             )
         ends = [c for c in parts if plain_name(c) in PARTS["hour"].names and span_of(frame[c]) == TO_24]
         if len(parts) == 2 and week_of(parts):

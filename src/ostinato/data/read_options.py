@@ -12,6 +12,7 @@ from ostinato.data.table_options import TableOptions, TimeOptions
 from ostinato.data.zones import check_zone
 from ostinato.errors import DataError
 from ostinato.kinds import KINDS
+from ostinato.wording import option
 
 #: The options that are for sources of some forms only.
 ONLY: dict[str, tuple[str, ...]] = {
@@ -83,7 +84,7 @@ class ReadOptions:
             raise unknown("alphabet", self.alphabet, ("characters", "bytes"), fix, error=DataError)
         if self.table.decimal not in (None, ".", ","):
             what = f"unknown decimal sign {self.table.decimal!r}"
-            raise DataError(what, fix="use a point or a comma: decimal=','")
+            raise DataError(what, fix=f"use a point or a comma: {option('--decimal', ',')}")
 
 
 def check_forms(form: str, options: ReadOptions) -> None:
@@ -100,7 +101,9 @@ def check_text(kind: str, per_line: bool | None, alphabet: str) -> None:
     for name, value, usual in (("per_line", per_line, None), ("alphabet", alphabet, "characters")):
         if kind != "text" and value != usual:
             what = f"the option {name} ({value!r}) is for text, and the source is read as {kind}"
-            raise DataError(what, fix=f"leave out the option {name}, or read the source as text: --kind text")
+            raise DataError(
+                what, fix=f"leave out the option {name}, or read the source as text: {option('--kind', 'text')}"
+            )
 
 
 def no_use(name: str, options: ReadOptions) -> DataError:

@@ -16,6 +16,7 @@ from ostinato.data.sequences import SequenceSet
 from ostinato.data.source_rows import is_tabular, rows_in_memory
 from ostinato.data.unread_tables import refuse_unread_table
 from ostinato.errors import DataError
+from ostinato.wording import option
 
 
 def _from_database(source: Any, options: ReadOptions) -> SequenceSet:
@@ -71,7 +72,9 @@ def _from_files(source: str | Path, options: ReadOptions) -> SequenceSet:
 def _read_sound(paths: list[Path], name: str, options: ReadOptions) -> SequenceSet:
     if options.kind not in (None, "sound"):
         raise DataError(
-            f"a sound file cannot be read as {options.kind}", where=name, fix="leave out --kind, or use --kind sound"
+            f"a sound file cannot be read as {options.kind}",
+            where=name,
+            fix=f"leave out {option('--kind')}, or use {option('--kind', 'sound')}",
         )
     return sound.from_files(paths, channel=options.channel, mix=options.mix)
 

@@ -23,6 +23,7 @@ from ostinato.data.nested import flat
 from ostinato.data.written import Written
 from ostinato.errors import DataError
 from ostinato.numbers import counted
+from ostinato.wording import option
 
 
 def written(raw: bytes, where: str, ending: str, sheet: str | None = None) -> Written | None:
@@ -44,7 +45,11 @@ def written(raw: bytes, where: str, ending: str, sheet: str | None = None) -> Wr
     if raw.startswith(sheets.MAGIC):
         return sheets.written(raw, where, sheet)
     if sheet is not None:
-        raise DataError("--sheet is given, but the file is not a spreadsheet", where=where, fix="leave out --sheet")
+        raise DataError(
+            f"a sheet is given, {sheet!r}, but the file is not a spreadsheet",
+            where=where,
+            fix=f"leave out {option('--sheet')}",
+        )
     if ending in _JSON or looks_like_json(raw):
         records, notes = _records(decode(raw, where), where)
         return _of_records(list(records), where, notes)

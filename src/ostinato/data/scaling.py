@@ -15,6 +15,7 @@ from ostinato.data.encoded import Encoded, Encoding, real_line, repeat_rows
 from ostinato.data.sequences import SequenceSet
 from ostinato.shapes import Array
 from ostinato.spread import spread
+from ostinato.wording import option
 
 #: The values in model space, in standard deviations, that count as 0.
 NOTHING = 1e-6
@@ -72,9 +73,10 @@ class Scaling(Encoding):
         if self.returns:
             return "give prices above 0; leave a price empty if it is missing"
         if self.counts:
-            return "give whole numbers from 0 up, or fit another model with --emission student_t"
+            return f"give whole numbers from 0 up, or fit another model with {option('--emission', 'student_t')}"
         if self.nonnegative:
-            return "give values from 0 up, or fit again with --support real, which lets values fall below 0"
+            ways = option("--support", "real")
+            return f"give values from 0 up, or fit again with {ways}, which lets values fall below 0"
         return super().possible
 
     def least(self) -> Array:

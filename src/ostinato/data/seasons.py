@@ -8,6 +8,7 @@ from ostinato.arguments import whole
 from ostinato.data.ahead import calendar_of, usual_calendar
 from ostinato.data.sequences import SequenceSet
 from ostinato.shapes import Array
+from ostinato.wording import option
 
 
 def season_length(data: SequenceSet, season: int | None = None) -> tuple[int, str]:
@@ -32,7 +33,7 @@ def season_length(data: SequenceSet, season: int | None = None) -> tuple[int, st
     calendar = usual_calendar(data)
     if calendar is not None and (calendar.season > 1 or calendar.length is not None):
         return calendar.season, f"from the frequency {calendar.frequency}"
-    return 1, "because the frequency is unknown; set it with --season"
+    return 1, f"because the frequency is unknown; set it with {option('--season')}"
 
 
 def seasons_of_each(data: SequenceSet, season: int | None = None) -> list[tuple[int, ...]]:

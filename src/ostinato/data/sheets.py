@@ -14,6 +14,7 @@ from ostinato.data.extras import is_failure, missing
 from ostinato.data.sheet_marks import check_solved, marks_of, spread
 from ostinato.data.written import Written
 from ostinato.errors import DataError
+from ostinato.wording import option
 
 #: The first bytes of a spreadsheet: a zip archive, or the older container of Excel.
 MAGIC = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")
@@ -62,7 +63,11 @@ def written(raw: bytes, where: str, sheet: str | None) -> Written:
             where=where,
             fix="save the sheet again, as .xlsx or as CSV",
         ) from error
-    notes = [f"the sheet {chosen!r} of {', '.join(names)} is read (use --sheet to choose)"] if len(names) > 1 else []
+    notes = (
+        [f"the sheet {chosen!r} of {', '.join(names)} is read (use {option('--sheet')} to choose)"]
+        if len(names) > 1
+        else []
+    )
     notes = [] if sheet else notes
     if unseen:
         notes.append(_UNSEEN)

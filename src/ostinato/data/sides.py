@@ -12,6 +12,7 @@ import polars as pl
 
 from ostinato.data.numerals import as_numbers
 from ostinato.errors import DataError
+from ostinato.wording import option
 
 #: Words that are sides of an account in a column of any name.
 _WORDS = tuple(
@@ -52,7 +53,7 @@ def refuse_sides(frame: pl.DataFrame, aside: Sequence[str], numbers: Sequence[st
                 "amount is below 0",
                 where=where,
                 fix="write the amounts of one side with a minus sign. If the sides do not matter, choose the column of "
-                "amounts with --target",
+                f"amounts with {option('--target')}",
             )
 
 

@@ -20,6 +20,7 @@ from ostinato.data.wave_form import in_containers
 from ostinato.errors import DataError
 from ostinato.numbers import counted
 from ostinato.shapes import Array
+from ostinato.wording import option
 
 #: The number of frames that are read at a time.
 _BLOCK = 1 << 20
@@ -88,7 +89,7 @@ def from_files(paths: list[Path], *, channel: int | None = None, mix: bool = Fal
     """
     if mix and channel is not None:
         what = f"one channel, {channel}, and the mix of all channels are asked for"
-        raise DataError(what, fix="use --channel or --mix, not both")
+        raise DataError(what, fix=f"use {option('--channel')} or {option('--mix')}, not both")
     recordings = [_decode(path) for path in paths]
     _check_alike(paths, {r.rate: p for r, p in zip(reversed(recordings), reversed(paths), strict=True)})
     bits = max(r.bits for r in recordings)
@@ -101,7 +102,7 @@ def from_files(paths: list[Path], *, channel: int | None = None, mix: bool = Fal
         raise DataError(
             f"the files have different numbers of channels: {several}",
             where=f"{paths[0].parent}",
-            fix="use --mix, --channel 0, or only the files of one number of channels",
+            fix=f"use {option('--mix')}, {option('--channel', 0)}, or only the files of one number of channels",
         )
     samples = [s for s, _ in taken]
     if not sum(map(len, samples)):

@@ -15,6 +15,7 @@ from ostinato.data.origin import Origin
 from ostinato.data.sequences import SequenceSet
 from ostinato.data.spelling import Points, spelling_of
 from ostinato.errors import DataError
+from ostinato.wording import option
 
 
 def from_files(
@@ -40,7 +41,8 @@ def from_files(
     if per_line is None:
         per_line = _mostly_words(lines)
         if per_line:
-            notes = (f"each of {len(lines):,} short lines is read as one sequence (use --whole to read one text)",)
+            way = option("--whole")
+            notes = (f"each of {len(lines):,} short lines is read as one sequence (use {way} to read one text)",)
     pieces = texts
     if per_line:
         pieces = [(str(i + 1), line) for i, line in enumerate(lines)]
@@ -135,7 +137,7 @@ def from_column(
         raise DataError(
             f"text is read from one column of a table, {given}",
             where=origin.name,
-            fix=f"choose one of the columns {columns} with --target",
+            fix=f"choose one of the columns {columns} with {option('--target')}",
         )
     cells = frame[target[0]].cast(pl.String).fill_null("").to_list()
     names = list(map(str, range(1, len(cells) + 1)))
@@ -146,7 +148,7 @@ def from_column(
         raise DataError(
             f"the id {twice!r} occurs twice in column {id_col!r}",
             where=origin.name,
-            fix="give each row its own id, or leave out --id-col",
+            fix=f"give each row its own id, or leave out {option('--id-col')}",
         )
     out = from_strings(list(zip(names, cells, strict=True)), origin.name, alphabet=alphabet, terminated=True)
     out.meta.update({"target": target, "id_col": id_col})

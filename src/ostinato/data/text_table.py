@@ -22,6 +22,7 @@ from ostinato.data.rows import numerals_of, tidied, without_odd_rows
 from ostinato.data.written import Written
 from ostinato.errors import DataError
 from ostinato.numbers import counted
+from ostinato.wording import option
 
 #: The rows from which it is seen that a point is a decimal sign, before all rows are looked at.
 _SAMPLE = 500
@@ -114,7 +115,9 @@ class TextTable:
             if point is Point.DOUBTFUL or not (sure or self._typed or self._dialect.separator == ","):
                 value = float(frame[name].drop_nulls().filter(frame[name].drop_nulls() % 1 != 0).head(1).sum())
                 said = f"the decimal sign is open, so {value:.3f} is read as {value:.15g}"
-                origin = origin.noting(f"{said} (use --decimal if the decimal sign is a comma)", column=name)
+                origin = origin.noting(
+                    f"{said} (use {option('--decimal')} if the decimal sign is a comma)", column=name
+                )
         return self._noting_text(points, frame, origin) if self._typed else origin
 
     def _noting_text(self, points: dict[str, Point], frame: pl.DataFrame, origin: Origin) -> Origin:

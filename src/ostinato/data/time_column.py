@@ -29,6 +29,7 @@ from ostinato.data.time_names import (
 )
 from ostinato.data.time_numbers import months_and_years, years_and_months
 from ostinato.errors import DataError
+from ostinato.wording import option
 
 #: What stands for a column of times if the rows are steps in their order, whatever the columns are called.
 NO_TIME = "none"
@@ -85,13 +86,14 @@ def uncertain_dates(frame: pl.DataFrame, columns: list[str]) -> list[str]:
             why = "a cell is empty" if cells[odd] is None else f"{cells[odd]!r} cannot be read as a time"
             return [
                 f"column {c!r} is not read as the time, because {why}; most of its cells are times. The rows are read "
-                "as steps in their order (correct the cell, or name the column with --time-col)"
+                f"as steps in their order (correct the cell, or name the column with {option('--time-col')})"
             ]
         reason = uncertain(cells[0]) if cells and cells[0] is not None else None
         if reason and all(cell is not None and re.search(r"\d", cell) and uncertain(cell) for cell in cells):
             return [
                 f"column {c!r} is not read as the time: if cells such as {cells[0]!r} are dates, {reason}. The rows "
-                "are read as steps in their order (write the whole year, or name the column of times with --time-col)"
+                "are read as steps in their order (write the whole year, or name the column of times with "
+                f"{option('--time-col')})"
             ]
     return []
 
@@ -112,7 +114,8 @@ def refuse_yearless(frame: pl.DataFrame, columns: list[str], where: str) -> None
             raise DataError(
                 f"the dates in column {c!r}, such as {frame[c][0]:04d}, have no year",
                 where=where,
-                fix="write them as 2024-03-05, or use --time-col none if the rows are steps in their order",
+                fix=f"write them as 2024-03-05, or use {option('--time-col', 'none')} if the rows are steps in their "
+                "order",
             )
 
 

@@ -10,6 +10,7 @@ import polars as pl
 from ostinato.data import buddhist, japanese, net_dates, short_dates, short_months, weekdays, zone_names
 from ostinato.data.local_hours import CLOCK
 from ostinato.data.rewritten import Rewritten
+from ostinato.wording import option
 
 _READERS = (net_dates, buddhist, japanese, weekdays, zone_names, short_months)
 #: The spellings, each with the look of a first cell. Only a column that has it is read as a whole.
@@ -65,7 +66,7 @@ def why_not(cell: str, zone: str | None = None) -> str | None:
         if zone is not None:
             return f"A and B name the hour that the clock shows twice when summer ends, and that of {zone} does not"
         return (
-            "A and B name the hour that the clock shows twice when summer ends, and give no zone (name it with --zone, "
-            "such as --zone Europe/Berlin, or write the time with its offset, as 2024-10-27T02:00+01:00)"
+            "A and B name the hour that the clock shows twice when summer ends, and give no zone (name it, such as "
+            f"{option('--zone', 'Europe/Berlin')}, or write the time with its offset, as 2024-10-27T02:00+01:00)"
         )
     return zone_names.why_not(cell)

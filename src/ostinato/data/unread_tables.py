@@ -12,6 +12,7 @@ from pathlib import Path
 from ostinato.data.dialect import DATE, is_number
 from ostinato.data.files import as_utf8, contents, is_packed, part_of
 from ostinato.errors import DataError
+from ostinato.wording import option
 
 #: The beginning of a time series as R prints it.
 _PRINTED = re.compile(r"\s*Time Series:\s*\n\s*Start = ")
@@ -83,7 +84,7 @@ def refuse_unread_table(path: Path) -> None:
     lines = [line for line in text.replace("\r", "\n").split("\n") if line.strip()]
     inserts = len(_INSERT.findall(text))
     if inserts > len(lines) / 2 and re.search(r"(?mi)^\s*INSERT\s+INTO\b", text):
-        how = "load it into a database and read that (--query), or export the table as CSV"
+        how = f"load it into a database and read that ({option('--query')}), or export the table as CSV"
         raise _refused(path, "the file holds SQL that inserts rows, which is not read", how)
     for pattern, form, how in _FORMS:
         such = sum(pattern.fullmatch(line.strip()) is not None for line in lines)
@@ -152,7 +153,9 @@ def _sample(path: Path) -> str:
 
 
 def _refused(path: Path, what: str, how: str) -> DataError:
-    return DataError(what, where=str(path), fix=f"{how}; to read its characters as text, use --kind text")
+    return DataError(
+        what, where=str(path), fix=f"{how}; to read its characters as text, use {option('--kind', 'text')}"
+    )
 
 
 def _width(line: str) -> int:

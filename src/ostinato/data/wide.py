@@ -12,6 +12,7 @@ from ostinato.data.margins import TOTAL
 from ostinato.data.month_names import month_of
 from ostinato.data.stamps import parse_times
 from ostinato.errors import DataError
+from ostinato.wording import option
 
 #: A month as offices of statistics name a column: 2024.01 and "2024.01 월".
 _POINTED = re.compile(r"^((?:1[89]|20)\d\d)\.(0[1-9]|1[0-2])(?: ?[월月])?$")
@@ -54,7 +55,7 @@ def refuse_wide(frame: pl.DataFrame, numbers: list[str], id_col: str | None, tim
             f"the columns {some} are times, so the steps of a series lie next to each other",
             where=where,
             fix=f"write one row for each step, with the columns id, ds and y ({melt} in pandas, unpivot in polars); if "
-            "they are channels, name them with --target",
+            f"they are channels, name them with {option('--target')}",
         )
 
 

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from ostinato.kinds import TRAITS, Kind
 from ostinato.look import Shown
+from ostinato.numbers import counted
+from ostinato.wording import option
 
 if TYPE_CHECKING:
     import polars as pl
@@ -18,22 +20,22 @@ WORTH = 0.005
 
 #: What to change in a model whose backbone cannot use inputs as old as those that help a reference model, by backbone.
 _EXTEND = {
-    "conv": "use {layers} layers (--depth {layers})",
+    "conv": "use {layers} layers ({depth})",
     "lstm": "train with a truncation window of at least {reach} steps",
     "linear": "train with a truncation window of at least {reach} steps",
 }
 #: What reaches farther than a model that goes on learning, by its name.
 _LEARNING = {
-    "filter": "a network on the filters may use older inputs (--model lstm)",
-    **dict.fromkeys(("ets", "theta"), "a network may use older inputs (--model lstm)"),
-    "counts": "a network next to the counts may use older inputs (--model mixture)",
+    "filter": "a network on the filters may use older inputs ({lstm})",
+    **dict.fromkeys(("ets", "theta"), "a network may use older inputs ({lstm})"),
+    "counts": "a network next to the counts may use older inputs ({mixture})",
     "mixture": "train its network longer",
 }
 _EXTEND_OTHER = "use an LSTM, or a truncation window of at least {reach} steps"
 
 
-@dataclass(frozen=True)
-class LayerFlow:
+@dataclass(frozen=True, repr=False)
+class LayerFlow(Shown):
     """The norm of dL_t/dh_{t-k} in one layer at every lag k of ``Diagnosis.lags``, over the sampled steps t.
 
     L_t is -log P(x_t | x_<t) in nats, and h_{t-k} is the state of the layer after it has read x_{t-k}. P(x_t | x_<t) is
@@ -51,6 +53,13 @@ class LayerFlow:
     median: tuple[float, ...]
     lower: tuple[float, ...]
     upper: tuple[float, ...]
+
+    def look(self) -> tuple[list[str], pl.DataFrame]:
+        """Return the layer, and a table of the norms at the nearest lags."""
+        import polars as pl
+
+        norms = {"median": self.median, "lower": self.lower, "upper": self.upper}
+        return [f"{self.layer}, {counted(len(self.median), 'lag')}"], pl.DataFrame(norms)
 
 
 @dataclass(frozen=True, repr=False)
@@ -210,7 +219,11 @@ class Diagnosis(Shown):
     def _advice_of_learning(self) -> str:
         """Return the advice about a model that goes on learning."""
         near = self.reach <= 1.5 * self.model_reach or self.reach - self.model_reach <= 2
-        return "the model looks back far enough" if near else _LEARNING[self.backbone]
+        return (
+            "the model looks back far enough"
+            if near
+            else _LEARNING[self.backbone].format(lstm=option("--model", "lstm"), mixture=option("--model", "mixture"))
+        )
 
     def _advice(self) -> str:
         """What to do, in words."""
@@ -236,8 +249,11 @@ class Diagnosis(Shown):
         if self.closed_form and not TRAITS[self.kind].numeric:
             return "a chain of this order has too few counts; use a recurrent backbone"
         if self.closed_form:
-            return f"raise the order to {self.reach} (--max-order {self.reach}), or use a recurrent backbone"
-        return _EXTEND.get(self.backbone, _EXTEND_OTHER).format(reach=self.reach, layers=layers_for(self.reach))
+            return f"raise the order to {self.reach} ({option('--max-order', self.reach)}), or use a recurrent backbone"
+        layers = layers_for(self.reach)
+        return _EXTEND.get(self.backbone, _EXTEND_OTHER).format(
+            reach=self.reach, layers=layers, depth=option("--depth", layers)
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """Return the diagnosis as JSON: dicts, lists, words and numbers, with the verdict and the reach."""

@@ -17,6 +17,7 @@ from ostinato.errors import DataError, ModelFileError
 from ostinato.forecasting.table import some_of
 from ostinato.numbers import counted, plain
 from ostinato.shapes import Array
+from ostinato.wording import option
 
 
 def usable(y: Array, *, log: bool) -> bool:
@@ -122,5 +123,5 @@ def check_future(data: SequenceSet, effects: Effects | None, horizon: int) -> No
             raise DataError(
                 f"the future covariates end after {len(rows)} of {counted(horizon, 'step')}, at {end}",
                 where=f"{data.meta.get('source', 'the data')}, series {key!r}",
-                fix="give a row for every step ahead with --future rows.csv, or use a shorter horizon",
+                fix=f"give a row for every step ahead with {option('--future', 'rows.csv')}, or use a shorter horizon",
             )

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ostinato.data.sequences import SequenceSet
-from ostinato.description import Description, origin_facts, record_facts
+from ostinato.description import Description, model_look, origin_facts, record_facts
 from ostinato.device import placed
 from ostinato.direct import checks, storage
 from ostinato.direct.closed_form import ClosedForm
@@ -24,13 +24,15 @@ from ostinato.direct.network import SegmentNetwork
 from ostinato.direct.windows import Windows, channels
 from ostinato.emissions.quantiles import MEDIAN, calibrated
 from ostinato.errors import ConfigError
+from ostinato.look import Shown
 from ostinato.numbers import counted
 from ostinato.shapes import Array
 from ostinato.storage import save_described
+from ostinato.wording import option
 
 
-@dataclass(frozen=True)
-class DirectModel:
+@dataclass(frozen=True, repr=False)
+class DirectModel(Shown):
     """A direct model: a closed form, networks that correct its quantiles, and the calibration of its intervals.
 
     Attributes:
@@ -97,7 +99,8 @@ class DirectModel:
         """
         raise ConfigError(
             f"a direct model cannot {verb}: it has quantiles of the steps ahead, and no P(x_t | x_<t)",
-            fix="use forecast, or fit another model with --model auto and without --horizon",
+            fix=f"use forecast, or fit another model with {option('--model', 'auto')} and without "
+            f"{option('--horizon')}",
         )
 
     def accept(self, data: SequenceSet) -> SequenceSet:
@@ -152,6 +155,10 @@ class DirectModel:
         """Return what the model is, in one line."""
         kind = self.description.kind
         return f"a direct model of {kind}: quantiles of {counted(self.horizon, 'step')} ahead at once, by {self.name}"
+
+    def look(self) -> tuple[list[str], None]:
+        """Return what the model is, what it is made of, and what it was fitted to."""
+        return model_look(self.title(), self.facts(), self.description), None
 
     def facts(self) -> list[tuple[str, str]]:
         """Return what the model is made of, as pairs of a name and its words."""

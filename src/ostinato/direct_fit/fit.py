@@ -32,6 +32,7 @@ from ostinato.randomness import own_draws
 from ostinato.record import DirectRecord, DirectRung
 from ostinato.settings import undisturbed
 from ostinato.threads import Threads, engine_limit, in_threads
+from ostinato.wording import option
 
 #: The share of a series that is held out, to choose the forecaster and to calibrate its intervals.
 SHARE = 0.1
@@ -191,10 +192,12 @@ def _split_words(share: float, least: int) -> str:
 def _checked(data: SequenceSet, horizon: int | None, held_out: float | str) -> tuple[int, float]:
     """Return the horizon and the held-out share, or raise an error if one of them or the data cannot be used."""
     if horizon is None:
-        raise ConfigError("a direct model needs a horizon, got none", fix="use --horizon 24, or horizon=24")
+        raise ConfigError(
+            "a direct model needs a horizon, got none", fix=f"give one, such as {option('--horizon', 24)}"
+        )
     if not data.traits.tabular:
         raise DataError(
-            f"a direct model forecasts series or prices, got {data.kind}", fix="use --model auto, or model='auto'"
+            f"a direct model forecasts series or prices, got {data.kind}", fix=f"use {option('--model', 'auto')}"
         )
     horizon = horizon_count(horizon)
     if not isinstance(held_out, str):

@@ -29,6 +29,7 @@ from ostinato.settings import undisturbed
 from ostinato.threads import Threads, in_threads
 from ostinato.training.config import LadderOptions
 from ostinato.training.ladder import fit_ladder
+from ostinato.wording import either, option
 
 #: Arguments of ``fit`` that both ways of fitting take.
 _SHARED = frozenset({"budget", "held_out", "threads", "device", "precision", "on_progress", "on_rung"})
@@ -127,7 +128,9 @@ def fit(  # noqa: PLR0913 - each argument is a choice of its own, given by name
             fix="remove the horizon: the model forecasts any number of steps; or use model direct",
         )
     if isinstance(options, DirectOptions):
-        raise ConfigError(f"a fit of {model} takes LadderOptions, got DirectOptions", fix="use model='direct'")
+        raise ConfigError(
+            f"a fit of {model} takes LadderOptions, got DirectOptions", fix=f"use {option('--model', 'direct')}"
+        )
     return fit_ladder(
         data,
         options,
@@ -146,8 +149,10 @@ def _check_makes_a_model(model: str, data: SequenceSet) -> None:
     if model in names_of_methods() and model not in ("auto", *BARE, *BACKBONES):
         raise ConfigError(
             f"{model} is fitted to each series when it forecasts, and makes no model file",
-            fix=f"run ostinato forecast {data.meta.get('source', 'DATA')} --model {model}; in Python, "
-            f"forecast(data, model={model!r})",
+            fix=either(
+                f"run ostinato forecast {data.meta.get('source', 'DATA')} --model {model}",
+                f'use ostinato.forecast(data, model="{model}")',
+            ),
         )
 
 

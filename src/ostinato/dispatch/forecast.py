@@ -155,14 +155,14 @@ def _model_and_data(first: Any, data: Any, model: Any) -> tuple[ForecastModel | 
             raise ConfigError("no data are given", fix="give the data after the model: forecast(model, data)")
         first, data = None, first
     if first is not None and model is not None:
-        raise ConfigError("two models are given", fix="give one: forecast(model, data), or forecast(data, model='ets')")
+        raise ConfigError("two models are given", fix='give one: forecast(model, data), or forecast(data, model="ets")')
     chosen = "auto" if first is None and model is None else model if first is None else first
     if isinstance(chosen, ForecastModel) or (isinstance(chosen, str) and first is None):
         return chosen, data
     if first is None:
         raise ConfigError(
             f"model must be the name of a method or a fitted model, got {type(chosen).__name__}",
-            fix="use model='auto'",
+            fix='use model="auto"',
         )
     if not isinstance(first, str) and (isinstance(data, ForecastModel) or hasattr(first, "model")):
         fitted(first)  # raises: the data come first, or a fit in place of its model

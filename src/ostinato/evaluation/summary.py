@@ -13,6 +13,7 @@ from ostinato.data.sequences import SequenceSet
 from ostinato.emissions.quantiles import containing, pinball
 from ostinato.evaluation import metrics
 from ostinato.evaluation.forecasters import Predicted
+from ostinato.look import Shown
 from ostinato.numbers import plain
 from ostinato.shapes import Array
 from ostinato.spread import spread
@@ -81,7 +82,7 @@ def interval(predicted: Predicted, level: Sequence[float], one: float) -> tuple[
     return low, high
 
 
-class Tally:
+class Tally(Shown):
     """The measures of one model as running sums.
 
     MASE, sMAPE and MSIS are means over series (times channels) and windows.
@@ -98,6 +99,10 @@ class Tally:
         self.set_aside: Counter[str] = Counter()
         self._means: dict[str, tuple[float, int]] = {}
         self._loss, self._size = np.zeros(len(DECILES)), 0.0
+
+    def look(self) -> tuple[list[str], None]:
+        """Return the measures and the time."""
+        return [", ".join([*(f"{name} {self.mean(name):.4g}" for name in self._means), f"{self.seconds:.3g} s"])], None
 
     def add(self, y: Array, predicted: Predicted, scale: Array, nats: Array, exact: Array | float = 0.0) -> None:
         """Add the forecasts of a window.

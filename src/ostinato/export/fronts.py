@@ -18,6 +18,7 @@ from ostinato.layers.front import Front, InnovationFront, SmoothingFront, Symbol
 from ostinato.layers.markov import Markov
 from ostinato.layers.volatility import FARTHEST
 from ostinato.numbers import counted
+from ostinato.wording import either, option
 
 #: The most bytes that the tables of a Markov chain may take in a graph.
 MOST_BYTES = 512 * 2**20
@@ -47,7 +48,8 @@ def pending(front: Front, state: list[Wire]) -> Pending:
 def _(front: SmoothingFront, state: list[Wire]) -> Pending:
     raise ConfigError(
         "exponential smoothing has no graph: its state has a matrix for each channel",
-        fix="fit another model, such as --model ar or --model gru; or stream with ostinato stream",
+        fix=f"fit another model, such as {option('--model', 'ar')} or {option('--model', 'gru')}; or stream with "
+        + either("ostinato stream", "ostinato.Stream"),
     )
 
 

@@ -18,6 +18,7 @@ from ostinato.model_file import Model, model_digest
 from ostinato.settings import undisturbed
 from ostinato.shapes import Array
 from ostinato.storage import atomic_write
+from ostinato.wording import option
 
 
 @dataclass(frozen=True)
@@ -82,7 +83,7 @@ def export_onnx(
     if sequential.adaptive or sequential.filtered:
         raise ConfigError(
             f"a graph of {sequential.description.name} cannot go on learning as the model does",
-            fix="fit a model that does not, such as --model lstm or --model ar",
+            fix=f"fit a model that does not, such as {option('--model', 'lstm')} or {option('--model', 'ar')}",
         )
     if sequential.constant.dtype != torch.float32:
         raise ConfigError(

@@ -14,6 +14,7 @@ from ostinato.data.spelled import in_spelling
 from ostinato.errors import ConfigError, DataError, ModelFileError
 from ostinato.forecasting.protocol import ForecastModel, fitted
 from ostinato.numbers import counted, plain
+from ostinato.wording import option
 
 if TYPE_CHECKING:
     from ostinato.data.encoded import Encoding
@@ -55,7 +56,7 @@ def as_sequences(model: ForecastModel, data: SequenceSet | Any, **options: Any) 
             where=data.meta.get("source"),
             fix=f"choose the columns of the model: {', '.join(source.get('channels', []))}"
             if data.traits.tabular
-            else "choose one channel with --channel, or mix the channels with --mix",
+            else f"choose one channel with {option('--channel')}, or mix the channels with {option('--mix')}",
         )
     return model.accept(data)
 

@@ -21,6 +21,7 @@ from ostinato.inference.rollout import one_step, paths, state_after
 from ostinato.model import SequenceModel
 from ostinato.numbers import plain
 from ostinato.shapes import Array, State
+from ostinato.wording import option
 
 #: Rows that are rolled out together: this bounds memory, whatever the size of a panel.
 ROWS = 8192
@@ -108,7 +109,7 @@ def level_notes(level: tuple[float, ...], made: list[StepsAhead], horizon: int, 
     more = math.ceil(n_paths * CARRIED / max(least, 1e-3) / 1000) * 1000
     return [
         f"at some step, the ends of the {name} % interval rest on about {max(1, round(least))} of {n_paths} sample "
-        f"paths (with --n-paths {min(more, 1_000_000)} they are more exact)"
+        f"paths (with {option('--n-paths', min(more, 1_000_000))} they are more exact)"
     ]
 
 

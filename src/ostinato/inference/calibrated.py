@@ -23,6 +23,7 @@ from ostinato.inference.alarm_rule import AlarmRule, Alarms
 from ostinato.inference.evidence import Evidence
 from ostinato.inference.rarity import Rarity, rate_interval, sum_slope
 from ostinato.inference.response import filters_of, matched
+from ostinato.look import Shown
 from ostinato.numbers import counted
 from ostinato.shapes import Array
 
@@ -44,7 +45,7 @@ _KNOTS = 256
 
 
 @final
-class CalibratedRule(AlarmRule):
+class CalibratedRule(Shown, AlarmRule):
     """The rule of this module. From 10 / rate events on, each stream moves its own threshold to its own rate.
 
     A stream raises its threshold by a little with each alarm and lowers it by rate times that with each event (Gibbs
@@ -112,6 +113,11 @@ class CalibratedRule(AlarmRule):
         parts = [one.surprisal[np.isfinite(one.surprisal)] for one in evidence]
         #: The 90 % interval of the share of alarms on data like these.
         self.rates: tuple[float, float] = rate_interval(parts, rate, self._least)
+
+    def look(self) -> tuple[list[str], None]:
+        """Return the rate and the threshold."""
+        after = f"{counted(self._cool, 'event')} after an alarm give none"
+        return [f"{self.rate:g} of ordinary events", self.threshold.words(), after], None
 
     def start(self) -> Array:
         """Return the memory of a stream before its first event."""

@@ -16,6 +16,7 @@ from ostinato.errors import ModelFileError
 from ostinato.inference.stream import Held
 from ostinato.shapes import Array
 from ostinato.storage import atomic_write
+from ostinato.wording import either
 
 _NAME, _VERSION = "ostinato_streams", 1
 
@@ -96,7 +97,11 @@ def load_states(path: str | Path, digest: str) -> dict[str, Kept]:
     version = document.get("version")
     if version != _VERSION:
         what = "the file holds no states of streams" if version is None else f"the states have version {version}"
-        raise ModelFileError(f"{what}, expected version {_VERSION}", where=str(path), fix="give another --state")
+        raise ModelFileError(
+            f"{what}, expected version {_VERSION}",
+            where=str(path),
+            fix=f"give {either('another --state', 'the path of another file')}",
+        )
     if document["model_sha256"] != digest:
         raise ModelFileError(
             f"the states belong to another model, with the SHA-256 {document['model_sha256'][:12]}... and not "

@@ -22,13 +22,15 @@ from ostinato.inference.calibrated import CalibratedRule
 from ostinato.inference.clock import Clock
 from ostinato.inference.kept import Kept, load_states, save_states
 from ostinato.inference.stream import Seen, Stream
+from ostinato.look import Shown
 from ostinato.model_file import Model, model_digest
+from ostinato.numbers import counted
 from ostinato.settings import undisturbed
 from ostinato.shapes import Array
 
 
-@dataclass(frozen=True)
-class Reading:
+@dataclass(frozen=True, repr=False, eq=False)
+class Reading(Shown):
     """The scores of one value of one series.
 
     Attributes:
@@ -51,8 +53,17 @@ class Reading:
     intervals: dict[str, Array]
     evidence: str | None = None
 
+    def look(self) -> tuple[list[str], None]:
+        """Return the series with the time, the expected value, the surprisal, the intervals, and the alarm."""
+        ends = [f"{name}: {_numbers(x)}" for name, x in self.intervals.items()]
+        alarm = [] if self.alarm is None else [f"alarm: {self.evidence or 'none'}"]
+        when = "" if self.ds is None else f" at {self.ds}"
+        skipped = [f"{counted(self.skipped, 'step')} left out before it"] if self.skipped else []
+        said = f"expected: {_numbers(self.expected)}; surprisal {self.surprisal:.4f} nats"
+        return [f"{self.unique_id!r}{when}", said, *ends, *alarm, *skipped], None
 
-class Monitor:
+
+class Monitor(Shown):
     """Live series of one model, each with a state of fixed size.
 
     Args:
@@ -108,6 +119,13 @@ class Monitor:
         if alarm is not None:
             self.rule = alarm_rule(self.model, alarm, reference, held_out=held_out, cool_down=cool_down)
             self.threshold = self.rule.threshold
+
+    def look(self) -> tuple[list[str], None]:
+        """Return the number of the series, the rule of the alarm, the intervals, and the model."""
+        known = len(self._series.keys() | self._kept.keys())
+        alarm = [] if self.threshold is None else [f"rate {self.threshold.rate:g}: {self.threshold.words()}"]
+        ends = [f"intervals: {', '.join(self.ends)}"] if self.ends else []
+        return [f"{known:,} series", *alarm, *ends, self.model.title()], None
 
     def update(self, value: Any, unique_id: str = "stream", ds: Any = None) -> Reading:
         """Take in one value of a series.
@@ -246,6 +264,11 @@ class Monitor:
             clock.set_times(kept.clock)
             start = kept.memory
         return _Series(stream, clock, start[None])
+
+
+def _numbers(x: Array) -> str:
+    """Return the number of each channel in words."""
+    return ", ".join(f"{one:.6g}" for one in x)
 
 
 @dataclass

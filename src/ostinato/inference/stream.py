@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 import torch
@@ -28,14 +28,19 @@ from ostinato.inference.mixture import marginal_quantiles
 from ostinato.inference.raw import raw_sequences
 from ostinato.inference.rollout import window_of
 from ostinato.inference.steps_given import as_steps
+from ostinato.look import Shown
 from ostinato.model_file import Model
+from ostinato.numbers import counted
 from ostinato.settings import undisturbed
 from ostinato.shapes import Array, State
 from ostinato.threads import Threads, computing, decide
 
+#: How the arrays of a block are shown: the first and the last values, with five digits.
+_FEW: Final[dict[str, Any]] = {"threshold": 8, "edgeitems": 2, "precision": 5, "separator": ", "}
 
-@dataclass(frozen=True)
-class Seen:
+
+@dataclass(frozen=True, repr=False, eq=False)
+class Seen(Shown):
     """The surprisals and predictions of a block of T values.
 
     Attributes:
@@ -46,6 +51,12 @@ class Seen:
 
     surprisal: Array
     prediction: Array
+
+    def look(self) -> tuple[list[str], None]:
+        """Return the number of the values with their surprisal, and the first and the last of them."""
+        said = f"{counted(len(self.surprisal), 'step')}, {np.nansum(self.surprisal):.4f} nats"
+        arrays = {"surprisal": self.surprisal, "prediction": self.prediction}
+        return [said, *(f"{name}: {np.array2string(x, **_FEW)}" for name, x in arrays.items())], None
 
 
 class Held(NamedTuple):
@@ -66,7 +77,7 @@ class Held(NamedTuple):
     returned: bool
 
 
-class Stream:
+class Stream(Shown):
     """A live sequence. Only the state of the model is held, and its size is fixed.
 
     The surprisals of a stream sum to what ``score`` gives for the whole sequence, however it is cut into blocks. For
@@ -138,6 +149,12 @@ class Stream:
         self.steps = 0
         self._live, self._lent = self._plain(), False
         self._returned = False  # whether the text so far ends with "\r", so that a "\n" belongs to it
+
+    def look(self) -> tuple[list[str], None]:
+        """Return the series with the number of its steps, what is done with its values, and the model."""
+        learns = ["goes on learning"] if self.adapts else []
+        doubts = [] if self._robust is None else [f"robust: {self._robust.limit:g} standard deviations"]
+        return [f"{self._id!r} after {counted(self.steps, 'step')}", *learns, *doubts, self.model.title()], None
 
     @property
     def spacing(self) -> float | None:

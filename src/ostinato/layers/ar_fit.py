@@ -7,7 +7,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from ostinato.layers.lagged import Trend
+from ostinato.look import Shown
+from ostinato.numbers import counted
 from ostinato.shapes import Array
+
+#: The most lags that are shown with their coefficients.
+_TERMS = 6
 
 
 @dataclass(frozen=True)
@@ -29,8 +34,8 @@ class StartUp:
     sigma2: Array
 
 
-@dataclass(frozen=True)
-class ARFit:
+@dataclass(frozen=True, repr=False)
+class ARFit(Shown):
     """A fitted autoregression of order K.
 
     Attributes:
@@ -67,6 +72,18 @@ class ARFit:
     start_up: StartUp
     lags: tuple[int, ...]
     notes: tuple[str, ...] = ()
+
+    def look(self) -> tuple[list[str], None]:
+        """Return the lags with their coefficients, the constant, the trend, and how good the fit is."""
+        terms = [f"{phi:+.4g} x[t-{lag}]" for lag, phi in zip(self.lags, self.coefficients, strict=True)]
+        more = f" and {len(terms) - _TERMS} more lags" if len(terms) > _TERMS else ""
+        slope = f" {self.slope:+.4g} t" if self.trend == "ct" else ""
+        return [
+            f"order {self.order}, trend {self.trend!r}",
+            f"x[t] = {self.intercept:.4g}{slope} {' '.join(terms[:_TERMS])}{more}",
+            f"sigma2 {self.sigma2:.4g}, log likelihood {self.log_likelihood:.4f} nats of {counted(self.n, 'row')}",
+            *(f"note: {note}" for note in self.notes),
+        ], None
 
     def forecast(self, history: Array, horizon: int, *, seen: int | None = None) -> tuple[Array, Array]:
         """Return the means and the standard deviations of the next steps, (h,) each.

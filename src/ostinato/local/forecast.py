@@ -22,6 +22,7 @@ from ostinato.local.methods import METHODS
 from ostinato.local.panel import Fit
 from ostinato.local.series import LocalForecast, local_forecast
 from ostinato.numbers import counted
+from ostinato.wording import either, option
 
 #: The second name of "auto", for backtests, in which "auto" chooses between all models.
 LOCAL = "local"
@@ -54,8 +55,11 @@ def method_of(name: str) -> Fit:
     if name in BACKBONES:
         raise ConfigError(
             f"{name} is a model that is trained first, and not a method that is fitted in seconds",
-            fix=f"run ostinato fit DATA --model {name} -o m.ost, then ostinato forecast m.ost; or use one of "
-            + ", ".join(known),
+            fix=either(
+                f"run ostinato fit DATA --model {name} -o m.ost, then ostinato forecast m.ost",
+                f'use forecast(fit(data, model="{name}").model)',
+            )
+            + f"; or use one of {', '.join(known)}",
         )
     raise unknown("method", name, known)
 
@@ -130,24 +134,24 @@ def check_forecastable(data: SequenceSet) -> None:
         DataError: No series has a value.
     """
     if not data.traits.tabular:
-        what, then = _OTHER_VERBS[data.traits.numeric]
-        source = data.meta.get("source", "DATA")
-        raise ConfigError(
-            what, where=data.meta.get("source"), fix=f"run ostinato fit {source} -o m.ost, then ostinato {then}"
+        first = either(
+            f"run ostinato fit {data.meta.get('source', 'DATA')} -o m.ost", "use model = ostinato.fit(data).model"
         )
+        what, then = "text has no mean to forecast", either("ostinato sample m.ost", "ostinato.sample(model)")
+        fix = f"{first}, then {then}, which continues a prompt"
+        if data.traits.numeric:
+            then = either(
+                "ostinato forecast m.ost or ostinato sample m.ost --prompt FILE",
+                "ostinato.forecast(model, data) or ostinato.sample(model, prompt=data)",
+            )
+            what, fix = "sound is not forecast without a model of it", f"{first}, then {then}"
+        raise ConfigError(what, where=data.meta.get("source"), fix=fix)
     if not len(data) or np.isnan(data.values.astype(np.float64)).all():
         raise DataError(
             "no series has a value to forecast from",
             where=data.meta.get("source"),
             fix="give at least one value in the column of values",
         )
-
-
-#: For data that are not a table, by whether the values are numbers: the fault, and the verb to use.
-_OTHER_VERBS = {
-    False: ("text has no mean to forecast", "sample m.ost, which continues a prompt"),
-    True: ("sound is not forecast without a model of it", "forecast m.ost or ostinato sample m.ost --prompt FILE"),
-}
 
 
 def steps_and_notes(data: SequenceSet, horizon: int | None, season: int | None) -> tuple[int, list[str]]:
@@ -168,7 +172,7 @@ def steps_and_notes(data: SequenceSet, horizon: int | None, season: int | None) 
         check_reach(data, steps, MOST)
         return steps, notes
     steps, reason = default_horizon(data, season)
-    return steps, [*notes, f"horizon: {counted(steps, 'step')}, {reason}; set it with --horizon"]
+    return steps, [*notes, f"horizon: {counted(steps, 'step')}, {reason}; set it with {option('--horizon')}"]
 
 
 def default_horizon(data: SequenceSet, season: int | None = None) -> tuple[int, str]:

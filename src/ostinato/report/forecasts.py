@@ -21,15 +21,11 @@ from ostinato.numbers import counted, shown
 from ostinato.report.chart import Chart, Table, chart, plain
 from ostinato.report.fan import PAGE
 from ostinato.shapes import Array
+from ostinato.wording import option
 
 #: The usual number of steps to forecast, by the frequency of the data.
 _AHEAD = {"1h": 48, "30m": 96, "15m": 96, "1d": 28, "1bd": 22, "1w": 26, "1mo": 24, "3mo": 8, "1y": 22}
 LEVELS = (50, 80, 95)
-#: What the page says if it has no future covariates for the steps after the data.
-MISSING = (
-    "There is no forecast of the steps after the data, because the future covariates of these steps were not given. "
-    "Give their rows to ostinato report with --future, or to write_report as future."
-)
 #: The number of fans of each sort.
 MOST = 3
 
@@ -67,7 +63,11 @@ def fans(model: Model, data: SequenceSet, spans: Spans, seed: int, reach: int | 
     horizon = min(horizon, model.max_horizon or horizon)
     held = _held(model.before_refit(data), data, spans, horizon, seed)
     if reach == 0:
-        return Fans([], held, MISSING)
+        missing = (
+            "There is no forecast of the steps after the data, because the future covariates of these steps were not "
+            f"given. Give their rows with {option('--future')}."
+        )
+        return Fans([], held, missing)
     ahead = forecast(model, data.take(rows), min(horizon, reach or horizon), LEVELS, seed=seed)
     panels = [(i, d) for i in range(len(rows)) for d in range(len(data.channels))][:MOST]
     return Fans([_next(ahead, i, d) for i, d in panels], held)

@@ -16,6 +16,7 @@ from ostinato.scale.cluster import Cluster
 from ostinato.scale.progress import ProgressSender, progress_queue
 from ostinato.scale.threads import environment
 from ostinato.training.workers import current, parted
+from ostinato.wording import either, for_a_command, of_a_command
 
 #: The number of times that the workers are restarted, from the last checkpoint, after one of them died.
 RESTARTS = 10
@@ -69,7 +70,7 @@ def fit(
         )
         trainer = TorchTrainer(
             _work,
-            train_loop_config={**arguments, "output": str(output), "queue": queue},
+            train_loop_config={**arguments, "output": str(output), "queue": queue, "commanded": of_a_command()},
             torch_config=TorchConfig(backend="gloo"),
             scaling_config=scaling,
             run_config=run,
@@ -77,7 +78,7 @@ def fit(
         try:
             result = trainer.fit().return_value
         except (TrainingFailedError, RayError) as error:
-            fix = "run the command again with --resume, or fit with the same checkpoint, to continue"
+            fix = either("run the command again with --resume to continue", "fit with the same checkpoint to continue")
             raise LostError(f"the training workers failed: {error}", where=options["checkpoint"], fix=fix) from error
     if isinstance(result, OstinatoError):
         raise result
@@ -91,7 +92,7 @@ def _work(arguments: dict[str, Any]) -> list[str] | OstinatoError:
         sender = ProgressSender(arguments["queue"])
         callbacks = {"on_progress": sender.progress, "on_rung": sender.rung}
     try:
-        with parted():
+        with for_a_command(arguments["commanded"]), parted():
             result = fit_here(read(arguments["source"], **arguments["reading"]), **callbacks, **arguments["options"])
             if current().leads:
                 save_model(result.model, arguments["output"])

@@ -32,6 +32,7 @@ from ostinato.data.stored import survived
 from ostinato.data.time_form import TimeForm
 from ostinato.errors import ConfigError, DataError
 from ostinato.kinds import TABULAR, Kind, can_be_tabular
+from ostinato.wording import option
 
 #: The number of rows of a part: a few megabytes, and less than a second of work.
 ROWS = 250_000
@@ -146,7 +147,10 @@ def plan(
         ConfigError: The kind is not one of numbers in a table.
     """
     if not can_be_tabular(kind):
-        raise ConfigError(f"a panel in parts must hold series or prices, got {kind}", fix="use --kind series or prices")
+        raise ConfigError(
+            f"a panel in parts must hold series or prices, got {kind}",
+            fix=f"use {option('--kind', 'series')} or {option('--kind', 'prices')}",
+        )
     files = [str(p) for p in find_files(source)]
     groups: list[Group] = []
     head: pl.DataFrame | None = None
@@ -163,7 +167,7 @@ def plan(
                 raise DataError(what, where=file, fix="write the time as one column ds")
             roles = find(head, file, id_col, time_col, target)
             if roles.id is None:
-                fix = "add a column unique_id, or give the name of the column with --id-col"
+                fix = f"add a column unique_id, or give the name of the column with {option('--id-col')}"
                 raise DataError("the panel has no column of series ids", where=file, fix=fix)
             words = [c for c in roles.values if head[c].dtype == pl.String]
             if words:

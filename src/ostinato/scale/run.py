@@ -16,6 +16,8 @@ import polars as pl
 
 from ostinato._version import __version__
 from ostinato.errors import ConfigError, OstinatoError
+from ostinato.look import Shown
+from ostinato.numbers import counted
 from ostinato.scale import arrange
 from ostinato.scale.plan import ParquetPanel
 from ostinato.scale.threads import Threaded
@@ -54,8 +56,8 @@ class Here:
         return map(Threaded(work, self.threads), items)
 
 
-@dataclass(frozen=True)
-class Outcome:
+@dataclass(frozen=True, repr=False)
+class Outcome(Shown):
     """The result of a run over a panel.
 
     Attributes:
@@ -79,6 +81,12 @@ class Outcome:
     sums: dict[str, Any]
     set_aside: int = 0
     twice: int = 0
+
+    def look(self) -> tuple[list[str], None]:
+        """Return the folder with what is in it."""
+        done = f"{counted(self.parts, 'part')}, of which {self.earlier:,} were finished before"
+        what = f"{self.series:,} series of {counted(self.steps, 'step')} with a result, {self.failed:,} without one"
+        return [str(self.folder), what, done], None
 
 
 @dataclass(frozen=True)

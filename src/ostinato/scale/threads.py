@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar, final
 
 from ostinato.arguments import thread_count
 from ostinato.threads import VARIABLE, computing, is_auto
+from ostinato.wording import for_a_command, of_a_command
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -40,12 +41,14 @@ class Threaded(Generic[Item, Result]):
     Attributes:
         work: The function to call.
         threads: The number of threads.
+        commanded: Whether the messages of the work are read by the user of a command.
     """
 
     work: Callable[[Item], Result]
     threads: int
+    commanded: bool = field(default_factory=of_a_command)
 
     def __call__(self, item: Item) -> Result:
         """Return the result of an item."""
-        with computing(self.threads):
+        with computing(self.threads), for_a_command(self.commanded):
             return self.work(item)

@@ -13,6 +13,7 @@ from ostinato.fits.budget import Budget
 from ostinato.fits.result import Fit
 from ostinato.scale.cluster import Cluster
 from ostinato.training.search import SearchPlan, Trial, attempt, chosen, ranked, space
+from ostinato.wording import option
 
 
 def search(
@@ -86,7 +87,7 @@ def search(
         if grid.errors:
             what, fix = f"no trial finished: {grid.errors[0]}", "check the machines and their memory, then run it again"
             raise OstinatoError(what, where=str(folder), fix=fix)
-        raise ConfigError("no trial finished", fix="give more time with --budget, or more trials")
+        raise ConfigError("no trial finished", fix=f"give more time with {option('--budget')}, or more trials")
     return chosen(folder / f"trial-{grid[table[0].number].metrics['trial_id']}.ost", table), table
 
 

@@ -28,6 +28,7 @@ from ostinato.scale.models import ScorePart, forecast_part
 from ostinato.scale.plan import ParquetPanel, counted_rows, plan
 from ostinato.scale.run import Executor, Outcome, PanelProgress, run
 from ostinato.scale.series import empty
+from ostinato.wording import either, option
 
 
 @renamed(season_length="season", target_col="target")
@@ -222,7 +223,9 @@ def _of_one_channel(source: str | Path, columns: dict[str, Any]) -> ParquetPanel
     panel = plan(source, **columns)
     if len(panel.roles.values) > 1:
         what = f"an autoregression models one column of numbers, got {len(panel.roles.values)}"
-        raise ConfigError(what, where=panel.source, fix=f"choose one of {', '.join(panel.roles.values)} with --target")
+        raise ConfigError(
+            what, where=panel.source, fix=f"choose one of {', '.join(panel.roles.values)} with {option('--target')}"
+        )
     return panel
 
 
@@ -237,7 +240,8 @@ def _like(model: Model, source: str | Path, columns: dict[str, Any]) -> ParquetP
         what = (
             f"the model needs the covariates {', '.join(covariates)}, and a panel in parts is read without covariates"
         )
-        raise ConfigError(what, fix="leave out --on, and give the data with their future rows")
+        way = either("leave out --on", "use ostinato.forecast or ostinato.score")
+        raise ConfigError(what, fix=f"{way}, and give the data with their future rows")
     options = {k: trained.source[k] for k in ("id_col", "time_col", "target") if trained.source.get(k) is not None}
     panel = plan(source, **{"kind": trained.kind, **options, **{k: v for k, v in columns.items() if v is not None}})
     nothing = as_sequences(model, empty(panel))

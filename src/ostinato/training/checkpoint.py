@@ -20,6 +20,7 @@ from ostinato.threads import Threads
 from ostinato.training.config import LadderOptions
 from ostinato.training.rules import rules
 from ostinato.training.within import Within
+from ostinato.wording import option
 
 
 @dataclass(frozen=True)
@@ -57,7 +58,8 @@ class Checkpoint:
             raise ConfigError(
                 "the checkpoint belongs to a fit of other data or other options, or of another version of ostinato",
                 where=str(self.path),
-                fix="use the same data, options and version, or remove --resume to start from the beginning",
+                fix=f"use the same data, options and version, or remove {option('--resume')} to start from the "
+                "beginning",
             )
         atomic_write(owner, own)
 
@@ -87,7 +89,7 @@ def reading() -> Iterator[None]:
         raise ModelFileError(
             f"the fit cannot continue from its checkpoint: {error.what}",
             where=error.where,
-            fix="remove --resume to start from the beginning",
+            fix=f"remove {option('--resume')} to start from the beginning",
         ) from error
 
 

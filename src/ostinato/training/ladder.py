@@ -47,6 +47,7 @@ from ostinato.training.setup import Setup
 from ostinato.training.vocabulary import in_vocabulary
 from ostinato.training.within import Within
 from ostinato.training.workers import current
+from ostinato.wording import option
 
 
 @own_draws
@@ -262,7 +263,7 @@ def _check_observed(material: Material) -> None:
             raise DataError(
                 f"the {name} part has no observed value: every value there is missing",
                 where=material.data.meta.get("source"),
-                fix="hold out another share with --held-out, or remove the stretch without values",
+                fix=f"hold out another share with {option('--held-out')}, or remove the stretch without values",
             )
 
 
@@ -276,14 +277,15 @@ def _support(material: Material, options: LadderOptions) -> list[str]:
         names = [name for name, bound in zip(channels, least, strict=True) if bound]
         which = "no value is" if all(least) else f"no value of {some_of(names)} is"
         notes.append(
-            f"{which} below 0, so the models give negative values no probability; --support real allows negative values"
+            f"{which} below 0, so the models give negative values no probability; {option('--support', 'real')} allows "
+            "negative values"
         )
     for end in np.unique(most[np.isfinite(most)]):
         names = [name for name, one in zip(channels, most, strict=True) if one == end]
         which = "no value is" if len(names) == len(channels) else f"no value of {some_of(names)} is"
         notes.append(
             f"{which} above {end:g}, and several are equal to it, as in shares or percentages: forecasts and samples "
-            f"are cut off at {end:g} (--support real turns this off)"
+            f"are cut off at {end:g} ({option('--support', 'real')} turns this off)"
         )
     return notes
 

@@ -18,6 +18,7 @@ from ostinato.errors import DataError
 from ostinato.numbers import counted
 from ostinato.shapes import Span
 from ostinato.training.within import Within, blocks, spread
+from ostinato.wording import option
 
 #: The greatest number of steps that a closed form is fitted to, which suffices for a few dozen coefficients.
 MOST_STEPS = 400_000
@@ -171,7 +172,7 @@ def nonnegative(data: SequenceSet, support: str | None) -> tuple[bool, ...]:
         raise DataError(
             f"the least value is {least:g}, and the support is nonnegative",
             where=data.meta.get("source"),
-            fix="remove --support, or leave such values empty",
+            fix=f"remove {option('--support')}, or leave such values empty",
         )
     if support is None:
         # if the least value is farther from 0 than the values are apart, the data do not show that 0 is a bound

@@ -18,6 +18,7 @@ from ostinato.gradients.methods import CheckpointedBPTT, Method
 from ostinato.model import SequenceModel
 from ostinato.shapes import State
 from ostinato.training.workers import WorkerGroup
+from ostinato.wording import option
 
 #: The greatest number of steps in a batch of an evaluation, and of probabilities of symbols, which are 32 MB.
 JUDGED, SYMBOLS = 16_384, 1 << 23
@@ -115,7 +116,7 @@ def check_finite(loss: float, batch: Batch, ids: tuple[str, ...], where: str) ->
     raise NonFiniteLossError(
         f"the loss became {loss} at {where}",
         where=f"batch of {', '.join(named[:4])}{' ...' if len(named) > 4 else ''}",
-        fix="use a smaller --learning-rate, or check these steps for extreme values",
+        fix=f"use a smaller {option('--learning-rate')}, or check these steps for extreme values",
     )
 
 

@@ -11,6 +11,7 @@ from ostinato.layers.build import BACKBONES, BARE, SMOOTHED
 from ostinato.numbers import counted
 from ostinato.training.config import ADAPTIVE, FILTERED, ladder_of
 from ostinato.training.smoothing import LONGEST
+from ostinato.wording import option
 
 #: The steps of the longest series that exponential smoothing is tried on: without a season, and with one. From more
 #: steps an autoregression learns its lags: on 3,310 months of sunspots it is .007 nats ahead, on 17,420 hours of a
@@ -81,14 +82,18 @@ def names_of(model: str, data: SequenceSet, season: int | None = None) -> tuple[
     if model == "filter" and (data.count or not data.traits.numeric):
         kind = "counts" if data.count else data.kind
         raise ConfigError(
-            f"adaptive filters are for sound and continuous values, and the data are {kind}", fix="use --model auto"
+            f"adaptive filters are for sound and continuous values, and the data are {kind}",
+            fix=f"use {option('--model', 'auto')}",
         )
     if model in SMOOTHED and not data.traits.tabular:
         raise ConfigError(
-            f"exponential smoothing is for series and prices, and the data are {data.kind}", fix="use --model auto"
+            f"exponential smoothing is for series and prices, and the data are {data.kind}",
+            fix=f"use {option('--model', 'auto')}",
         )
     if model in ADAPTIVE and data.kind != "text":
-        raise ConfigError(f"the model {model!r} is for text, and the data are {data.kind}", fix="use --model auto")
+        raise ConfigError(
+            f"the model {model!r} is for text, and the data are {data.kind}", fix=f"use {option('--model', 'auto')}"
+        )
     if model == "auto":
         names = ladder_of(data.kind)
         if tries_smoothing(data, season):

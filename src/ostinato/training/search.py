@@ -32,6 +32,7 @@ from ostinato.threads import Threads
 from ostinato.training.checkpoint import Checkpoint, fingerprint
 from ostinato.training.config import LADDER, SHORT, defaults
 from ostinato.training.ladder import fit_ladder
+from ostinato.wording import option
 
 if TYPE_CHECKING:
     import optuna
@@ -192,7 +193,8 @@ def search(
     table = ranked(_row(trial) for trial in _ended(study))
     if table[0].state != "complete":
         raise ConfigError(
-            f"none of the {counted(trials, 'trial')} was completed", fix="use a longer --budget, or more trials"
+            f"none of the {counted(trials, 'trial')} was completed",
+            fix=f"use a longer {option('--budget')}, or more trials",
         )
     return chosen(_file(folder, table[0].number), table), table
 

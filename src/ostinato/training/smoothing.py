@@ -22,6 +22,7 @@ from ostinato.numbers import counted
 from ostinato.ops.ets.choice import unroll_in_use
 from ostinato.ops.ets.form import GREATEST, LEAST, PHI, Batch, Form
 from ostinato.shapes import Array
+from ostinato.wording import option
 
 #: The longest season: the state of a series has 2 + m numbers, and a matrix of them.
 LONGEST = 60
@@ -104,7 +105,7 @@ def season_of(data: SequenceSet, season: int | None) -> tuple[int, str]:
     if season is not None and whole("season", season) > LONGEST:
         raise ConfigError(
             f"exponential smoothing has seasons of up to {counted(LONGEST, 'step')}, got {season}",
-            fix=f"use --season 1 for no season, or a season of at most {counted(LONGEST, 'step')}",
+            fix=f"use {option('--season', 1)} for no season, or a season of at most {counted(LONGEST, 'step')}",
         )
     m, why = season_length(data, season)
     if m > LONGEST:

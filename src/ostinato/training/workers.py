@@ -21,6 +21,7 @@ from ostinato.data.batching import Batch
 from ostinato.device import asked
 from ostinato.errors import ConfigError, LostError
 from ostinato.shapes import State
+from ostinato.wording import option
 
 
 @dataclass(frozen=True)
@@ -145,7 +146,9 @@ def parted() -> Iterator[None]:
     except RuntimeError as error:
         if not any(name in str(error) for name in ("gloo", "NCCL")):
             raise
-        fix = "continue from the checkpoint with --resume; torchrun does so by itself with --max-restarts 3"
+        fix = (
+            f"continue from the checkpoint with {option('--resume')}; torchrun does so by itself with --max-restarts 3"
+        )
         raise LostError("another of the training processes has stopped", fix=fix) from error
     finally:
         if dist.is_available() and dist.is_initialized():
