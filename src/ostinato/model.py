@@ -16,11 +16,11 @@ from ostinato.data.sequences import SequenceSet
 from ostinato.description import Description, ladder_facts, model_look, origin_facts
 from ostinato.emissions.conditional import Conditional
 from ostinato.emissions.coupling import Coupling, StepCoupling
-from ostinato.emissions.emission import Emission
+from ostinato.emissions.emission import Emission, Support
 from ostinato.forecasting.inputs import check_possible
 from ostinato.layers.adaptive import AdaptiveMemory
 from ostinato.layers.build import SMOOTHED
-from ostinato.layers.front import Ahead, Front
+from ostinato.layers.front import Ahead, Front, SymbolFront
 from ostinato.layers.recurrence import Recurrence, chosen
 from ostinato.look import Shown
 from ostinato.numbers import counted
@@ -231,6 +231,26 @@ class SequenceModel(Shown, nn.Module):
             # the state is carried in the type of the weights, whatever the products were computed in
             backbone = tuple(s.to(i.dtype) for s, i in zip(backbone, parts.backbone, strict=True))
         return self.conditional(h, ahead, x.shape[:2]), StateParts(front, backbone).joined()
+
+    @property
+    def looks_up(self) -> bool:
+        """Whether ``log_prob`` looks up the symbols that came, and computes no probability of another one."""
+        chain = isinstance(self.front, SymbolFront) and self.front.markov is not None
+        return self.backbone is None and chain and not bool(self.constant.any())
+
+    def log_prob(self, x: Tensor, support: Support, state: State | None = None) -> tuple[Tensor, State]:
+        """Return log P(x_t | x_<t) of every value (T, B, D) in nats, and the state after them.
+
+        Args:
+            x: The values in model space, (T, B, D).
+            support: The set in which the values lie.
+            state: The state before the first step, (B, ...) each; None for the start of the sequences.
+        """
+        if self.looks_up:
+            assert isinstance(self.front, SymbolFront)
+            return self.front.log_prob(x, self.initial_state(x.shape[1]) if state is None else state)
+        conditional, state = self.unroll(x, state)
+        return conditional.log_prob(x, support), state
 
     def predict(self, state: State) -> tuple[Conditional, State]:
         """Return P(x_t | x_<t) of the next step (B, ...), and the state that ``observe`` takes with x_t.

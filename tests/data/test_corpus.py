@@ -3,21 +3,28 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 import ostinato
-from ostinato.data import corpus
+from ostinato.data import alphabet, corpus, sequences
+from ostinato.data import split as split_module
+from ostinato.data.alphabet import Alphabet
 from ostinato.data.lines import decode, decoded
 from ostinato.data.spelled import in_paragraphs, respelled
 from ostinato.data.spelling import spelling_from_json
 from ostinato.data.split import split
 from ostinato.errors import DataError, WriteError
 from ostinato.record import Rung
+from ostinato.training import within
+from ostinato.training.material import material_of
 from ostinato.training.within import spread
 
 TEXT = "the cat sat on the mat,\r\nthe dog \N{HANGUL SYLLABLE GANG} sat on a log.\n" * 90
@@ -64,6 +71,71 @@ def test_several_files_are_joined_on_disk(tmp_path: Path) -> None:
     assert data.ids == ("a", "b", "c")
     assert data.take([2, 0]).on_disk
     assert "".join(map(chr, data.take([2, 0])[1][:, 0])) == TEXT.replace("\r\n", "\n") + "a"
+
+
+def test_what_needs_every_symbol_is_found_while_they_are_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A second start has digest and alphabet without a look at the symbols; of several texts, too."""
+    for name, last in (("a", "\N{BLACK STAR}"), ("b", "z"), ("c", "\N{WHITE STAR}")):
+        (tmp_path / f"{name}.txt").write_text(TEXT + last)
+    texts = [ostinato.read(str(tmp_path / name), kind="text", per_line=False) for name in ("a.txt", "*.txt")]
+    with pytest.MonkeyPatch.context() as m:
+        m.setattr(corpus, "LARGE", 1 << 40)
+        in_memory = [ostinato.read(str(tmp_path / name), kind="text", per_line=False) for name in ("a.txt", "*.txt")]
+    for module in (alphabet, sequences):
+        monkeypatch.setattr(module, "blocks", None)
+        monkeypatch.setattr(module, "joined", None, raising=False)
+    for on_disk, other in zip(texts, in_memory, strict=True):
+        assert on_disk.digest == other.digest
+        with monkeypatch.context() as m:
+            m.setattr(alphabet, "blocks", corpus.blocks)
+            known = split(other).take("known", other)
+            expected = material_of(other, split(other)).encoding
+            assert Alphabet.fit(known) == expected
+        assert material_of(on_disk, split(on_disk)).encoding == expected
+        assert replace(on_disk, ids=tuple(f"{key}2" for key in on_disk.ids)).values is on_disk.values
+
+
+def test_the_digest_is_that_of_these_sequences(tmp_path: Path) -> None:
+    a, b = both(tmp_path)
+    named, part = (replace(d, ids=("other",)) for d in (a, b)), (d.stretches([(0, 5, 900)]) for d in (a, b))
+    for x, y in (named, part):
+        assert x.digest == y.digest != a.digest
+
+
+@pytest.mark.parametrize("model", ["ar", "counts", "lstm", "mixture"])
+def test_a_fit_looks_at_as_much_of_a_long_text_as_of_a_longer_one(
+    model: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[int] = []
+    monkeypatch.setattr(within, "RATES", dict.fromkeys(within.RATES, (1, 400, 400)))
+    monkeypatch.setattr(corpus.Look, "at", lambda own, key, at=corpus.Look.at: _counted(at(own, key), seen))
+    for module in (alphabet, sequences, split_module):
+        monkeypatch.setattr(module, "blocks", None)
+    looked_at = []
+    for times in (400, 1600):
+        path = tmp_path / f"{times}.txt"
+        path.write_text("the cat sat on the mat\n" * times)
+        data = ostinato.read(path, kind="text", per_line=False)
+        seen.clear()
+        ostinato.fit(data, model=model, budget=ostinato.Budget(None, 3), hidden=4, embedding=3, max_order=2, threads=1)
+        looked_at.append(sum(seen))
+    assert looked_at[1] < 1.2 * looked_at[0]
+
+
+def _counted(found: NDArray[Any], seen: list[int]) -> NDArray[Any]:
+    seen.append(found.size)
+    return found
+
+
+def test_a_spelling_is_written_once(tmp_path: Path) -> None:
+    _, data = both(tmp_path)
+    respelled(data, spelling_from_json({"name": "jamo"}))
+    written = {p: p.stat().st_mtime_ns for p in (tmp_path / "cache").rglob("*.points")}
+    assert len(written) == 2
+    respelled(data, spelling_from_json({"name": "jamo"}))
+    assert {p: p.stat().st_mtime_ns for p in written} == written
 
 
 def test_it_is_fitted_and_scored_as_in_memory(tmp_path: Path) -> None:

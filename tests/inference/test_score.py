@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 from dataclasses import replace
 from itertools import pairwise
@@ -9,11 +10,14 @@ from itertools import pairwise
 import numpy as np
 import pytest
 from statsmodels.tsa.ar_model import AutoReg
+from torch import Tensor
 
 from ostinato.data.sequences import SequenceSet
 from ostinato.errors import DataError, ModelFileError
 from ostinato.forecasting.inputs import as_sequences
 from ostinato.inference.score import score
+from ostinato.layers.markov import Markov
+from ostinato.model import SequenceModel
 from zoo import BACKBONES, build, fitted, made
 
 
@@ -22,6 +26,24 @@ def test_totals() -> None:
     assert scores.steps.tolist() == [61, 2, 38, 1, 91]
     assert scores.nats_per_step == pytest.approx(-scores.log_prob.sum() / 193)
     assert scores.bits_per_step == pytest.approx(scores.nats_per_step / math.log(2))
+
+
+def test_a_chain_looks_up_the_symbols_that_came(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It has the probabilities of all symbols only where steps that are taken together end."""
+    model, data, rows = copy.deepcopy(fitted("lines", "ar")), made("lines"), list[int]()
+    model.constant.data.zero_()
+    of_all = Markov.ahead
+
+    def ahead(chain: Markov, last: Tensor) -> Tensor:
+        rows.append(len(last))
+        return of_all(chain, last)
+
+    with monkeypatch.context() as m:
+        m.setattr(Markov, "ahead", ahead)
+        found = score(model, data)
+    assert sum(rows) < 30 < len(found.surprisal)
+    monkeypatch.setattr(SequenceModel, "looks_up", False)
+    np.testing.assert_allclose(found.surprisal, score(model, data).surprisal, atol=1e-5)
 
 
 @pytest.mark.parametrize("name", BACKBONES)

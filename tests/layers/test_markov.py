@@ -150,6 +150,20 @@ def test_log_prob_of_is_the_unroll(order: int) -> None:
             assert nats[a + t] == pytest.approx(table[t, s] if s >= 0 else 0.0, abs=1e-5)
 
 
+@pytest.mark.parametrize("order", [0, 1, 3, 6])
+def test_log_prob_is_the_unroll_in_chunks(order: int) -> None:
+    model = chain(order)
+    x = torch.randint(-1, V, (9, 4, 1), generator=torch.Generator().manual_seed(2))
+    h, (last,) = model.unroll(x)
+    table = torch.cat([model.first().expand(1, 4, V), h[:-1]])
+    expected = torch.where(x < 0, 0.0, table.gather(-1, x.clamp(min=0)))
+    for cut in (0, 1, 5, 9):
+        one, state = model.log_prob(x[:cut], model.initial_state(4))
+        two, (end,) = model.log_prob(x[cut:].double().where(x[cut:] >= 0, torch.nan), state)
+        torch.testing.assert_close(torch.cat([one, two]), expected)
+        assert torch.equal(end, last)
+
+
 @pytest.mark.parametrize("order", [0, 1, 3])
 def test_laws(order: int) -> None:
     """Chunks, rows and single steps give the result of one pass; a row of length 0 keeps its state."""

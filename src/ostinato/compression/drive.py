@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ostinato.compression.coder import Decoder, Encoder
+from ostinato.data.corpus import BLOCK, forget, scratch
 from ostinato.emissions.conditional import Conditional
 from ostinato.model import SequenceModel
 from ostinato.shapes import State
@@ -24,6 +25,37 @@ Coder = Encoder | Decoder
 Values: TypeAlias = NDArray[Any]
 #: The sequences that are coded side by side.
 SIDE_BY_SIDE = 256
+
+
+class Found:
+    """The values of a sequence as they are decoded. Those of a long sequence are kept in a mapped file.
+
+    Args:
+        length: The values of the sequence, of all channels together; 0 if it is not known.
+    """
+
+    def __init__(self, length: int) -> None:
+        self._held, self._count = array("q"), 0
+        self._kept = scratch(length, np.int64) if length > BLOCK else None
+
+    def add(self, values: list[int]) -> None:
+        """Take the next values."""
+        self._held.extend(values)
+        if self._kept is not None and len(self._held) >= BLOCK:
+            self._keep(self._kept)
+
+    def all(self) -> Values:
+        """Return all values that were taken, (N,)."""
+        if self._kept is None:
+            return np.array(self._held, dtype=np.int64)
+        self._keep(self._kept)
+        return self._kept[: self._count]
+
+    def _keep(self, kept: Values) -> None:
+        kept[self._count : self._count + len(self._held)] = self._held
+        self._count += len(self._held)
+        del self._held[:]
+        forget(kept)
 
 
 class Drive(ABC):
@@ -54,12 +86,12 @@ class Lanes(Drive):
     @torch.inference_mode()
     def run(self, coder: Coder, given: list[Values] | None, lengths: list[int], extra: list[int]) -> list[Values]:
         """Code sequences and return them (see ``Drive.run``)."""
-        out = [array("q") for _ in lengths]
+        channels = self.model.channels
+        out = [Found(length * channels) for length in lengths] if given is None else []
         for first in range(0, len(lengths), SIDE_BY_SIDE):
             rows = list(range(first, min(first + SIDE_BY_SIDE, len(lengths))))
             self._side_by_side(coder, given, rows, lengths, extra, out)
-        channels = self.model.channels
-        return [np.array(steps, dtype=np.int64).reshape(-1, channels) for steps in out]
+        return [found.all().reshape(-1, channels) for found in out] if given is None else given
 
     def _side_by_side(
         self,
@@ -68,7 +100,7 @@ class Lanes(Drive):
         rows: list[int],
         lengths: list[int],
         extra: list[int],
-        out: list[array[int]],
+        out: list[Found],
     ) -> None:
         state = self.model.initial_state(len(rows))
         rows, state = self._kept([self.begins(lengths[r]) for r in rows], rows, state)
@@ -78,8 +110,9 @@ class Lanes(Drive):
             step = None if given is None else np.stack([given[r][t] for r in rows])
             values, raw = self.code(coder, conditional, step, [extra[r] for r in rows])
             t += 1
-            for i, r in enumerate(rows):
-                out[r].extend(raw[i].tolist())
+            if given is None:
+                for i, r in enumerate(rows):
+                    out[r].add(raw[i].tolist())
             stays = [self.goes_on(int(values[i, 0]), t, lengths[r]) for i, r in enumerate(rows)]
             if any(stays):
                 state = self.model.observe(middle, self.in_model_space(values))

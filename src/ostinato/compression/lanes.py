@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-from array import array
 from itertools import pairwise
 from typing import final
 
@@ -11,13 +10,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ostinato.compression.drive import Coder, Drive, Lanes, Values
+from ostinato.compression.drive import Coder, Drive, Found, Lanes, Values
 from ostinato.compression.memory import Memory, memory_of
 from ostinato.compression.portable import of_symbols
 from ostinato.compression.sound import SoundLanes
 from ostinato.data.alphabet import Alphabet
 from ostinato.data.amplitude import Amplitude
-from ostinato.data.corpus import BLOCK, forget, scratch
+from ostinato.data.corpus import BLOCK, forget
 from ostinato.data.spelling.base import END
 from ostinato.emissions.conditional import Conditional
 from ostinato.errors import ConfigError
@@ -138,21 +137,15 @@ class LearnedText(Drive):
         self._memory.after(before)
 
     def _decode(self, coder: Coder, length: int) -> Values:
-        before, t, at = np.array([self._start]), 0, 0
-        found = array("i")
-        kept = scratch(length, np.int32) if length > BLOCK else None
+        before, t, found = np.array([self._start]), 0, Found(length)
         goes_on = self._symbols.begins(length)
         while goes_on:
             before, point = self._symbols.code(coder, of_symbols(self._memory.after(before)), None)
-            found.append(int(point[0]))
+            found.add(point.tolist())
             t += 1
             goes_on = self._symbols.goes_on(int(before[0]), t, length)
-            if kept is not None and (len(found) == BLOCK or not goes_on):
-                kept[at:t], at = found, t
-                del found[:]
-                forget(kept)
         self._memory.after(before)
-        return (np.array(found, dtype=np.int32) if kept is None else kept)[:, None]
+        return found.all()[:, None]
 
 
 def drive_of(model: SequenceModel, version: int) -> Drive:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from array import array
 from typing import final
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from ostinato.compression.drive import Coder, Lanes, Values
+from ostinato.compression.drive import Coder, Found, Lanes, Values
 from ostinato.data.amplitude import Amplitude
 from ostinato.emissions.conditional import Conditional
 from ostinato.emissions.logistic_mixture import LogisticMixture
@@ -59,7 +58,7 @@ class SoundLanes(Lanes):
         rows: list[int],
         lengths: list[int],
         extra: list[int],
-        out: list[array[int]],
+        out: list[Found],
     ) -> None:
         if self._filters is None:
             super()._side_by_side(coder, given, rows, lengths, extra, out)
@@ -90,8 +89,9 @@ class SoundLanes(Lanes):
                 values.ctypes.data,
             )
             coder.passed(self._samples)
-            for i, r in enumerate(rows):
-                out[r].frombytes(values[: left[i], i].tobytes())
+            if given is None:
+                for i, r in enumerate(rows):
+                    out[r].add(values[: left[i], i].ravel().tolist())
 
     def begins(self, length: int) -> bool:
         """Return whether there are samples."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,11 +12,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ostinato.data.corpus import Look, blocks
+from ostinato.data.corpus import Look, blocks, told_of
 from ostinato.data.encoded import Encoded, Encoding, Lazy
 from ostinato.data.lines import plain
 from ostinato.data.sequences import SequenceSet
 from ostinato.data.spelling import Characters, Spelling, spelling_from_json, spelling_of
+from ostinato.shapes import Span
 
 #: The number of symbols that are encoded together.
 BLOCK = 1 << 20
@@ -43,15 +45,20 @@ class Alphabet(Encoding):
     spelling: Spelling
 
     @staticmethod
-    def fit(data: SequenceSet) -> Alphabet:
-        """Return the alphabet of data, which should be the training part."""
+    def fit(data: SequenceSet, spans: list[Span] | None = None) -> Alphabet:
+        """Return the alphabet of a part of data.
+
+        Args:
+            data: Text.
+            spans: The part, which should be the training part; None is all of the data.
+        """
         spelling = spelling_of(data.meta)
         seen = np.zeros(POINTS, dtype=bool)
         if not spelling.closed:
-            for block in blocks(data.values, BLOCK):
-                seen[block[:, 0]] = True
-        points = np.union1d(spelling.always, np.flatnonzero(seen))
-        return Alphabet(tuple(points.astype(int).tolist()), data.terminated, spelling)
+            for points in blocks(data.values[:, 0]) if spans is None else _points_of(data, spans):
+                seen[points] = True
+        known = np.union1d(spelling.always, np.flatnonzero(seen))
+        return Alphabet(tuple(known.astype(int).tolist()), data.terminated, spelling)
 
     @property
     def size(self) -> int:
@@ -214,3 +221,18 @@ class Alphabet(Encoding):
         # before other spellings were known, a file said whether symbols were bytes
         spelling = document.get("spelling") or {"name": "byte" if document["of_bytes"] else "character"}
         return Alphabet(tuple(document["code_points"]), document["terminated"], spelling_from_json(spelling))
+
+
+def _points_of(data: SequenceSet, spans: list[Span]) -> Iterator[NDArray[Any]]:
+    """Yield each point that spans of texts have, at least once.
+
+    Of a corpus it is known where each point comes first, so that no span from the start of a text is looked at.
+    """
+    told, at = told_of(data.values), data.offsets
+    firsts = None if told is None else told.firsts
+    for b, first, stop in spans:
+        if firsts is None or first:
+            yield from blocks(data.values[at[b] + first : at[b] + stop, 0])
+        else:
+            points, places = (np.array(part, dtype=np.int64) for part in firsts[b])
+            yield points[places < stop]

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from ostinato.data.corpus import Source, blocks, kept
-from ostinato.data.sequences import SequenceSet
+from ostinato.data.sequences import SequenceSet, opening_of
 from ostinato.data.spelling import Points, Spelling, spelling_of
 
 #: The end of a line between two characters that are not spaces.
@@ -57,7 +57,8 @@ def _on_disk(data: SequenceSet, spelling: Spelling) -> SequenceSet:
     def digest() -> str:
         return data.digest
 
-    source = Source(["respelled", data.meta.get("source"), data.ids, spelling.to_json()], [[data.digest]], digest)
+    key = ["respelled", data.meta.get("source"), list(data.ids), spelling.to_json()]
+    source = Source(key, [[data.digest]], digest, opening_of("text", data.ids, data.channels))
     values, lengths, _ = kept(source, texts, lambda: spelling.most)
     offsets = np.cumsum([0, *lengths], dtype=np.int64)
     return replace(data, values=values, offsets=offsets, meta={**data.meta, "spelling": spelling.to_json()})

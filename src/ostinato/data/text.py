@@ -12,7 +12,7 @@ from ostinato.data import corpus
 from ostinato.data.columns import check_names, holds_numbers
 from ostinato.data.lines import decode, decoded, lines_of, plain
 from ostinato.data.origin import Origin
-from ostinato.data.sequences import SequenceSet
+from ostinato.data.sequences import SequenceSet, opening_of
 from ostinato.data.spelling import Points, spelling_of
 from ostinato.errors import DataError
 from ostinato.wording import option
@@ -81,7 +81,8 @@ def from_large_files(
     def most() -> int:
         return 0xFF if alphabet == "bytes" else max(map(_most_point, paths))
 
-    values, lengths, kept = corpus.kept(corpus.Source.of_files(paths, spelling.to_json()), texts, most)
+    source = corpus.Source.of_files(paths, spelling.to_json(), opening_of("text", names))
+    values, lengths, kept = corpus.kept(source, texts, most)
     return SequenceSet(
         "text",
         values,

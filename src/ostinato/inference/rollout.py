@@ -17,6 +17,9 @@ from ostinato.inference.writing import Writing, drawn_symbols, written_symbols
 from ostinato.model import SequenceModel
 from ostinato.shapes import State
 
+#: The fewest steps that are unrolled at a time, and the probabilities of symbols that are held at a time, which are
+#: 32 MB.
+LEAST_WINDOW, PROBABILITIES = 64, 1 << 23
 #: A draw from the distribution itself.
 PLAIN = Choice()
 
@@ -33,7 +36,7 @@ def state_after(model: SequenceModel, encoded: Encoded, rows: list[int]) -> Stat
         The state, (B, ...) each.
     """
     lengths = torch.tensor([int(encoded.lengths[b]) for b in rows])
-    state, window = model.initial_state(len(rows)), window_of(model)
+    state, window = model.initial_state(len(rows)), window_of(model, max(len(rows), 1))
     for start in range(0, int(lengths.max()) if rows else 0, window):
         left = (lengths - start).clamp(0, window)
         x = torch.zeros(int(left.max()), len(rows), encoded.values.shape[1], dtype=encoded.values.dtype)
@@ -121,6 +124,11 @@ def one_step(rows: int) -> Callable[[SequenceModel], None]:
     return run
 
 
-def window_of(model: SequenceModel) -> int:
-    """Return the number of steps to unroll at a time, which bounds memory for sequences of any length."""
-    return max(64, min(1024, 131_072 // (model.encoding.vocabulary_size or 64)))
+def window_of(model: SequenceModel, rows: int = 1) -> int:
+    """Return the number of steps to unroll at a time, which bounds memory for sequences of any length.
+
+    Args:
+        model: The model.
+        rows: The sequences that are unrolled side by side.
+    """
+    return max(LEAST_WINDOW, min(1024, PROBABILITIES // (rows * (model.encoding.vocabulary_size or 1))))

@@ -20,7 +20,7 @@ from ostinato.forecasting.inputs import as_sequences
 from ostinato.forecasting.protocol import fitted
 from ostinato.inference.adapt import Learner, learns
 from ostinato.inference.dynamic import WINDOW, LearningWeights, has_weights
-from ostinato.inference.rollout import window_of
+from ostinato.inference.rollout import LEAST_WINDOW, PROBABILITIES, window_of
 from ostinato.inference.scores import Scores
 from ostinato.inference.stream import Stream
 from ostinato.model import SequenceModel
@@ -95,7 +95,10 @@ def score(
     # in order of length, so that few rows are idle at the end
     items = [Piece(b, 0, 0, int(lengths[b])) for b in np.argsort(lengths, kind="stable") if lengths[b]]
     rows = max(1, min(512, 16_384 // usual, len(items) or 1))
-    window = min(window_of(sequence_model), max(64, 65_536 // rows))
+    window = max(LEAST_WINDOW, 65_536 // rows)
+    if not sequence_model.looks_up:
+        rows = max(1, min(rows, PROBABILITIES // (LEAST_WINDOW * (sequence_model.encoding.vocabulary_size or 1))))
+        window = min(window, window_of(sequence_model, rows))
 
     def chunks() -> Iterator[Batch]:
         return aligned(encoded, items, rows * window, window)
@@ -131,8 +134,7 @@ def _in_chunks(
         batch = chunk.to(model.device)
         if state is not None:
             state = model.restarted(state, batch.reset)
-        conditional, state = model.unroll(batch.x, state)
-        given = conditional.log_prob(batch.x, Support(batch.unit, batch.low, batch.high))
+        given, state = model.log_prob(batch.x, Support(batch.unit, batch.low, batch.high), state)
         nats = given.detach().cpu().double()
         joint = torch.where(chunk.weight, nats, torch.zeros_like(nats)).sum(-1).numpy()
         for b, (row, start) in enumerate(zip(batch.rows, batch.starts, strict=True)):

@@ -302,6 +302,13 @@ class SymbolFront(Front):
         table = torch.cat([state[1][None], ahead])
         return Ahead(inputs, table[:-1, :, None]), (before, _last(table, lengths), *after)
 
+    def log_prob(self, x: Tensor, state: State) -> tuple[Tensor, State]:
+        """Return the log probabilities that the Markov chain gives to symbols x (T, B, 1), and the last state."""
+        assert self.markov is not None
+        nats, after = self.markov.log_prob(x, state[2:])
+        before = torch.where(x[-1] < 0, self.vocabulary, x[-1])
+        return nats, (before, self.markov.ahead(after[0]), *after)
+
     def _embed(self, symbols: Tensor) -> Tensor:
         """Return the embedding of symbols (..., 1), and their numbers if these are plain, (..., F)."""
         embedded: Tensor = torch.zeros(*symbols.shape[:-1], 0, device=symbols.device)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from itertools import islice
 from typing import Any, Literal
 
@@ -129,7 +130,7 @@ class Markov(Recurrence):
 
     def first(self) -> Tensor:
         """Return the log probabilities of the first symbol of a sequence, (V,)."""
-        return self._ahead(self.initial_state(1)[0])[0]
+        return self.ahead(self.initial_state(1)[0])[0]
 
     def log_prob_of(self, symbols: Ints, offsets: Ints) -> Floats:
         """Return the log probability of each symbol given those before it in its sequence, in O(N) space.
@@ -141,14 +142,37 @@ class Markov(Recurrence):
         Returns:
             Nats, (N,); 0 where a symbol is missing.
         """
-        V = self.output_size
-        symbols, offsets = _checked(symbols, offsets, V)
-        edges, pairs = self.edges.cpu().numpy(), self.pairs.cpu().numpy()
-        parts = Discounted(self.weights.double().cpu().numpy(), self.backoff.double().cpu().numpy())
-        context = np.zeros(len(symbols), dtype=np.int64)
+        symbols, offsets = _checked(symbols, offsets, self.output_size)
+        return self._looked_up(symbols, (before(symbols, offsets, k) for k in range(self.order)))
+
+    def log_prob(self, x: Tensor, state: State) -> tuple[Tensor, State]:
+        """Return the log probabilities of the symbols x (T, B, 1) alone, (T, B, 1), and the last state.
+
+        ``unroll`` computes those of all V symbols. Here time and memory do not depend on V.
+
+        Args:
+            x: The symbols. The log probability of a missing one is 0.
+            state: The state before the first of them.
+        """
+        path, (T, B, _), K = self._path(x, state), x.shape, self.order
+        steps = path.cpu().numpy()
+        older = (steps[K - 1 - k : K - 1 - k + T].reshape(-1) for k in range(K))
+        nats = torch.from_numpy(self._looked_up(steps[K:].reshape(-1), older)).reshape(T, B, 1)
+        return nats.to(self.weights), (path[T:].flip(0).t(),)
+
+    def _looked_up(self, symbols: Ints, older: Iterable[Ints]) -> Floats:
+        """Return the log probabilities of symbols (N,), in nats, 0 where one is missing.
+
+        Args:
+            symbols: The symbols. Negative where one is missing.
+            older: The symbols 1, 2, ..., K steps before each of them, (N,) each.
+        """
+        V, context = self.output_size, np.zeros(len(symbols), dtype=np.int64)
+        edges, pairs, weights, backoff = (b.cpu().numpy() for b in (self.edges, self.pairs, self.weights, self.backoff))
+        parts = Discounted(weights, backoff)
         p = mix(np.full(len(symbols), 1 / V), context, symbols, pairs, parts, V)
-        for k in range(self.order):
-            at = deeper(edges, context, before(symbols, offsets, k), V)
+        for earlier in older:
+            at = deeper(edges, context, earlier, V)
             context = np.where(at < 0, -1, at + 1)  # context i + 1 has edge i
             p = mix(p, context, symbols, pairs, parts, V)
         return np.where(symbols < 0, 0.0, np.log(p))
@@ -160,7 +184,7 @@ class Markov(Recurrence):
     def step(self, state: State, x: Tensor) -> tuple[State, Tensor]:
         """Return the next state and the log probabilities of the next symbol, (B, V), after the symbols x (B, 1)."""
         last = torch.cat([self._symbols(x), state[0]], dim=1)[:, : self.order]
-        return (last,), self._ahead(last)
+        return (last,), self.ahead(last)
 
     def unroll(self, x: Tensor, state: State | None = None, lengths: Tensor | None = None) -> tuple[Tensor, State]:
         """Return the log probabilities of the next symbols, (T, B, V), and the last state (see ``Recurrence.unroll``).
@@ -175,9 +199,9 @@ class Markov(Recurrence):
         if lengths is not None:
             inside = torch.arange(T, device=x.device)[:, None] < lengths
             x = torch.where(inside[:, :, None], x, torch.full_like(x, NOTHING))
-        path = torch.cat([last.flip(1).t(), self._symbols(x)[:, :, 0]])  # (K + T, B), oldest first
+        path = self._path(x, (last,))
         windows = torch.stack([path[K - k : K - k + T] for k in range(K)], -1) if K else x.new_zeros(T, B, 0).long()
-        h = self._ahead(windows.reshape(T * B, K)).reshape(T, B, self.output_size)
+        h = self.ahead(windows.reshape(T * B, K)).reshape(T, B, self.output_size)
         if lengths is None:
             return h, (path[T:].flip(0).t(),)
         back = lengths[:, None] + torch.arange(K - 1, -1, -1, device=x.device)  # (B, K)
@@ -191,7 +215,11 @@ class Markov(Recurrence):
             raise ValueError(f"symbol {int(ids.max())} is outside the vocabulary 0 .. {self.output_size - 1}")
         return ids
 
-    def _ahead(self, last: Tensor) -> Tensor:
+    def _path(self, x: Tensor, state: State) -> Tensor:
+        """Return the last symbols of a state and the symbols x (T, B, 1) after them, (K + T, B), oldest first."""
+        return torch.cat([state[0].flip(1).t(), self._symbols(x)[:, :, 0]])
+
+    def ahead(self, last: Tensor) -> Tensor:
         """Return the log probabilities of the next symbol, (R, V), after the last symbols (R, K), newest first."""
         context = torch.zeros(len(last), dtype=torch.int64, device=last.device)
         alive = torch.ones_like(context, dtype=torch.bool)

@@ -101,7 +101,7 @@ def _nats(model: SequenceModel, material: Material) -> Tensor:
     together = judged_together(model.encoding.vocabulary_size)
     for group in bucketed(judged_pieces(material, "held-out", model.front.reach), together, None):
         batch = whole(material.encoded, group).to(model.device)
-        nats = model.unroll(batch.x)[0].log_prob(batch.x, Support(batch.unit, batch.low, batch.high))
+        nats, _ = model.log_prob(batch.x, Support(batch.unit, batch.low, batch.high))
         out.append(nats[batch.weight].cpu().double())
     model.train(training)
     return torch.cat(out) if out else torch.zeros(0, dtype=torch.float64)

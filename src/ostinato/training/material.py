@@ -9,6 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from ostinato.data.alphabet import Alphabet
 from ostinato.data.encoded import Encoded, Encoding
 from ostinato.data.encoding import fit_encoding
 from ostinato.data.sequences import SequenceSet
@@ -146,7 +147,11 @@ def material_of(data: SequenceSet, cut: Split, support: str | None = None, withi
         within: How many of the steps are looked at; None is all of them.
     """
     bound, most = nonnegative(data, support), upper_bounds(data, support)
-    encoding = fit_encoding(cut.take("known", data), by_id=cut.by_time, nonnegative=bound, upper_bounds=most)
+    encoding: Encoding
+    if data.on_disk:
+        encoding = Alphabet.fit(data, cut.spans("known", data.lengths, data.lengths))
+    else:
+        encoding = fit_encoding(cut.take("known", data), by_id=cut.by_time, nonnegative=bound, upper_bounds=most)
     return Material(data, encoding.encode(data), encoding, cut, within)
 
 

@@ -76,8 +76,7 @@ def negative_log_likelihood(model: SequenceModel, batch: Batch, state: State | N
 
 def _counted(model: SequenceModel, batch: Batch, state: State | None) -> tuple[Tensor, State]:
     """Return the nats of the counted values of a batch and 0 for the others, (T, B, D), and the state after it."""
-    conditional, state = model.unroll(batch.x, state)
-    nats = conditional.log_prob(batch.x, Support(batch.unit, batch.low, batch.high))
+    nats, state = model.log_prob(batch.x, Support(batch.unit, batch.low, batch.high), state)
     # selected, and not multiplied by the weights: 0 times infinity would be NaN
     return torch.where(batch.weight, nats, 0.0), state
 

@@ -11,7 +11,7 @@ from ostinato.data.alphabet import Alphabet
 from ostinato.data.sequences import SequenceSet
 from ostinato.data.spelled import respelled, texts_of
 from ostinato.data.spelling import VOCABULARIES, Pieces, Spelling, spelling_from_json
-from ostinato.data.split import Split, split
+from ostinato.data.split import Part, Split, split
 from ostinato.errors import ConfigError
 from ostinato.layers.counts import Counts
 from ostinato.training.adaptive import begins_of, letters_of, unknown_if_once
@@ -60,7 +60,7 @@ def choose(data: SequenceSet, cut: Split) -> tuple[Spelling, str]:
         data: Text.
         cut: Its parts.
     """
-    train, judged = _some(cut.take("train", data), COMPARED), _some(cut.take("validation", data), JUDGED)
+    train, judged = _some(data, cut, "train", COMPARED), _some(data, cut, "validation", JUDGED)
     found: list[tuple[float, Spelling]] = []
     absent = ""
     for name in VOCABULARIES:
@@ -102,18 +102,19 @@ def _spelling(name: str, data: SequenceSet, cut: Split) -> Spelling:
     """Return the spelling of a name; pieces are learned from the training part."""
     if name != Pieces.name:
         return spelling_from_json({"name": name})
-    texts = texts_of(_some(cut.take("train", data), TAUGHT))
+    texts = texts_of(_some(data, cut, "train", TAUGHT))
     return Pieces.fit(texts, min(max(sum(map(len, texts)) // EACH, FEWEST), MOST))
 
 
-def _some(data: SequenceSet, most: int) -> SequenceSet:
-    """Return whole sequences, drawn at random, with at most some characters; the end of a text that is longer."""
-    if len(data.values) <= most:
-        return data
-    order = np.random.default_rng(0).permutation(len(data))
-    count = max(1, int(np.searchsorted(np.cumsum(data.lengths[order]), most)))
-    kept = data.take(np.sort(order[:count]))
-    return kept.cut(np.maximum(kept.lengths - most, 0), kept.lengths)
+def _some(data: SequenceSet, cut: Split, part: Part, most: int) -> SequenceSet:
+    """Return whole spans of a part, drawn at random, with at most some characters; the end of a span that is longer."""
+    spans = cut.spans(part, data.lengths, data.lengths)
+    lengths = np.array([z - a for _, a, z in spans])
+    if lengths.sum() > most:
+        order = np.random.default_rng(0).permutation(len(spans))
+        count = max(1, int(np.searchsorted(np.cumsum(lengths[order]), most)))
+        spans = [(b, max(a, z - most), z) for b, a, z in (spans[i] for i in np.sort(order[:count]).tolist())]
+    return data.stretches(spans)
 
 
 def _has_hangul(data: SequenceSet) -> bool:
