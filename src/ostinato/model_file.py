@@ -24,6 +24,7 @@ from ostinato.numbers import counted
 from ostinato.randomness import own_draws
 from ostinato.settings import undisturbed
 from ostinato.storage import load_bundle
+from ostinato.threads import in_threads
 from ostinato.wording import either
 
 #: A model that a file can hold.
@@ -91,6 +92,7 @@ def model_parts(model: Model) -> tuple[dict[str, Tensor], dict[str, Any]]:
 
 
 @own_draws
+@in_threads
 def model_from_parts(tensors: dict[str, Tensor], document: dict[str, Any]) -> Model:
     """Return the model that ``model_parts`` took apart, in this or an earlier format.
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from threading import Lock, local
 from typing import Any, Literal, ParamSpec, TypeVar, final
 
+from ostinato import forked
 from ostinato.arguments import thread_count
 from ostinato.numbers import counted
 
@@ -68,6 +69,8 @@ def decide(threads: Any = "auto") -> Decision:
     """
     if not is_auto(threads):
         count = thread_count(threads)
+        if forked.is_lost("torch"):
+            return Decision(count, 1, count, "the number that was given; torch lost its threads in a fork")
         return Decision(count, count, count, "the number that was given")
     together = os.environ.get(GROUP, "")
     if together.isdigit() and int(together) > 1:
@@ -212,6 +215,8 @@ def _begin(decision: Decision) -> None:
                 # a thread that begins while a verb runs elsewhere has taken over that verb's number
                 _thread.torch = _earlier["torch"] if _running else now
             torch.set_num_threads(decision.torch)
+            if decision.torch > 1:
+                forked.runs("torch")
         _running.append(decision)
         _thread.decisions.append(decision)
         _set_blas(decision.blas)

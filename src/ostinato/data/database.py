@@ -15,6 +15,7 @@ from ostinato.data.extras import is_failure, missing
 from ostinato.data.files import names_of
 from ostinato.data.origin import Origin
 from ostinato.errors import DataError
+from ostinato.forked import require_polars
 from ostinato.wording import option
 
 #: The databases that connectorx reads, by the first word of an address.
@@ -59,8 +60,10 @@ def from_query(address: str, query: str | None) -> tuple[pl.DataFrame, Origin]:
 
     Raises:
         DataError: There is no query, the database cannot be reached, or the query fails.
-        ConfigError: The package connectorx is not installed, and the database is not SQLite.
+        ConfigError: The package connectorx is not installed, and the database is not SQLite; or polars cannot compute
+            in this process (see ``forked``).
     """
+    require_polars()
     where = without_password(address)
     file = file_of(address)
     frame = _from_sqlite(file, where, query) if file else _from_server(address, where, _given(query, where))

@@ -12,6 +12,7 @@ from ostinato.data.parts import may_be_parts
 from ostinato.data.stamps import parse_times
 from ostinato.data.time_names import TIMES, says_when
 from ostinato.errors import DataError
+from ostinato.forked import require_polars
 from ostinato.numbers import counted
 
 if TYPE_CHECKING:
@@ -36,7 +37,9 @@ def frame_of(source: pandas.DataFrame | pandas.Series[Any]) -> tuple[pl.DataFram
 
     Raises:
         DataError: Two columns have the same name.
+        ConfigError: polars cannot compute in this process (see ``forked``).
     """
+    require_polars()
     import pandas as pd
 
     notes: list[str] = []

@@ -9,6 +9,7 @@ from ostinato.data import database, files, tables
 from ostinato.data.any_frame import as_frame
 from ostinato.data.origin import Origin
 from ostinato.errors import DataError
+from ostinato.forked import require_polars
 
 
 class Rows(NamedTuple):
@@ -91,6 +92,7 @@ def rows_in_memory(source: Any) -> Rows | None:
     framed = as_frame(source)
     if framed is None:
         return None
+    require_polars()
     frame, notes = framed
     if not len(frame):
         raise DataError("the frame has no rows", where="the frame", fix="give a frame that has data")

@@ -20,6 +20,7 @@ from ostinato.data.preambles import is_logger_file, without_preamble
 from ostinato.data.text_table import TextTable
 from ostinato.data.unread_tables import refuse_print
 from ostinato.errors import DataError
+from ostinato.forked import require_polars
 
 #: The fewest numbers in a line that are a series, and not one step of several channels.
 _ONE_LINE = 12
@@ -49,7 +50,9 @@ def from_files(
 
     Raises:
         DataError: A file is not a table, or the tables have different columns.
+        ConfigError: polars cannot compute in this process (see ``forked``).
     """
+    require_polars()
     raws = [as_utf8(contents(p)) for p in paths]
     stored.check([(raw, str(p), ending(p)) for raw, p in zip(raws, paths, strict=True)])
 

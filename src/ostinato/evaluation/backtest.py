@@ -27,6 +27,7 @@ from ostinato.evaluation.summary import Tally, interval, probabilities, resoluti
 from ostinato.evaluation.task import Task
 from ostinato.evaluation.windows import BacktestPlan, BacktestWindow
 from ostinato.forecasting.table import ds_column
+from ostinato.forked import require_polars
 from ostinato.look import Shown
 from ostinato.numbers import counted, plain
 from ostinato.renamed import renamed
@@ -133,7 +134,7 @@ def cross_validation(  # noqa: PLR0913 - the public function has one keyword for
         The forecasts, the table of measures and the notes.
 
     Raises:
-        ConfigError: An option is out of its range.
+        ConfigError: An option is out of its range, or polars cannot compute in this process (see ``forked``).
         DataError: No series is long enough.
     """
     if not isinstance(data, SequenceSet):
@@ -157,6 +158,7 @@ def cross_validation(  # noqa: PLR0913 - the public function has one keyword for
     notes += warnings
     tallies = {name: Tally(level) for name in (*models, *BASELINES)}
     task, frames = Task(plan.before(data), plan, season, own_season, n_paths, options), []
+    require_polars()
     forecasters: list[Forecaster] = []
     for window in plan.windows(data):
         if refit or not forecasters:

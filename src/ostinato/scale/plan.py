@@ -31,6 +31,7 @@ from ostinato.data.parts import joined
 from ostinato.data.stored import survived
 from ostinato.data.time_form import TimeForm
 from ostinato.errors import ConfigError, DataError
+from ostinato.forked import require_polars
 from ostinato.kinds import TABULAR, Kind, can_be_tabular
 from ostinato.wording import option
 
@@ -144,8 +145,10 @@ def plan(
 
     Raises:
         DataError: A file is not Parquet, or the panel has no rows or no column of ids.
-        ConfigError: The kind is not one of numbers in a table.
+        ConfigError: The kind is not one of numbers in a table, or polars cannot compute in this process (see
+            ``forked``).
     """
+    require_polars()
     if not can_be_tabular(kind):
         raise ConfigError(
             f"a panel in parts must hold series or prices, got {kind}",
