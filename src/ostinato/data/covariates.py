@@ -216,8 +216,8 @@ def check_known(x: Array, rows: NDArray[np.int64], names: Sequence[str], series:
         raise DataError(
             f"the future covariate {names[c]!r} has a missing value",
             where=origin.at(int(rows[t]), series),
-            fix=f"give it a value at every step, or read the column with {option('--past-covariates')}, which allows "
-            "missing values",
+            fix="write a value in every row, such as 0 or no where nothing happens, or read the column with "
+            f"{option('--past-covariates')}, which allows missing values",
         )
 
 
