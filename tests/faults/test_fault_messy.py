@@ -363,7 +363,7 @@ KINDS: dict[str, dict[str, Callable[[], str]]] = {
             refused, {"Messzeit": ["2024-01-01", "2024-01-02", "later 3"], "y": [1.5, 2, 3]}, "'later 3'", "line 4"
         ),
         "short dates": partial(aside, "x", SHORT, "not read as the time"),
-        "short dates, newest first": partial(refused, {"x": SHORT[::-1], "y": Y}, "not in their order", "col none"),
+        "short dates, newest first": partial(refused, {"x": SHORT[::-1], "y": Y}, "their order", 'time_col="none"'),
     },
     "no time": {
         "words": partial(no_time, "period", ["A1", "B2", "C3"] * 20),

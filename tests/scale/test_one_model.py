@@ -55,7 +55,7 @@ def test_an_error_of_the_first_worker_stops_the_others(wave: Path, tmp_path: Pat
 def test_a_worker_gives_a_mistake_back(wave: Path, tmp_path: Path) -> None:
     asked: dict[str, Any] = {"source": str(wave), "reading": {}, "options": {"model": "grue"}}
     asked["output"] = str(tmp_path / "bad.ost")
-    asked["queue"] = None
+    asked |= {"queue": None, "commanded": False}
     assert "unknown model 'grue'" in str(_work(asked))
     assert not (tmp_path / "bad.ost").exists()
 
