@@ -23,10 +23,9 @@ SECONDS = 5.0
 class Keeper:
     """The file of states: loaded at the start, and written within ``SECONDS`` of each answer and at the end.
 
-    A process that is killed loses what it had answered since the last writing. So does one that stops while it answers,
-    because its output cannot be written: its series have then counted values whose answers are lost,
-    and such a state is not written. While a process keeps the file it holds
-    its lock: two processes that write one file would each replace what the other wrote.
+    A process that is killed loses what it had answered since the last writing. So does one whose output cannot be
+    written: its series have counted values whose answers are lost, so their state is not written. While a process keeps
+    the file it holds its lock: two processes that write one file would each replace what the other wrote.
 
     Args:
         monitor: The series.
