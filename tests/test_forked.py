@@ -17,7 +17,7 @@ pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 PROGRAM = """
 import faulthandler, json, os, sys
 from pathlib import Path
-import numpy as np, pandas as pd
+import numpy as np, pandas as pd, polars as pl
 import ostinato
 
 pd.DataFrame({"ds": pd.date_range("2020-01-01", periods=60), "y": np.arange(60.0) % 7}).to_csv("y.csv", index=False)
@@ -27,6 +27,7 @@ ostinato.fit(data, model="ar").model.save("y.ost")
 ostinato.fit(text, model="counts", budget="5s", threads=2).model.save("t.ost")
 model = ostinato.load_model("y.ost")
 frame = pd.read_csv("y.csv")
+lazy = pl.from_pandas(frame).lazy()
 ostinato.score(ostinato.load_model("t.ost"), text, threads=2).by("word")
 verbs = {
     "load": lambda: ostinato.load_model("t.ost"),
@@ -40,6 +41,7 @@ verbs = {
     "fit": lambda: ostinato.fit(data, model="gru", budget=ostinato.Budget(max_steps=2)),
     "table": lambda: ostinato.read("y.csv"),
     "frame": lambda: ostinato.read(frame),
+    "lazy frame": lambda: ostinato.read(lazy),
     "query": lambda: ostinato.read("sqlite:///none.db", query="select 1"),
     "backtest": lambda: ostinato.cross_validation(data, (), horizon=3),
 }
@@ -67,7 +69,7 @@ def test_a_verb_in_a_fork_computes_or_is_refused(tmp_path: Path) -> None:
     )
     assert ran.returncode == 0, ran.stderr
     said = json.loads(ran.stdout.splitlines()[-1])
-    refused = {"table", "frame", "query", "backtest"}
+    refused = {"table", "frame", "lazy frame", "query", "backtest"}
     assert {name: text for name, text in said.items() if name not in refused} == dict.fromkeys(
         set(said) - refused, "computed"
     )

@@ -38,9 +38,9 @@ class Found:
         self._held, self._count = array("q"), 0
         self._kept = scratch(length, np.int64) if length > BLOCK else None
 
-    def add(self, values: list[int]) -> None:
+    def add(self, values: Values) -> None:
         """Take the next values."""
-        self._held.extend(values)
+        self._held.frombytes(np.asarray(values, dtype=np.int64).tobytes())
         if self._kept is not None and len(self._held) >= BLOCK:
             self._keep(self._kept)
 
@@ -112,7 +112,7 @@ class Lanes(Drive):
             t += 1
             if given is None:
                 for i, r in enumerate(rows):
-                    out[r].add(raw[i].tolist())
+                    out[r].add(raw[i])
             stays = [self.goes_on(int(values[i, 0]), t, lengths[r]) for i, r in enumerate(rows)]
             if any(stays):
                 state = self.model.observe(middle, self.in_model_space(values))

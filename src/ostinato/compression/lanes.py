@@ -141,7 +141,7 @@ class LearnedText(Drive):
         goes_on = self._symbols.begins(length)
         while goes_on:
             before, point = self._symbols.code(coder, of_symbols(self._memory.after(before)), None)
-            found.add(point.tolist())
+            found.add(point)
             t += 1
             goes_on = self._symbols.goes_on(int(before[0]), t, length)
         self._memory.after(before)

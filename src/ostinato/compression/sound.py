@@ -91,7 +91,7 @@ class SoundLanes(Lanes):
             coder.passed(self._samples)
             if given is None:
                 for i, r in enumerate(rows):
-                    out[r].add(values[: left[i], i].ravel().tolist())
+                    out[r].add(values[: left[i], i])
 
     def begins(self, length: int) -> bool:
         """Return whether there are samples."""

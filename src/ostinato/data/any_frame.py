@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from ostinato.data.from_pandas import column_of, frame_of
 from ostinato.data.wide_decimals import column_of as arrow_column
 from ostinato.errors import DataError
+from ostinato.forked import require_polars
 from ostinato.numbers import counted
 
 #: The units of times of NumPy that polars has too.
@@ -31,6 +32,7 @@ def as_frame(source: Any) -> tuple[pl.DataFrame, tuple[str, ...]] | None:  # noq
     if isinstance(source, pl.DataFrame):
         return _without_objects(source), ()
     if isinstance(source, pl.LazyFrame):
+        require_polars()
         return _without_objects(source.collect()), ()
     pandas = sys.modules.get("pandas")  # a caller with a pandas frame has already imported pandas
     if pandas is not None and (isinstance(source, pandas.DataFrame) or has_own_index(source)):
