@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import torch
-from scipy.optimize import minimize
 from torch import Tensor
 
 from ostinato.data.batching import Piece, bucketed
@@ -15,7 +14,7 @@ from ostinato.emissions.normal import Normal
 from ostinato.emissions.student_t import StudentT
 from ostinato.layers.front import Front, InnovationFront, SmoothingFront
 from ostinato.model import SequenceModel
-from ostinato.shapes import Array
+from ostinato.training.constants import likeliest_constants
 from ostinato.training.material import Material
 from ostinato.training.objective import JUDGED
 from ostinato.training.scale_prior import ScalePrior, changes
@@ -104,28 +103,19 @@ def _polish(model: SequenceModel, e: Tensor, support: Support, centred: bool, fe
     bound, told = is_bounded(support), isinstance(model.emission, Normal | StudentT) and not few.free
     below = torch.where(support.unit > 0, -torch.inf, support.low)
     first = few.start(model.constant.detach().double(), e) if told else model.constant.detach().double()
-    shape, start = model.constant.shape, first.numpy().copy()
     if centred:
-        start[:, 0] = 0.0
+        first[:, 0] = 0.0
 
-    def loss(flat: Array) -> tuple[float, Array]:
-        constant = torch.tensor(flat, dtype=e.dtype).reshape(shape).requires_grad_()
+    def loss(constant: Tensor) -> Tensor:
         # values above a bound may be the far tail of a distribution below it, which must not become heavier afterwards
         used = few.widened(constant) if told and bound else constant
         nats = model.emission.log_prob(used, e, support)
         if bound:
             nats = nats - log_above(model.emission, used.expand(*e.shape, -1), below)
         value = -nats.mean()
-        if told:
-            value = value + few.loss(used) / nats.numel()
-        (slope,) = torch.autograd.grad(value, constant)
-        if centred:
-            slope[:, 0] = 0.0
-        return float(value.detach()), slope.flatten().numpy()
+        return value + few.loss(used) / nats.numel() if told else value
 
-    # the solver of scipy: importing that of torch loads a compiler and takes a second and a half
-    solution = minimize(loss, start.flatten(), jac=True, method="L-BFGS-B")
-    if np.isfinite(solution.x).all() and np.isfinite(solution.fun):
+    found = likeliest_constants(model.emission, loss, first, len(e), centred)
+    if found is not None:
         with torch.no_grad():
-            kept = torch.from_numpy(solution.x).reshape(shape)
-            model.constant.copy_(few.widened(kept) if told else kept)
+            model.constant.copy_(few.widened(found) if told else found)

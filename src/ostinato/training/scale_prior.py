@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import pairwise
 
 import torch
@@ -51,32 +52,32 @@ class ScalePrior:
     change: Tensor
     inner: Tensor | None = None
 
-    @property
+    @cached_property
     def freedom(self) -> Tensor:
         """The degrees of freedom that the innovations leave for their scale, (D,)."""
         return (self.count - self.parameters).clamp(min=0.0)
 
-    @property
+    @cached_property
     def weight(self) -> Tensor:
         """How much the prior counts, (D,): 1 without a degree of freedom, and 0 from ``ENOUGH`` on."""
         return torch.where(self.change > 0, (1 - self.freedom / ENOUGH).clamp(min=0.0), 0.0)
 
-    @property
+    @cached_property
     def bound(self) -> Tensor:
         """How much tails and parameters count, (D,): 1 up to half of ``MANY`` degrees of freedom, and 0 from it on."""
         return torch.where(self.change > 0, 2 * (1 - self.freedom / MANY).clamp(min=0.0, max=0.5), 0.0)
 
-    @property
+    @cached_property
     def silent(self) -> bool:
         """Whether the prior has no weight in the scale of any channel."""
         return not bool(self.weight.any())
 
-    @property
+    @cached_property
     def free(self) -> bool:
         """Whether the prior has no weight in the scale or the tails of any channel."""
         return not bool(self.bound.any())
 
-    @property
+    @cached_property
     def before(self) -> Tensor:
         """How many innovations the prior adds, less those that the parameters take and miss, (D,).
 
