@@ -179,9 +179,11 @@ class Scores(Shown):
             ConfigError: The data are not text, or the unit is unknown.
             DataError: The corpus cannot be read, or holds no unit.
         """
+        import polars as pl
+
         from ostinato.inference.units import units
 
-        return units(self, unit, corpus)
+        return pl.concat(units(self, unit, corpus))
 
     def _of(self, a: int, z: int) -> Iterator[Array]:
         """Yield the surprisals of steps a up to z in blocks."""
