@@ -92,7 +92,7 @@ def cut(spelling: Spelling, points: NDArray[Any], by: str, nats: Array | None = 
     """
     if not len(points):
         if nats is not None and len(nats):
-            yield Found([""], np.zeros(1, dtype=np.int64), np.nan_to_num(nats))
+            yield Found([""], np.zeros(1, dtype=np.int64), _without_nan(nats))
         return
     stretches = _symbols if by == "symbol" else _stretches
     yield from stretches(spelling, points, by, np.zeros(len(points)) if nats is None else nats)
@@ -103,10 +103,10 @@ def _symbols(spelling: Spelling, points: NDArray[Any], by: str, nats: Array) -> 
     """Yield the symbols of a text; by does not matter."""
     at = 0
     for block in blocks(points):
-        own = np.nan_to_num(nats[at : at + len(block)]).astype(np.float64)
+        own = _without_nan(nats[at : at + len(block)])
         at += len(block)
         if at == len(points):
-            own[-1] += np.nan_to_num(nats[at:]).sum()
+            own[-1] += _without_nan(nats[at:]).sum()
         texts = [spelling.text([p]) for p in block.tolist()]
         yield Found(texts, np.arange(at - len(block) + 1, at + 1), own)
         forget(nats)
@@ -127,7 +127,7 @@ def _stretches(spelling: Spelling, points: NDArray[Any], by: str, nats: Array) -
         begun = spelling.characters(own)
         # a symbol belongs to the first character that begins in it, or to the one that it goes on with
         place = np.concatenate([place, np.maximum(count + np.cumsum(begun) - np.maximum(begun, 1), 0)])
-        waiting = np.concatenate([waiting, np.nan_to_num(nats[done : done + len(own)])])
+        waiting = np.concatenate([waiting, _without_nan(nats[done : done + len(own)])])
         done, count = done + len(own), count + int(begun.sum())
         forget(nats)
         text = left + spelling.text(own.tolist())
@@ -142,9 +142,16 @@ def _stretches(spelling: Spelling, points: NDArray[Any], by: str, nats: Array) -
         unit = np.minimum(np.searchsorted(first + stops, place[:taken], side="right"), len(stops) - 1)
         sums = np.bincount(unit, waiting[:taken], minlength=len(stops)).astype(np.float64)
         if last:
-            sums[-1] += np.nan_to_num(nats[done:]).sum()
+            sums[-1] += _without_nan(nats[done:]).sum()
         yield Found([text[a:z].strip() for a, z in pairwise([0, *stops.tolist()])], first + stops, sums)
         place, waiting, left, first = place[taken:], waiting[taken:], text[int(stops[-1]) :], end
+
+
+def _without_nan(nats: Array) -> Array:
+    """Return a copy of surprisals in which 0 takes the place of NaN."""
+    own = np.array(nats, dtype=np.float64)
+    own[np.isnan(own)] = 0.0
+    return own
 
 
 def _settled(text: str, stops: NDArray[np.int64], by: str) -> int:

@@ -11,32 +11,34 @@ import math
 import unicodedata
 from collections import Counter
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ostinato.choices import unknown
+from ostinato.data.corpus import BLOCK
 from ostinato.data.ids import restored
 from ostinato.data.read import read
 from ostinato.data.sequences import SequenceSet
 from ostinato.data.spelling import spelling_of
 from ostinato.errors import ConfigError, DataError
 from ostinato.inference.cutting import NO_UNITS, UNITS, Found, Tally, cut
+from ostinato.shapes import Array
 
 if TYPE_CHECKING:
     import polars as pl
 
     from ostinato.inference.scores import Scores
 
-#: The rows and the tables of units that are put together into one.
-_ROWS, _TABLES = 1 << 16, 1 << 10
+#: The least units that are put into one table, but for the last table.
+_TOGETHER = 1 << 16
 
 
 def units(scores: Scores, by: str, corpus: Any = None) -> Iterator[pl.DataFrame]:
     """Yield the surprisal of every unit of scored text, some units at a time, so that memory does not grow with them.
 
-    To count equal units, the text is cut once before the first rows are made. A distinct unit then takes 16 bytes.
+    To count equal units, a long text is cut once more, before the first rows are made. A distinct unit takes 16 bytes.
 
     Args:
         scores: The scores of text.
@@ -76,57 +78,85 @@ def units(scores: Scores, by: str, corpus: Any = None) -> Iterator[pl.DataFrame]
 
 def _tables(scores: Scores, by: str, known: Counter[str] | None) -> Iterator[pl.DataFrame]:
     """Yield the tables of ``units``; known are the units of a corpus."""
-    counts = Tally()
-    for _, found in _found(scores, by):
-        counts.add(found.texts)
+    import polars as pl
+
+    counts, kept = Tally(), list[_Rows]()
+    # of a short text the units are kept, so that it is cut once
+    short = len(scores.surprisal) <= BLOCK
+    for rows in _rows(scores, by):
+        counts.add(rows.texts)
+        if short:
+            kept.append(rows)
     keys = restored(scores.data.ids, scores.data.meta)
-    waiting: list[pl.DataFrame] = []
-    last, number, start = -1, 0, 0
-    for b, found in _found(scores, by):
-        if b != last:
-            last, number, start = b, 0, 0
-        borders = np.concatenate([[start], found.stops])
-        waiting.append(_table([keys[b]] * len(found.texts), number, borders, found, counts))
-        number, start = number + len(found.texts), int(borders[-1])
-        if sum(map(len, waiting)) >= _ROWS or len(waiting) >= _TABLES:
-            yield _joined(waiting, by, known)
-            waiting = []
-    if waiting or last < 0:
-        yield _joined(waiting or [_table([], 0, np.zeros(1, dtype=np.int64), NO_UNITS, counts)], by, known)
+    for rows in kept or _rows(scores, by):
+        ids = [keys[b] for b in rows.sequence.tolist()]
+        frame = pl.DataFrame(
+            {
+                "unique_id": pl.Series(ids, dtype=None if ids else pl.String),
+                "unit": rows.number,
+                "start": rows.start + 1,
+                "length": rows.length,
+                "text": pl.Series(rows.texts, dtype=pl.String),
+                "count": counts.of(rows.texts),
+                "nats": rows.nats,
+                "bits": rows.nats / math.log(2),
+            }
+        )
+        yield frame if known is None else _with_frequency(frame, by, known)
 
 
-def _table(ids: list[Any], number: int, borders: NDArray[np.int64], found: Found, counts: Tally) -> pl.DataFrame:
-    """Return the rows of units of one sequence that follow one another; number is that of the units before them."""
-    import polars as pl
+class _Rows(NamedTuple):
+    """Units of texts one after the other.
 
-    return pl.DataFrame(
-        {
-            "unique_id": pl.Series(ids, dtype=None if ids else pl.String),
-            "unit": pl.Series(np.arange(number + 1, number + len(ids) + 1)),
-            "start": pl.Series(borders[:-1] + 1),
-            "length": pl.Series(np.diff(borders)),
-            "text": pl.Series(found.texts, dtype=pl.String),
-            "count": pl.Series(counts.of(found.texts)),
-            "nats": found.nats,
-            "bits": found.nats / math.log(2),
-        }
-    )
+    Attributes:
+        sequence: The number of the text of each, (n,).
+        number: The number of each in its text, from 1, (n,).
+        start: The characters, or symbols, before each in its text, (n,).
+        length: The characters, or symbols, of each, (n,).
+        texts: The text of each.
+        nats: The surprisal of each, (n,).
+    """
 
-
-def _joined(tables: list[pl.DataFrame], by: str, known: Counter[str] | None) -> pl.DataFrame:
-    import polars as pl
-
-    frame = pl.concat(tables)
-    return frame if known is None else _with_frequency(frame, by, known)
+    sequence: NDArray[np.int64]
+    number: NDArray[np.int64]
+    start: NDArray[np.int64]
+    length: NDArray[np.int64]
+    texts: list[str]
+    nats: Array
 
 
-def _found(scores: Scores, by: str) -> Iterator[tuple[int, Found]]:
-    """Yield the units of all sequences, a stretch of one sequence at a time, with the number of the sequence."""
+def _rows(scores: Scores, by: str) -> Iterator[_Rows]:
+    """Yield the units of all texts, some at a time, and at least once."""
     spelling = spelling_of(scores.data.meta)
+    waiting: list[tuple[int, int, int, Found]] = []  # the text, its units and its characters before these units
+    size = 0
     for b in range(len(scores.data)):
+        number = start = 0
         nats = scores.surprisal[scores.offsets[b] : scores.offsets[b + 1]]
         for found in cut(spelling, scores.data[b][:, 0], by, nats):
-            yield b, found
+            waiting.append((b, number, start, found))
+            number, start = number + len(found.texts), int(found.stops[-1])
+            size += len(found.texts)
+            if size >= _TOGETHER:
+                yield _joined(waiting)
+                waiting, size = [], 0
+    if waiting or not len(scores.surprisal):
+        yield _joined(waiting)
+
+
+def _joined(parts: list[tuple[int, int, int, Found]]) -> _Rows:
+    """Return units that were found one after the other as one table."""
+    parts = parts or [(0, 0, 0, NO_UNITS)]
+    heads = np.array([part[:3] for part in parts], dtype=np.int64)
+    found = [part[3] for part in parts]
+    counts = np.array([len(one.texts) for one in found])
+    first = np.cumsum(counts) - counts  # the row of the first unit of each part
+    sequence, before, start = np.repeat(heads, counts, axis=0).T
+    stops = np.concatenate([one.stops for one in found])
+    inner = np.arange(len(stops)) - np.repeat(first, counts)
+    start = np.where(inner > 0, np.roll(stops, 1), start)
+    texts = [text for one in found for text in one.texts]
+    return _Rows(sequence, before + inner + 1, start, stops - start, texts, np.concatenate([one.nats for one in found]))
 
 
 def _with_frequency(frame: pl.DataFrame, by: str, known: Counter[str]) -> pl.DataFrame:
