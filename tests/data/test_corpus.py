@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import bz2
+import gzip
+import io
+import lzma
 import os
+import zipfile
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -237,3 +243,60 @@ def test_stretches_lie_in_their_spans(lengths: list[int], most: int) -> None:
     assert found[-1][2] == spans[-1][2]
     steps = [(b, i) for b, a, z in found for i in range(a, z)]
     assert len(set(steps)) == len(steps)
+
+
+LINE = "the cat sat on \N{HANGUL SYLLABLE GANG}"
+
+
+@pytest.mark.parametrize(
+    ("raw", "lines"),
+    [
+        pytest.param(f"{LINE}\n".encode() * 60, 60, id="LF"),
+        pytest.param(f"{LINE}\r\n".encode() * 60, 60, id="CRLF"),
+        pytest.param(f"{LINE}\r".encode() * 60, 60, id="CR"),
+        pytest.param(f"{LINE}\n{LINE}\r\n{LINE}\r".encode() * 20, 60, id="mixed"),
+        pytest.param(f"{LINE}\u2028x\x0b\x0c\x85y\n".encode() * 60, 60, id="ends of Unicode alone"),
+        pytest.param(f"\ufeff{LINE}\r\n".encode() + f"\ufeff{LINE}\n".encode() * 59, 60, id="byte order marks"),
+        pytest.param(f"{LINE}\n".encode() * 60 + b"the end", 61, id="no last end"),
+        pytest.param(f"{LINE}\n".encode() * 60 + b"the end\r", 61, id="a last CR"),
+    ],
+)
+def test_an_odd_text_is_the_same_packed_and_on_disk(raw: bytes, lines: int, tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_bytes(raw)
+    on_disk = ostinato.read(tmp_path / "a.txt", kind="text", per_line=False)
+    assert on_disk.on_disk
+    assert int((on_disk.values == ord("\n")).sum()) == lines - (not raw.endswith((b"\n", b"\r")))
+    for ending, content in packed(raw).items():
+        path = tmp_path / f"a.txt.{ending}"
+        path.write_bytes(content)
+        in_memory = ostinato.read(path, kind="text", per_line=False)
+        assert np.array_equal(in_memory.values, on_disk.values), ending
+        assert len(ostinato.read(path, kind="text", per_line=True)) == lines, ending
+
+
+@pytest.mark.parametrize(
+    ("bad", "message"), [(b"abc \xff", "0xff"), ("\uac15".encode()[:2], "0xea"), (b"\xed\xa0\x80", "0xed")]
+)
+def test_bytes_that_are_no_text_are_named_alike_packed_and_on_disk(bad: bytes, message: str, tmp_path: Path) -> None:
+    raw = f"{LINE}\n".encode() * 60 + bad
+    told = set()
+    for ending, content in {"": raw, **packed(raw)}.items():
+        path = tmp_path / f"a.txt{ending and '.'}{ending}"
+        path.write_bytes(content)
+        with pytest.raises(DataError, match=message) as error:
+            ostinato.read(path, kind="text", per_line=False)
+        # the encoding that they may have instead is guessed from the bytes around them, on disk from fewer
+        told.add(str(error.value).replace(path.name, "a.txt").partition("\nfix")[0])
+    assert len(told) == 1
+
+
+def packed(raw: bytes) -> dict[str, bytes]:
+    """Return bytes packed in every form that is read, by the ending of its name."""
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w") as file:
+        file.writestr("a.txt", raw)
+    zstd = pa.compress(raw, codec="zstd", asbytes=True)
+    return {
+        "gz": gzip.compress(raw), "bz2": bz2.compress(raw), "xz": lzma.compress(raw), "zst": zstd,
+        "zip": archive.getvalue(),
+    }  # fmt: skip

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import io
 from pathlib import Path
+from typing import Any
+from unittest import mock
 
 import numpy as np
+import polars as pl
+import polars.testing
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -13,9 +17,10 @@ from hypothesis import strategies as st
 import ostinato
 from ostinato.cli.main import main
 from ostinato.data.sequences import SequenceSet
+from ostinato.data.spelling import spelling_of
 from ostinato.errors import ConfigError
+from ostinato.inference.cutting import UNITS
 from ostinato.inference.scores import Scores
-from ostinato.inference.units import UNITS
 
 TEXT = "Dog bites man.  Man bites dog! 개가 사람을 물었다.\nWho bit whom?\n\nNobody said"
 
@@ -87,6 +92,24 @@ def test_units_tile_the_text_and_add_up(texts: list[str], end: bool) -> None:
             )
 
 
+@settings(max_examples=40, deadline=None)
+@given(
+    st.text(alphabet="ab.! \n\t가ᄀ\u3000。”\u200d👩", min_size=1, max_size=60),
+    st.sampled_from([{}, {"alphabet": "bytes"}, {"spelling": {"name": "jamo"}}]),
+    st.integers(1, 9),
+)
+def test_units_are_the_same_however_long_the_stretches_are(text: str, meta: dict[str, Any], size: int) -> None:
+    points = spelling_of(meta).points(text)
+    data = SequenceSet("text", points[:, None], np.array([0, len(points)]), ("t",), terminated=True, meta=meta)
+    scores = Scores(data, np.arange(1.0, len(points) + 2), np.array([0, len(points) + 1]))
+    for by in UNITS:
+        once = scores.by(by)
+        with mock.patch(
+            "ostinato.inference.cutting.blocks", lambda x: (x[i : i + size] for i in range(0, len(x), size))
+        ):
+            pl.testing.assert_frame_equal(scores.by(by), once)
+
+
 def test_the_count_is_that_of_the_text() -> None:
     frame = scores_of("a b a").by("word")
     assert frame["count"].to_list() == [2, 1, 2]
@@ -108,7 +131,7 @@ def test_the_frequency_is_that_of_the_corpus_however_long(
         np.testing.assert_allclose(once["frequency"], expected)
     assert once["letters"].to_list() == {"word": [1, 2, 1, 0, 3], "line": [3, 4], "sentence": [4, 3]}[by]
     assert once.columns[:-2] == scores.by(by).columns
-    monkeypatch.setattr("ostinato.inference.units.blocks", lambda x: (x[i : i + 7] for i in range(0, len(x), 7)))
+    monkeypatch.setattr("ostinato.inference.cutting.blocks", lambda x: (x[i : i + 7] for i in range(0, len(x), 7)))
     assert scores.by(by, str(tmp_path / "corpus.txt")).equals(once)
 
 

@@ -150,6 +150,21 @@ def test_log_prob_of_is_the_unroll(order: int) -> None:
             assert nats[a + t] == pytest.approx(table[t, s] if s >= 0 else 0.0, abs=1e-5)
 
 
+def test_log_prob_of_is_the_unroll_where_a_context_has_more_symbols_than_one_number_holds() -> None:
+    rng, V = np.random.default_rng(4), 1000  # six symbols of 10 bits are in one number
+    values = np.tile(rng.integers(0, V, 30), 6)
+    values[rng.integers(0, 180, 12)] = rng.integers(-1, V, 12)
+    offsets = np.array([0, 100, 180])
+    model = Markov.fit(values, offsets, V, 9, criterion="given")
+    nats = model.log_prob_of(values, offsets)
+    for a, z in itertools.pairwise(offsets):
+        h, _ = model.unroll(torch.from_numpy(values[a:z]).reshape(-1, 1, 1))
+        table = torch.cat([model.first()[None], h[:, 0]])[:-1].double().numpy()
+        own = values[a:z]
+        expected = np.where(own < 0, 0.0, table[np.arange(z - a), own])
+        np.testing.assert_allclose(nats[a:z], expected, atol=1e-5)
+
+
 @pytest.mark.parametrize("order", [0, 1, 3, 6])
 def test_log_prob_is_the_unroll_in_chunks(order: int) -> None:
     model = chain(order)

@@ -32,7 +32,7 @@ def as_csv(drawn: list[NDArray[Any]], channels: Sequence[str]) -> pl.DataFrame:
     return pl.concat(frames)
 
 
-def as_table(frame: pl.DataFrame, times: TimeForm | None = None) -> str:
+def as_table(frame: pl.DataFrame, times: TimeForm | None = None, *, header: bool = True) -> str:
     """Return a table as CSV.
 
     Numbers have the shortest form that reads back to the same number; a missing one is an empty cell.
@@ -41,6 +41,7 @@ def as_table(frame: pl.DataFrame, times: TimeForm | None = None) -> str:
         frame: The table.
         times: The form of its times. Times that were words are written as they came in; of others, times without an
             hour are written as dates: 2024-01-31.
+        header: Whether the first line names the columns, as in all but the later parts of a table.
 
     Raises:
         DataError: A number is infinite, which a reader of CSV may take for a word or refuse.
@@ -58,7 +59,7 @@ def as_table(frame: pl.DataFrame, times: TimeForm | None = None) -> str:
         form = "%Y-%m-%d"
     elif any(getattr(column.dtype, "time_zone", None) for column in stamps):
         form += "%:z"
-    return frame.with_columns(cs.float().fill_nan(None)).write_csv(datetime_format=form)
+    return frame.with_columns(cs.float().fill_nan(None)).write_csv(datetime_format=form, include_header=header)
 
 
 def answer(document: dict[str, Any]) -> None:
@@ -84,11 +85,11 @@ def _plain(value: Any) -> Any:
     return value
 
 
-def printed(frame: pl.DataFrame, times: TimeForm | None = None) -> None:
-    """Print a table as CSV: exactly to a file or a pipe, and with significant digits on a screen."""
+def printed(frame: pl.DataFrame, times: TimeForm | None = None, *, header: bool = True) -> None:
+    """Print a table as CSV (see ``as_table``): exactly to a file or a pipe, with significant digits on a screen."""
     if screen.read_by_person():
         frame = frame.with_columns(cs.float().map_elements(shown, pl.String, skip_nulls=True))
-    print(as_table(frame, times), end="")
+    print(as_table(frame, times, header=header), end="")
 
 
 def as_bytes(frame: pl.DataFrame, path: Path, times: TimeForm | None = None) -> bytes:

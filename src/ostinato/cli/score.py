@@ -16,6 +16,7 @@ from ostinato.numbers import counted
 
 if TYPE_CHECKING:
     import numpy as np
+    import polars as pl
     from numpy.typing import NDArray
 
     from ostinato.data.sequences import SequenceSet
@@ -205,18 +206,35 @@ def _write_units(
 ) -> None:
     """Write the surprisal of the units of a text to a file or to the screen, there as CSV or as JSON."""
     from ostinato.cli.render import answer, as_table, printed
+    from ostinato.inference.units import units
     from ostinato.storage import atomic_write
 
     if corpus is not None:
         screen.doing("counting units in the corpus")
-    frame = scores.by(by, corpus)
-    per = f"{scores.nats_per_unit:.4f} nats a character{_how(scores, model)}"
-    learned = "; --frozen keeps one text from teaching it the next" if model.adaptive and scores.adapted else ""
-    screen.say(f"note: {counted(len(frame), 'unit')} of {per}{learned}")
-    if as_json:
-        answer({"by": by, "units": frame})
-    elif output is None:
-        printed(frame)
+    count, tables = 0, units(scores, by, corpus)
+
+    def counting() -> Iterator[pl.DataFrame]:
+        nonlocal count
+        for table in tables:
+            count += len(table)
+            yield table
+
+    def note() -> None:
+        per = f"{scores.nats_per_unit:.4f} nats a character{_how(scores, model)}"
+        learned = "; --frozen keeps one text from teaching it the next" if model.adaptive and scores.adapted else ""
+        screen.say(f"note: {counted(count, 'unit')} of {per}{learned}")
+
+    whole = list(counting()) if as_json else None
     if output:
-        atomic_write(output, as_table(frame).encode())
+        parts = enumerate(whole or counting())
+        atomic_write(output, (as_table(table, header=not i).encode() for i, table in parts))
+    elif whole is None:
+        for i, table in enumerate(counting()):
+            printed(table, header=not i)
+    note()
+    if whole is not None:
+        import polars as pl
+
+        answer({"by": by, "units": pl.concat(whole)})
+    if output:
         screen.say(f"surprisals: {output}") if as_json else print(f"surprisals: {output}")

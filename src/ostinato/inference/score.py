@@ -29,6 +29,9 @@ from ostinato.settings import undisturbed
 from ostinato.shapes import State
 from ostinato.threads import Threads, in_threads
 
+#: The most steps that are unrolled together, and that are looked up together: the more, the more contexts they share.
+UNROLLED, LOOKED_UP = 1 << 16, 1 << 19
+
 
 @undisturbed
 @in_threads
@@ -95,7 +98,7 @@ def score(
     # in order of length, so that few rows are idle at the end
     items = [Piece(b, 0, 0, int(lengths[b])) for b in np.argsort(lengths, kind="stable") if lengths[b]]
     rows = max(1, min(512, 16_384 // usual, len(items) or 1))
-    window = max(LEAST_WINDOW, 65_536 // rows)
+    window = max(LEAST_WINDOW, (LOOKED_UP if sequence_model.looks_up else UNROLLED) // rows)
     if not sequence_model.looks_up:
         rows = max(1, min(rows, PROBABILITIES // (LEAST_WINDOW * (sequence_model.encoding.vocabulary_size or 1))))
         window = min(window, window_of(sequence_model, rows))
@@ -105,7 +108,7 @@ def score(
 
     def first(model: SequenceModel) -> None:
         chunk = next(chunks()).to(model.device)
-        model.unroll(chunk.x, model.initial_state(len(chunk.rows)))
+        model.log_prob(chunk.x, Support(chunk.unit, chunk.low, chunk.high))
 
     if items:
         sequence_model = placed(sequence_model, first, len(encoded.values) / (rows * window))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -90,12 +91,12 @@ class Scores(Shown):
         ]
         return [what], pl.DataFrame(rows)
 
-    @property
+    @cached_property
     def log_prob(self) -> Array:
         """The log-probability of each sequence in nats, (B,)."""
         return np.array([-sum(float(np.nansum(b, dtype=np.float64)) for b in self._of(a, z)) for a, z in self._spans()])
 
-    @property
+    @cached_property
     def steps(self) -> NDArray[np.int64]:
         """The number of scored steps of each sequence, (B,)."""
         counts = [sum(int((~np.isnan(b)).sum()) for b in self._of(a, z)) for a, z in self._spans()]
@@ -107,7 +108,7 @@ class Scores(Shown):
         total = int(self.steps.sum())
         return -float(self.log_prob.sum()) / total if total else math.nan
 
-    @property
+    @cached_property
     def units(self) -> int:
         """The number of scored steps; of text, of its characters and of the ends that are events."""
         if self.data.traits.numeric:
@@ -137,11 +138,14 @@ class Scores(Shown):
         Args:
             count: The number of steps, or all scored steps if there are fewer.
         """
-        ranked = np.zeros(0, dtype=np.int64)
-        at = 0
+        count = max(count, 0)
+        ranked, at = np.zeros(0, dtype=np.int64), 0
         for block in blocks(self.surprisal):
-            seen = np.concatenate([ranked, at + np.flatnonzero(~np.isnan(block))])
-            ranked = seen[np.argsort(-self.surprisal[seen], kind="stable")[: max(count, 0)]]
+            # once there are enough, only what surprises more than the last of them; an earlier step goes first
+            full = 0 < count == len(ranked)
+            new = np.flatnonzero(block > self.surprisal[ranked[-1]] if full else ~np.isnan(block))
+            seen = np.concatenate([ranked, at + new])
+            ranked = seen[np.argsort(-self.surprisal[seen], kind="stable")[:count]]
             at += len(block)
         rows = np.searchsorted(self.offsets, ranked, side="right") - 1
         keys = restored(self.data.ids, self.data.meta)
@@ -179,9 +183,11 @@ class Scores(Shown):
             ConfigError: The data are not text, or the unit is unknown.
             DataError: The corpus cannot be read, or holds no unit.
         """
+        import polars as pl
+
         from ostinato.inference.units import units
 
-        return units(self, unit, corpus)
+        return pl.concat(units(self, unit, corpus))
 
     def _of(self, a: int, z: int) -> Iterator[Array]:
         """Yield the surprisals of steps a up to z in blocks."""

@@ -12,8 +12,9 @@ from torch import Tensor
 
 from ostinato.errors import ConfigError, DataError
 from ostinato.layers.contexts import NOTHING, START, Ints, Order, before, orders, set_aside
-from ostinato.layers.kneser_ney import Discounted, Floats, best_orders, deeper, mix, smooth
+from ostinato.layers.kneser_ney import Floats, best_orders, smooth
 from ostinato.layers.recurrence import Recurrence
+from ostinato.layers.tree_lookup import Tree, probabilities
 from ostinato.shapes import State
 
 
@@ -167,14 +168,8 @@ class Markov(Recurrence):
             symbols: The symbols. Negative where one is missing.
             older: The symbols 1, 2, ..., K steps before each of them, (N,) each.
         """
-        V, context = self.output_size, np.zeros(len(symbols), dtype=np.int64)
         edges, pairs, weights, backoff = (b.cpu().numpy() for b in (self.edges, self.pairs, self.weights, self.backoff))
-        parts = Discounted(weights, backoff)
-        p = mix(np.full(len(symbols), 1 / V), context, symbols, pairs, parts, V)
-        for earlier in older:
-            at = deeper(edges, context, earlier, V)
-            context = np.where(at < 0, -1, at + 1)  # context i + 1 has edge i
-            p = mix(p, context, symbols, pairs, parts, V)
+        p = probabilities(Tree(edges, pairs, weights, backoff, self.output_size), symbols, older)
         return np.where(symbols < 0, 0.0, np.log(p))
 
     def initial_state(self, batch: int) -> State:
