@@ -59,19 +59,40 @@ def layout_of(item: Any, where: str) -> Layout | None:
 
 
 def _rows(rows: list[list[Any]], where: str) -> Layout:
-    """Read [["ds", "y"], ["2024-01-01", 1.5], ...], whose first row has the names if the others hold numbers."""
+    """Read [["ds", "y"], ["2024-01-01", 1.5], ...], whose first row has the names if the others hold numbers.
+
+    A first row with a time or a number in it is one of values, as in the klines of Binance.
+    """
+    if all(row and all(isinstance(one, dict) for one in row) for row in rows):
+        # Home Assistant writes an array of records for each of its entities
+        return Layout([one for row in rows for one in row])
     names, cells = rows[0], rows[1:]
     named = len(set(map(str, names))) == len(names) > 0 and all(isinstance(n, str) and n.strip() for n in names)
     # a time or a number in the first row is a cell
     named = named and not any(as_numbers(pl.Series([n])).all or _times([n]) is not None for n in names)
-    if not named or not any(isinstance(cell, int | float) for row in cells for cell in row):
+    plain = not any(isinstance(cell, list | dict) for row in rows for cell in row)
+    if not named and plain and len(rows) > 1 and len(names) > 1 and _holds_values(names):
+        names, cells = [f"channel_{i + 1}" for i in range(len(names))], rows
+    elif not named or not any(isinstance(cell, int | float) for row in cells for cell in row):
         raise DataError("the rows have no names of columns", where=where, fix=_WRITE)
     odd = next((i for i, row in enumerate(cells, 2) if len(row) != len(names)), None)
     if odd is not None:
         what = f"the row has {counted(len(cells[odd - 2]), 'cell')}, expected {len(names)} as in the first row"
-        raise DataError(what, where=f"{where}, row {odd}", fix="give every row as many cells as there are names")
+        place = odd - (cells is rows)
+        raise DataError(what, where=f"{where}, row {place}", fix="give every row as many cells as there are names")
+    if cells is rows:
+        return Layout([dict(zip(names, row, strict=True)) for row in rows], ("the rows have no names of columns",))
     note = f"the first row is read as the names of the columns: {', '.join(names[:_SHOWN])}"
     return Layout([dict(zip(names, row, strict=True)) for row in cells], (note,))
+
+
+def _holds_values(row: list[Any]) -> bool:
+    """Return whether some cell is a number or a time, and no row of names can hold it."""
+    return any(
+        (isinstance(cell, int | float) and not isinstance(cell, bool))
+        or (isinstance(cell, str) and (as_numbers(pl.Series([cell])).most or _times([cell]) is not None))
+        for cell in row
+    )
 
 
 def _split(item: dict[str, Any], where: str) -> Layout | None:
