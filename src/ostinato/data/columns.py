@@ -170,7 +170,8 @@ def _values(frame: pl.DataFrame, left: list[str], roles: Roles, where: str) -> R
     chosen = _by_name(numbers, aside, frame)
     if chosen is not None:
         note = f"modelled column: {chosen!r} of {_listed(numbers)} (use {option('--target')} to choose)"
-        notes = [*said, *_aside([c for c in aside if c != chosen], frame, time_col), *([note] if len(numbers) > 1 else [])]
+        others = _aside([c for c in aside if c != chosen], frame, time_col)
+        notes = [*said, *others, *([note] if len(numbers) > 1 else [])]
         return replace(roles, values=(chosen,), notes=tuple(notes))
     if not numbers:
         raise _without_numbers(frame, [c for c in left if frame[c].dtype == pl.String], where)

@@ -85,11 +85,13 @@ def _between_lines(lines: list[str]) -> tuple[list[list[str]], str] | None:
     wide = [i for i, row in enumerate(rows) if len(row) > 1]
     if len(wide) < 2 or len({len(rows[i]) for i in wide}) > 1:
         return None
+    shown = ""
     again = [(a + 1, b) for a, b in pairwise(wide) if rows[b] == rows[wide[0]] and any(rows[a + 1 : b])]
     for start, stop in again:
+        shown = shown or " ".join(cell for row in rows[start:stop] for cell in row)
         rows[start:stop] = [[]] * (stop - start)
-    pages = f"; lines above {counted(len(again), 'line')} of names that occur again are left out" if again else ""
-    return rows, pages
+    heads = counted(len(again), "head of a page", "heads of pages")
+    return rows, f"; {heads} above names that occur again left out ({shown[:60]})" if again else ""
 
 
 def _between_blanks(lines: list[str]) -> tuple[list[list[str]], str] | None:

@@ -21,6 +21,8 @@ from ostinato.numbers import counted
 #: What to do about a table that cannot be read.
 _WRITE = "write one object for each row: df.to_json(path, orient='records') in pandas, df.write_json(path) in polars"
 _SHOWN = 3
+#: The least of whole numbers that are times since 1970, in seconds: the year 2001.
+_SINCE_1970 = 10**9
 
 
 class Layout(NamedTuple):
@@ -61,7 +63,7 @@ def layout_of(item: Any, where: str) -> Layout | None:
 def _rows(rows: list[list[Any]], where: str) -> Layout:
     """Read [["ds", "y"], ["2024-01-01", 1.5], ...], whose first row has the names if the others hold numbers.
 
-    A first row with a time or a number in it is one of values, as in the klines of Binance.
+    A first row with a time in it is one of values, as in the klines of Binance.
     """
     if all(row and all(isinstance(one, dict) for one in row) for row in rows):
         # Home Assistant writes an array of records for each of its entities
@@ -71,7 +73,7 @@ def _rows(rows: list[list[Any]], where: str) -> Layout:
     # a time or a number in the first row is a cell
     named = named and not any(as_numbers(pl.Series([n])).all or _times([n]) is not None for n in names)
     plain = not any(isinstance(cell, list | dict) for row in rows for cell in row)
-    if not named and plain and len(rows) > 1 and len(names) > 1 and _holds_values(names):
+    if not named and plain and len(rows) > 1 and len(names) > 1 and any(map(_is_time, names)):
         names, cells = [f"channel_{i + 1}" for i in range(len(names))], rows
     elif not named or not any(isinstance(cell, int | float) for row in cells for cell in row):
         raise DataError("the rows have no names of columns", where=where, fix=_WRITE)
@@ -86,13 +88,11 @@ def _rows(rows: list[list[Any]], where: str) -> Layout:
     return Layout([dict(zip(names, row, strict=True)) for row in cells], (note,))
 
 
-def _holds_values(row: list[Any]) -> bool:
-    """Return whether some cell is a number or a time, and no row of names can hold it."""
-    return any(
-        (isinstance(cell, int | float) and not isinstance(cell, bool))
-        or (isinstance(cell, str) and (as_numbers(pl.Series([cell])).most or _times([cell]) is not None))
-        for cell in row
-    )
+def _is_time(cell: Any) -> bool:
+    """Return whether a cell is a time, in words or since 1970, which no row of names can hold."""
+    if isinstance(cell, str):
+        return not as_numbers(pl.Series([cell])).most and _times([cell]) is not None
+    return isinstance(cell, int) and cell >= _SINCE_1970
 
 
 def _split(item: dict[str, Any], where: str) -> Layout | None:
