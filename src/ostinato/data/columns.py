@@ -240,8 +240,10 @@ def _listed(names: Sequence[str]) -> str:
 
 def _refuse_two_tables(frame: pl.DataFrame, time_col: str | None, where: str) -> None:
     """Raise DataError if a second column of the name of the times holds other times, as beside a second table."""
-    for c in frame.columns if time_col is not None else ():
-        again = re.fullmatch(rf"{re.escape(time_col or '')} \(\d+\)", c)
+    if time_col is None:
+        return
+    for c in frame.columns:
+        again = re.fullmatch(rf"{re.escape(time_col)} \(\d+\)", c)
         if again and not frame[c].equals(frame[time_col], check_names=False):
             raise DataError(
                 f"two columns are called {time_col!r} and hold different times, so two tables stand side by side",
@@ -256,8 +258,8 @@ def _aside(columns: list[str], frame: pl.DataFrame, time_col: str | None) -> lis
     times = [c for c in columns if time_col is not None and _are_times(frame[c])]
     if times:
         columns = [c for c in columns if c not in times]
-        said = f"left out, because the times are those of {time_col!r}: {_listed(times)}"
-        return [f"{said} (use {option('--time-col')} to choose)", *_aside(columns, frame, None)]
+        others = f"left out, because the times are those of {time_col!r}: {_listed(times)}"
+        return [f"{others} (use {option('--time-col')} to choose)", *_aside(columns, frame, None)]
     if not columns:
         return []
     examples = [f"{c!r} ({_example(frame[c])})" for c in columns[:5]]
