@@ -561,6 +561,12 @@ def test_programs_of_today() -> None:
     refused("100,NEM12,202401150900,M,R\n200,N,E1,1,E1,N1,1,kWh,30,\n300,20240101,1.5,2.5,A\n900\n", "NEM12")
 
 
+def test_a_first_series_is_no_row_of_names() -> None:
+    below = "costs," + ",".join(map(str, Y)) + "\nsales," + ",".join(map(str, Y)) + "\n"
+    refused("units," + ",".join(str(7 * i % 31) for i in range(N)) + "\n" + below, "may be one too", "line of names")
+    assert in_file("id," + ",".join(map(str, range(1, N + 1))) + "\n" + below).ids == ("costs", "sales")
+
+
 def test_two_tables_side_by_side() -> None:
     both = lines(lambda i: f"{DAYS[i]:%Y-%m-%d},{Y[i]},{DAYS[(i + 1) % N]:%Y-%m-%d},{i}")
     refused("Date,a,Date,b\n" + both, "hold different times")
