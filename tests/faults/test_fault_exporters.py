@@ -491,6 +491,107 @@ def test_downloads_that_overlap(
     assert any("number the rows or the files: 'label'" in note for note in data.notes), data.notes
 
 
+def wide(names: Sequence[str], first: pd.Series, form: str) -> str:
+    """Return a table with a column for each part of its steps."""
+    rows = [
+        ",".join([t.strftime(form), *(str(100 * i + d + 0.5) for d in range(len(names)))]) for i, t in enumerate(first)
+    ]
+    return "\n".join(["when," + ",".join(names), *rows]) + "\n"
+
+
+WEEKS = pd.Series(pd.date_range("2024-01-01", periods=N, freq="W-MON"))
+
+
+@pytest.mark.parametrize(
+    ("names", "times", "parts"),
+    [
+        ([f"{m}" for m in range(1, 13)], YEARS, True),
+        ([f"W{w:02d}" for w in range(1, 53)], YEARS, True),
+        ([f"{d}" for d in range(1, 32)], MONTHS, True),
+        ([f"HE{h:02d}" for h in range(1, 25)], DAYS, True),
+        ([f"INT{h}" for h in range(1, 49)], DAYS, True),
+        (["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"], WEEKS, True),
+        (["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"], DAYS, False),
+        ([f"{d}" for d in range(1, 13)], DAYS, False),
+        ([f"x{d}" for d in range(1, 25)], DAYS, False),
+    ],
+    ids=str,
+)
+def test_columns_that_are_the_parts_of_a_step(names: Sequence[str], times: pd.Series, parts: bool) -> None:
+    text = wide(names, times, "%Y-%m-%d")
+    if parts:
+        refused(text, "are times, so the steps of a series lie next to each other", "target")
+    else:
+        assert in_file(text).values.shape == (N, len(names))
+
+
+def klines() -> list[list[Any]]:
+    """Return what Binance answers: arrays without names, of times in milliseconds and of prices in quotes."""
+    at = [int(t.timestamp() * 1000) for t in HOURS]
+    return [[at[i], str(Y[i]), str(Y[i] + 1), at[i] + 3_599_999, 7 + i % 3] for i in range(N)]
+
+
+def states() -> list[list[dict[str, Any]]]:
+    """Return what Home Assistant answers for two entities."""
+    at = stamps("%Y-%m-%dT%H:%M:%S+00:00", HOURS)
+    return [[{"entity_id": e, "state": str(Y[i]), "last_changed": at[i]} for i in range(N)] for e in ("a.x", "b.x")]
+
+
+def datev(encoding: str) -> bytes:
+    """Return postings of DATEV with a letter outside of ASCII."""
+    head = '"EXTF";700;21;"Buchungsstapel";13;20240130140440439;;"RE";"";"";29098;55003;20240101;4;20240101;20240831\n'
+    rows = lines(lambda i: f'{Y[i]:.2f};"S";{DAYS[i]:%d%m};"Müller"'.replace(".", ","))
+    return (head + "Umsatz;Soll/Haben-Kennzeichen;Belegdatum;Text\n" + rows).encode(encoding)
+
+
+def pages(first: int) -> str:
+    """Return a list of SAP with the head of a page between its rows."""
+    head = f"{'-' * 25}\n|Datum     |    Betrag|\n{'-' * 25}\n"
+    rows = [f"|{t}|{y:10.2f}|" for t, y in zip(stamps("%Y-%m-%d"), Y, strict=True)]
+    return "\n".join([head + "\n".join(rows[:first]), "01.02.2024  Seite 2", head + "\n".join(rows[first:])]) + "\n"
+
+
+def test_programs_of_today() -> None:
+    right(json.dumps(klines()), HOURS, ending=".json", channel="channel_2", notes=["no names of columns"])
+    right(json.dumps(states()), HOURS, ending=".json", ids=["a.x", "b.x"])
+    in_cp1252 = in_file(datev("cp1252"))
+    np.testing.assert_array_equal(in_cp1252.values, in_file(datev("utf-8")).values)
+    assert any("cp1252" in note for note in in_cp1252.notes)
+    right(pages(12), DAYS, notes=["1 head of a page above names that occur again left out (01.02.2024  Seite 2)"])
+    refused("100,NEM12,202401150900,M,R\n200,N,E1,1,E1,N1,1,kWh,30,\n300,20240101,1.5,2.5,A\n900\n", "NEM12")
+
+
+def test_a_first_series_is_no_row_of_names() -> None:
+    below = "costs," + ",".join(map(str, Y)) + "\nsales," + ",".join(map(str, Y)) + "\n"
+    refused("units," + ",".join(str(7 * i % 31) for i in range(N)) + "\n" + below, "may be one too", "line of names")
+    assert in_file("id," + ",".join(map(str, range(1, N + 1))) + "\n" + below).ids == ("costs", "sales")
+
+
+def test_two_tables_side_by_side() -> None:
+    both = lines(lambda i: f"{DAYS[i]:%Y-%m-%d},{Y[i]},{DAYS[(i + 1) % N]:%Y-%m-%d},{i}")
+    refused("Date,a,Date,b\n" + both, "hold different times")
+    data = in_file("created,end,y\n" + lines(lambda i: f"{DAYS[i]:%Y-%m-%d},{DAYS[i]:%Y-%m-%d},{Y[i]}"))
+    assert any("the times are those of 'created': end" in note for note in data.notes), data.notes
+
+
+@pytest.mark.parametrize(
+    ("kinds", "said"),
+    [
+        ([1, 2, 3, 4, 5, 9, 99], "9 and 99 may be codes"),
+        ([0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 77, 88], "77 and 88 may be codes"),
+        ([1, 2, 3, 4, 5, 6, 7, 8, 9], ""),
+        ([0, 1, 2, 3, 4, 9], ""),
+        ([-999, -999], "every value is -999"),
+        ([999, 999], ""),
+    ],
+    ids=str,
+)
+def test_codes_in_place_of_values_are_named(kinds: Sequence[int], said: str) -> None:
+    notes = in_file("ds,q,z\n" + lines(lambda i: f"{DAYS[i]:%Y-%m-%d},{kinds[i % len(kinds)]},{Y[i]}")).notes
+    found = [note for note in notes if "codes" in note or "every value" in note]
+    assert [said in note for note in found] == [True] * bool(said), notes
+
+
 @pytest.mark.parametrize("zone", ["Europe/Paris", "Africa/Lagos", "Asia/Seoul", "America/Argentina/Buenos_Aires"])
 def test_the_zone_behind_an_offset_is_kept(zone: str) -> None:
     walls = HOURS.dt.tz_localize(zone)

@@ -78,7 +78,8 @@ def jsons() -> dict[str, Callable[[], str]]:
     rows["columns 0 and 1"] = partial(
         same, whole.to_json(orient="records"), ".json", times=False, values=whole.to_numpy()
     )
-    rows["values"] = partial(refused, LONG.to_json(orient="values"), ".json", "no names", "orient='records'")
+    rows["values"] = partial(same, LONG.to_json(orient="values"), ".json", note="no names")
+    rows["numbers"] = partial(refused, json.dumps(ARRAY.tolist()), ".json", "no names", "orient='records'")
     rows["labels that are words"] = partial(refused, json.dumps({"A": {"x": 1}, "B": {"x": 2}}), ".json", "A, B")
     for name, series in {"a word": "up", "labels": {"metric": "up", "values": [[1, "2"]]}, "no pairs": {}}.items():
         answer = {"data": {"resultType": "matrix", "result": [series]}}

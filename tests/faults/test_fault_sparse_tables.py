@@ -112,7 +112,8 @@ def test_json_arrays_with_a_row_of_names(tmp_path: Path, ending: str) -> None:
 @pytest.mark.parametrize(
     ("rows", "says"),
     [
-        ([["2024-01-01", 1.5], ["2024-01-02", 2]], "no names"),
+        ([[1.5, 2.5], [3.5, 2]], "no names"),
+        ([["2024-01-01", 1.5], ["2024-01-02"]], "row 2"),
         ([["ds", "ds"], ["2024-01-02", 2]], "no names"),
         ([["ds", "5"], ["2024-01-02", 2]], "no names"),
         ([["a", "b"], ["c", "d"]], "no names"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import math
 import re
 from collections.abc import Iterable
 from decimal import Decimal
@@ -24,6 +25,8 @@ from ostinato.wording import option
 EXACT = 2**53
 #: The ratio of the range of values to their usual change from which float32 rounds that change away.
 _FLOAT32 = 2.0**22
+#: Codes of surveys for no answer, the least and the greatest end of a scale, and the end below which 8 is no answer.
+_NO_ANSWER, _SCALE, _SHORT = {8.0, 9.0, 66.0, 77.0, 88.0, 96.0, 97.0, 98.0, 99.0, 997.0, 998.0, 999.0}, (2, 11), 6
 #: Codes of surveys for a missing value that a measurement may be too, so that they are named only if they come again.
 _REPEATED = (-99.0, -88.0)
 _FIX = "correct the cell, leave it empty if the value is missing, or choose another {target}"
@@ -65,17 +68,17 @@ def read_cells(column: pl.Series, origin: Origin) -> Cells:
     dtype = column.dtype
     if dtype.is_integer():
         values = column.cast(pl.Float64)
-        return Cells(values.fill_null(np.nan).to_numpy(), _rounded_integers(column, values))
+        return Cells(values.to_numpy(), _rounded_integers(column, values))
     if dtype.is_decimal():
         values = column.cast(pl.Float64)
         lost = (values.cast(dtype, strict=False) != column).fill_null(value=False)
-        return Cells(values.fill_null(np.nan).to_numpy(), _lost(column, values, lost))
+        return Cells(values.to_numpy(), _lost(column, values, lost))
     if dtype.is_numeric() or dtype in (pl.Null, pl.Boolean):
-        return Cells(column.cast(pl.Float64).fill_null(np.nan).to_numpy())
+        return Cells(column.cast(pl.Float64).to_numpy())
     if isinstance(dtype, pl.Duration):
         micros = column.cast(pl.Duration("ns") if dtype.time_unit == "ns" else pl.Duration("us")).cast(pl.Int64)
         seconds = micros.cast(pl.Float64) / (1e9 if dtype.time_unit == "ns" else 1e6)
-        return Cells(seconds.fill_null(np.nan).to_numpy(), ("durations are read as numbers of seconds",))
+        return Cells(seconds.to_numpy(), ("durations are read as numbers of seconds",))
     if dtype == pl.Object:
         return _of_objects(column, origin)
     if dtype in (pl.String, pl.Categorical, pl.Enum):
@@ -197,15 +200,19 @@ def _of_words(text: pl.Series, origin: Origin) -> Cells:
                 target=option("--target")
             ),
         )
-    return Cells(found.values.fill_null(np.nan).to_numpy(), found.notes)
+    return Cells(found.values.to_numpy(), found.notes)
 
 
 def stand_in(x: Array) -> str | None:
     """Return a note if one of the values x (N,) is one that loggers write in place of a missing value, such as -999."""
     seen = x[np.isfinite(x)]
+    if (codes := _codes_of_surveys(seen)) is not None:
+        return codes
     for end in (float(seen.min()), float(seen.max())) if len(seen) else ():
         rest = seen[seen != end] if _is_stand_in(end) else seen[:0]
         if not len(rest):
+            if len(seen) > 1 and end < 0 and _is_stand_in(end):
+                return f"every value is {end:g}; if it stands for a missing value, leave the cells empty"
             continue
         if end in _REPEATED and len(seen) - len(rest) == 1:
             continue
@@ -217,6 +224,32 @@ def stand_in(x: Array) -> str | None:
                 "cells empty"
             )
     return None
+
+
+def _codes_of_surveys(seen: Array) -> str | None:
+    """Return a note if whole numbers are a scale of answers from 0 or 1 up, and codes apart from it, such as 9 and 99.
+
+    Args:
+        seen: The values that are not missing, (N,).
+    """
+    kinds = np.unique(seen)
+    if not 2 < len(kinds) <= _SCALE[1] + len(_NO_ANSWER) or kinds[0] not in (0, 1):
+        return None
+    gaps = np.flatnonzero(np.diff(kinds) != 1)
+    top = float(kinds[gaps[0]]) if len(gaps) else math.inf
+    codes = kinds[kinds > top]
+    # 8 and 9 are codes only above a scale from 1 that has no number near them
+    least = 8 if kinds[0] == 1 and top <= _SHORT else 66
+    if not len(codes) or not _SCALE[0] <= top <= _SCALE[1] or codes[0] < least or not set(codes) <= _NO_ANSWER:
+        return None
+    times = int(np.isin(seen, codes).sum())
+    if times < 2 or 2 * times > len(seen):
+        return None
+    named = " and ".join(f"{code:g}" for code in codes)
+    return (
+        f"the other values are the whole numbers from {kinds[0]:g} to {top:g}, and {named} may be codes for no answer; "
+        "if so, leave these cells empty"
+    )
 
 
 def _is_stand_in(value: float) -> bool:

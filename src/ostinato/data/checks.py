@@ -131,7 +131,10 @@ def check_values(x: Array, rows: NDArray[np.int64], names: tuple[str, ...], name
             raise DataError(
                 f"column {column!r} has {what}, expected {expected}",
                 where=o.at(int(rows[large[0]]), name),
-                fix="correct the value, or leave the cell empty if it is missing" if infinite else "use a larger unit",
+                fix="correct the value, or leave the cell empty if it is missing; a number too large for a float, as "
+                "1e400, is infinite too"
+                if infinite
+                else "use a larger unit",
             )
         size = np.nanmax(np.abs(x[:, d]), initial=0.0)
         if 0 < size < SMALLEST:

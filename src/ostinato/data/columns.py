@@ -105,6 +105,7 @@ def find(
     left = [c for c in left if c != id_col]
     if time_col is None and not timeless:  # a column may have no name
         time_col = time_of(frame, left, id_col)
+        _refuse_two_tables(frame, time_col, where)
     said: list[str] = []
     if timeless:
         said.append("no column is read as the time, so the rows are steps in their order")
@@ -169,7 +170,8 @@ def _values(frame: pl.DataFrame, left: list[str], roles: Roles, where: str) -> R
     chosen = _by_name(numbers, aside, frame)
     if chosen is not None:
         note = f"modelled column: {chosen!r} of {_listed(numbers)} (use {option('--target')} to choose)"
-        notes = [*said, *_aside([c for c in aside if c != chosen], frame), *([note] if len(numbers) > 1 else [])]
+        others = _aside([c for c in aside if c != chosen], frame, time_col)
+        notes = [*said, *others, *([note] if len(numbers) > 1 else [])]
         return replace(roles, values=(chosen,), notes=tuple(notes))
     if not numbers:
         raise _without_numbers(frame, [c for c in left if frame[c].dtype == pl.String], where)
@@ -178,7 +180,7 @@ def _values(frame: pl.DataFrame, left: list[str], roles: Roles, where: str) -> R
         fix = f"give a table with a column of values, or use {option('--target')} if these are the values"
         raise DataError(what, where=where, fix=fix)
     refuse_wide(frame, numbers, roles.id, time_col, where)
-    notes = [*said, *_aside(aside, frame), *filter(None, (seem_codes(frame[c]) for c in numbers))]
+    notes = [*said, *_aside(aside, frame, time_col), *filter(None, (seem_codes(frame[c]) for c in numbers))]
     if len(numbers) > 1:
         notes.append(f"{counted(len(numbers), 'channel')}: {_listed(numbers)} (use {option('--target')} to choose)")
     return replace(roles, values=tuple(numbers), notes=tuple(notes))
@@ -236,8 +238,28 @@ def _listed(names: Sequence[str]) -> str:
     return ", ".join(names[:_MOST]) + more
 
 
-def _aside(columns: list[str], frame: pl.DataFrame) -> list[str]:
-    """Return a note on the columns that are not modelled because they hold no numbers."""
+def _refuse_two_tables(frame: pl.DataFrame, time_col: str | None, where: str) -> None:
+    """Raise DataError if a second column of the name of the times holds other times, as beside a second table."""
+    if time_col is None:
+        return
+    for c in frame.columns:
+        again = re.fullmatch(rf"{re.escape(time_col)} \(\d+\)", c)
+        if again and not frame[c].equals(frame[time_col], check_names=False):
+            raise DataError(
+                f"two columns are called {time_col!r} and hold different times, so two tables stand side by side",
+                where=where,
+                fix=f"write each table to a file of its own, or choose one by {option('--time-col')} and "
+                f"{option('--target')} ({c!r} is the second column of times)",
+            )
+
+
+def _aside(columns: list[str], frame: pl.DataFrame, time_col: str | None) -> list[str]:
+    """Return notes on the columns that are not modelled because they hold no numbers, or other times."""
+    times = [c for c in columns if time_col is not None and _are_times(frame[c])]
+    if times:
+        columns = [c for c in columns if c not in times]
+        others = f"left out, because the times are those of {time_col!r}: {_listed(times)}"
+        return [f"{others} (use {option('--time-col')} to choose)", *_aside(columns, frame, None)]
     if not columns:
         return []
     examples = [f"{c!r} ({_example(frame[c])})" for c in columns[:5]]
@@ -247,6 +269,11 @@ def _aside(columns: list[str], frame: pl.DataFrame) -> list[str]:
     held = [f"{c!r} hold the unit {unit!r}" for c, unit in units if unit is not None]
     said = [f"the cells of {', '.join(held[:3])}, and are not read as numbers"] if held else []
     return [f"left out, because they hold no numbers: {', '.join(examples)}{more}{ids}", *said]
+
+
+def _are_times(column: pl.Series) -> bool:
+    """Return whether the first cells of a column are times in words, or of a type of times."""
+    return column.dtype in (pl.String, pl.Date, pl.Datetime) and parse_times(column.drop_nulls().head(50)) is not None
 
 
 def _example(column: pl.Series) -> str:

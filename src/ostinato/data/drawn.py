@@ -9,6 +9,7 @@ from __future__ import annotations
 import csv
 import io
 import re
+from itertools import pairwise
 
 from ostinato.data.dialect import DATE, is_number
 from ostinato.numbers import counted
@@ -37,17 +38,17 @@ def with_tabs(text: str) -> tuple[str, str] | None:
     if len(head) < 2:
         return None
     if any(line.lstrip().startswith("|") for line in head) or _CROSSED.fullmatch(head[1].strip()):
-        rows, how = _between_lines(text.split("\n")), "drawn lines"
+        found, how = _between_lines(text.split("\n")), "drawn lines"
     elif " " not in head[1].strip() or (
         any(sign in line for line in head[:2] for sign in "\t,;|") and not _has_decimal_commas(head)
     ):
         return None
     else:
-        rows, how = _between_blanks(text.split("\n")), "blanks"
-    if rows is None:
+        found, how = _between_blanks(text.split("\n")), "blanks"
+    if found is None:
         return None
-    rows, flag = _without_flag(rows)
-    return "\n".join(map(_joined, rows)), f"the table has {how} between its columns{flag}"
+    rows, said = found
+    return "\n".join(map(_joined, rows)), f"the table has {how} between its columns{said}"
 
 
 def _without_flag(rows: list[list[str]]) -> tuple[list[list[str]], str]:
@@ -67,10 +68,11 @@ def _has_decimal_commas(head: list[str]) -> bool:
     return all(len(row) > 1 and all(_COMMA.fullmatch(c) or DATE.fullmatch(c) for c in row) for row in cells)
 
 
-def _between_lines(lines: list[str]) -> list[list[str]] | None:
+def _between_lines(lines: list[str]) -> tuple[list[list[str]], str] | None:
     """Return the cells of rows that begin and end with "|", or have it between their cells alone, as psql writes them.
 
-    Other lines are rows of one cell.
+    Other lines are rows of one cell. Those above names that occur again are the heads of pages, as in lists of SAP, and
+    are left blank, with a note in words.
     """
     rows: list[list[str]] = []
     open_ends = not any(line.lstrip().startswith("|") for line in lines[:_HEAD])
@@ -80,23 +82,31 @@ def _between_lines(lines: list[str]) -> list[list[str]] | None:
         inner = bare[1:-1] if whole else line if open_ends and "|" in bare else None
         cells = [bare] if inner is None else [c.strip().replace("\\|", "|") for c in re.split(r"(?<!\\)\|", inner)]
         rows.append([] if not bare or _RULE.fullmatch(bare) else cells)
-    widths = [len(row) for row in rows if len(row) > 1]
-    return rows if len(widths) > 1 and len(set(widths)) == 1 else None
+    wide = [i for i, row in enumerate(rows) if len(row) > 1]
+    if len(wide) < 2 or len({len(rows[i]) for i in wide}) > 1:
+        return None
+    shown = ""
+    again = [(a + 1, b) for a, b in pairwise(wide) if rows[b] == rows[wide[0]] and any(rows[a + 1 : b])]
+    for start, stop in again:
+        shown = shown or " ".join(cell for row in rows[start:stop] for cell in row)
+        rows[start:stop] = [[]] * (stop - start)
+    heads = counted(len(again), "head of a page", "heads of pages")
+    return rows, f"; {heads} above names that occur again left out ({shown[:60]})" if again else ""
 
 
-def _between_blanks(lines: list[str]) -> list[list[str]] | None:
-    """Return the cells of rows that are apart by blanks, with or without the names of the rows that R writes."""
+def _between_blanks(lines: list[str]) -> tuple[list[list[str]], str] | None:
+    """Return the cells of rows that are apart by blanks, with or without the names of the rows that R writes.
+
+    What is left out is said in words.
+    """
     first = next(i for i, line in enumerate(lines) if line.strip() and not line.lstrip().startswith("#"))
     try:
         rows = [next(csv.reader([line.strip()], delimiter=" ", skipinitialspace=True), []) for line in lines[first:]]
     except csv.Error:
         return None
+    rows, said = _without_flag(rows)
     names, *data = [row for row in rows if row]
-    flags = [row for row in data if _FLAG.fullmatch(row[-1])]
-    plain = [row for row in data if not _FLAG.fullmatch(row[-1])]
-    width = len((plain or data)[0])
-    if flags and plain and {len(row) for row in flags} == {width + 1}:
-        data = [row[:width] for row in data]
+    width = len(data[0])
     if width < 2 or {len(row) for row in data} != {width} or len(names) not in (width, width - 1):
         return None
     # words that happen to stand in rows of one length are a text
@@ -109,7 +119,7 @@ def _between_blanks(lines: list[str]) -> list[list[str]] | None:
         if any(map(_is_data, names)):
             return None
         names.insert(0, "")
-    return [*([line] for line in lines[:first]), *rows]
+    return [*([line] for line in lines[:first]), *rows], said
 
 
 def _is_data(cell: str) -> bool:

@@ -208,6 +208,8 @@ def _inside(folder: Path) -> list[Path]:
 _ADDRESSES = ("http://", "https://", "ftp://", "s3://", "gs://")
 #: The byte order marks of UTF-16.
 _UTF16 = (b"\xff\xfe", b"\xfe\xff")
+#: The first bytes of files of DATEV.
+_DATEV = (b'"EXTF"', b'"DTVF"', b"EXTF;", b"DTVF;")
 #: The bytes of a file that its form is seen from.
 HEAD = 100_000
 
@@ -253,14 +255,34 @@ def is_utf16(path: Path) -> bool:
     return _bytes_of(path, 4)[:2] in _UTF16
 
 
+def note_on_encoding(path: Path) -> str:
+    """Return a note on a file whose own first bytes name an encoding other than UTF-8; "" for any other file."""
+    if is_utf16(path):
+        return f"{path.name} is text in UTF-16"
+    datev = head(path).startswith(_DATEV) and not _is_utf8(contents(path))
+    return f"{path.name} is a file of DATEV, and its text is read as cp1252" if datev else ""
+
+
 def as_utf8(raw: bytes) -> bytes:
-    """Return text in UTF-16 with a byte order mark as UTF-8; all other bytes as they are."""
-    if raw[:2] not in _UTF16 or raw[:4] == b"\xff\xfe\0\0":  # the last is UTF-32
+    """Return text in UTF-16 with a byte order mark, or in the cp1252 of DATEV, as UTF-8; all other bytes as they are.
+
+    Source: "Encoding" at developer.datev.de. A file of DATEV without a byte order mark is in cp1252.
+    """
+    wide = raw[:2] in _UTF16 and raw[:4] != b"\xff\xfe\0\0"  # the last is UTF-32
+    if not wide and (not raw.startswith(_DATEV) or _is_utf8(raw)):
         return raw
     try:
-        return raw.decode("utf-16").encode()
+        return raw.decode("utf-16" if wide else "cp1252").encode()
     except UnicodeError:
         return raw  # the reader says what is wrong with it
+
+
+def _is_utf8(raw: bytes) -> bool:
+    try:
+        raw.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def part_of(path: Path, start: int, most: int) -> bytes:

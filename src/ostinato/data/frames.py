@@ -30,6 +30,7 @@ from ostinato.data.stamps import parse_times
 from ostinato.data.table_options import TableOptions, TimeOptions
 from ostinato.data.time_form import Stamps
 from ostinato.data.time_names import JOINED, TIMES
+from ostinato.errors import DataError
 from ostinato.shapes import Array
 
 
@@ -269,7 +270,19 @@ def _rows_are_series(frame: pl.DataFrame) -> bool:
 
 
 def _by_row(frame: pl.DataFrame, origin: Origin, kind: str | None) -> SequenceSet:
-    """Read each row as a series that ends with its last filled cell."""
+    """Read each row as a series that ends with its last filled cell.
+
+    Raises:
+        DataError: The names of the columns are numbers without one step, so that they may be a series too.
+    """
+    heads = [int(c) for c in frame.columns[1:] if c.isdigit()]
+    if len(heads) == frame.width - 1 and len(set(np.diff(heads).tolist())) > 1:
+        shown = ", ".join(frame.columns[:4])
+        raise DataError(
+            f"each row is a series, and the first row, {shown} ..., may be one too",
+            where=origin.name,
+            fix=f"write a line of names above it, such as id, 1, 2, 3 to {len(heads)}",
+        )
     names = ids.as_words(frame[frame.columns[0]], origin).to_list()
     table = frame.select(pl.col(frame.columns[1:]).cast(pl.Float64).fill_null(np.nan)).to_numpy()
     rows = []

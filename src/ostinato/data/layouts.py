@@ -21,6 +21,8 @@ from ostinato.numbers import counted
 #: What to do about a table that cannot be read.
 _WRITE = "write one object for each row: df.to_json(path, orient='records') in pandas, df.write_json(path) in polars"
 _SHOWN = 3
+#: The least of whole numbers that are times since 1970, in seconds: the year 2001.
+_SINCE_1970 = 10**9
 
 
 class Layout(NamedTuple):
@@ -59,19 +61,38 @@ def layout_of(item: Any, where: str) -> Layout | None:
 
 
 def _rows(rows: list[list[Any]], where: str) -> Layout:
-    """Read [["ds", "y"], ["2024-01-01", 1.5], ...], whose first row has the names if the others hold numbers."""
+    """Read [["ds", "y"], ["2024-01-01", 1.5], ...], whose first row has the names if the others hold numbers.
+
+    A first row with a time in it is one of values, as in the klines of Binance.
+    """
+    if all(row and all(isinstance(one, dict) for one in row) for row in rows):
+        # Home Assistant writes an array of records for each of its entities
+        return Layout([one for row in rows for one in row])
     names, cells = rows[0], rows[1:]
     named = len(set(map(str, names))) == len(names) > 0 and all(isinstance(n, str) and n.strip() for n in names)
     # a time or a number in the first row is a cell
     named = named and not any(as_numbers(pl.Series([n])).all or _times([n]) is not None for n in names)
-    if not named or not any(isinstance(cell, int | float) for row in cells for cell in row):
+    plain = not any(isinstance(cell, list | dict) for row in rows for cell in row)
+    if not named and plain and len(rows) > 1 and len(names) > 1 and any(map(_is_time, names)):
+        names, cells = [f"channel_{i + 1}" for i in range(len(names))], rows
+    elif not named or not any(isinstance(cell, int | float) for row in cells for cell in row):
         raise DataError("the rows have no names of columns", where=where, fix=_WRITE)
     odd = next((i for i, row in enumerate(cells, 2) if len(row) != len(names)), None)
     if odd is not None:
         what = f"the row has {counted(len(cells[odd - 2]), 'cell')}, expected {len(names)} as in the first row"
-        raise DataError(what, where=f"{where}, row {odd}", fix="give every row as many cells as there are names")
+        place = odd - (cells is rows)
+        raise DataError(what, where=f"{where}, row {place}", fix="give every row as many cells as there are names")
+    if cells is rows:
+        return Layout([dict(zip(names, row, strict=True)) for row in rows], ("the rows have no names of columns",))
     note = f"the first row is read as the names of the columns: {', '.join(names[:_SHOWN])}"
     return Layout([dict(zip(names, row, strict=True)) for row in cells], (note,))
+
+
+def _is_time(cell: Any) -> bool:
+    """Return whether a cell is a time, in words or since 1970, which no row of names can hold."""
+    if isinstance(cell, str):
+        return not as_numbers(pl.Series([cell])).most and _times([cell]) is not None
+    return isinstance(cell, int) and cell >= _SINCE_1970
 
 
 def _split(item: dict[str, Any], where: str) -> Layout | None:

@@ -63,9 +63,9 @@ def _from_files(source: str | Path, options: ReadOptions) -> SequenceSet:
     data = reader(paths, str(source), options)
     if archives := [note for path in paths if (note := files.note_on_archive(path))]:
         data = replace(data, notes=(*archives, *data.notes))
-    if reader is not _read_sound and (wide := [path.name for path in paths if files.is_utf16(path)]):
-        others = f" and {len(wide) - 1:,} more" if len(wide) > 1 else ""
-        return replace(data, notes=(f"{wide[0]}{others} is text in UTF-16", *data.notes))
+    if reader is not _read_sound and (said := [note for path in paths if (note := files.note_on_encoding(path))]):
+        others = f", and {len(said) - 1:,} more such files" if len(said) > 1 else ""
+        return replace(data, notes=(said[0] + others, *data.notes))
     return data
 
 

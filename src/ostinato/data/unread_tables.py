@@ -44,6 +44,8 @@ _PASSING = (
     (re.compile(r"(?:[A-Z]{2}[A-Z0-9_-]{9}\d{6}[A-Z0-9]{4}(?:[ -]{0,4}\d{1,5}[ A-Za-z0-9]{3}){5,}\s*\n){2,}"),
      "months of GHCN-Daily, with 31 days in a line",
      "take the CSV of the station (GHCN-Daily by station or from Climate Data Online)"),
+    (re.compile(r"100,NEM1[23],"), "records of Australian meters (NEM12 or NEM13)",
+     "write one row for each interval as CSV, with the meter, the time and the value"),
 )  # fmt: skip
 #: The heads of files whose lines of facts begin with @: the word of one of the lines, the form, and what to do.
 _AT = (

@@ -20,7 +20,19 @@ _POINTED = re.compile(r"^((?:1[89]|20)\d\d)\.(0[1-9]|1[0-2])(?: ?[월月])?$")
 _TWICE = re.compile(r"^(\d{4}) \[YR\1\]$")
 _CLOCK = re.compile(r"(\d{1,2}):(\d\d)(?::(\d\d))?")
 #: A column that is called by a stretch of time and its number, as d_1, Week 5 and H24 are.
-_NUMBERED = re.compile(r"(?:d|day|w|wk|week|m|mo|month|q|h|hr|hour|y|yr|year|step|period)[ _-]?(\d+)", re.IGNORECASE)
+_NUMBERED = re.compile(
+    r"(?:d|day|w|wk|week|m|mo|month|q|h|hr|hour|he|hour[ _]ending|y|yr|year|step|period|int|interval)[ _-]?(\d+)",
+    re.IGNORECASE,
+)
+#: A day of the week.
+_WEEKDAY = re.compile(r"(?:mon|tue|tues|wed|thu|thur|thurs|fri|sat|sun)(?:day)?|wednesday|saturday", re.IGNORECASE)
+#: The days of a step, and how many columns may then be the parts of one: hours or minutes, days, months or weeks.
+_PARTS = (
+    (range(1, 2), (23, 24, 25, 48, 96, 144, 288, 1440)),
+    (range(7, 8), (7,)),
+    (range(28, 32), (28, 29, 30, 31)),
+    (range(365, 367), (12, 52, 53)),
+)
 
 
 def refuse_wide(frame: pl.DataFrame, numbers: list[str], id_col: str | None, time_col: str | None, where: str) -> None:
@@ -38,7 +50,7 @@ def refuse_wide(frame: pl.DataFrame, numbers: list[str], id_col: str | None, tim
         where: The name of the table, for an error.
     """
     without_sums = [c for c in numbers if not TOTAL.fullmatch(c)]
-    names = [c for c in without_sums if re.search(r"\d", c) or month_of(c)]
+    names = [c for c in without_sums if re.search(r"\d", c) or month_of(c) or _WEEKDAY.fullmatch(c)]
     if len(names) < 3 or 2 * len(names) <= len(without_sums):
         return
     months = [month_of(c) for c in names]
@@ -47,7 +59,8 @@ def refuse_wide(frame: pl.DataFrame, numbers: list[str], id_col: str | None, tim
         (_follow(months) or _follow([_quarter(c) for c in names])) and _are_years(frame, id_col, time_col)
     )
     alone = id_col is not None and time_col is None and not frame[id_col].is_duplicated().any() and len(frame) > 1
-    if parts or (_are_dates(names) and not _dated(frame, time_col)) or (alone and _are_numbered(names)):
+    parts = parts or _fill_a_step(names, frame, time_col) or (alone and _are_numbered(names))
+    if parts or (_are_dates(names) and not _dated(frame, time_col)):
         ids = [c for c in frame.columns if c not in names]
         melt = f"melt({ids[0]!r}, var_name='ds', value_name='y')" if len(ids) == 1 else "melt"
         some = ", ".join(names) if len(names) == 3 else f"{names[0]}, {names[1]}, ... {names[-1]}"
@@ -99,6 +112,17 @@ def _are_numbered(names: list[str]) -> bool:
     found = [_NUMBERED.fullmatch(name.strip()) for name in names]
     numbers = [int(one[1]) for one in found if one is not None]
     return len(numbers) == len(names) and all(b == a + 1 for a, b in pairwise(numbers))
+
+
+def _fill_a_step(names: list[str], frame: pl.DataFrame, time_col: str | None) -> bool:
+    """Return whether columns are the parts of the step from row to row: 1 to 12 of a year, HE01 to HE24 of a day."""
+    numbered = _are_numbered([f"step {name.strip()}" if name.strip().isdigit() else name for name in names])
+    times = None if time_col is None else parse_times(frame[time_col])
+    if times is None or times.dtype.kind != "M" or not (numbered or all(map(_WEEKDAY.fullmatch, names))):
+        return False
+    steps = np.diff(np.unique(times)) / np.timedelta64(1, "D")
+    step = float(np.median(steps)) if len(steps) else 0.0
+    return any(step in days and len(names) in parts for days, parts in _PARTS)
 
 
 def _seconds(name: str) -> int | None:
