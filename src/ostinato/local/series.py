@@ -207,9 +207,9 @@ def _after_gaps(fitted: Fitted, gaps: NDArray[np.int64], horizon: int, probabili
     """Return the forecasts of the steps after a gap of missing steps, of its own length for each series, in words too.
 
     A method may choose by the number of steps ahead. So a series is forecast as far as its own gap asks for, up to the
-    next power of two, and not as far as that of a series that ended long ago.
+    next power of four, and not as far as that of a series that ended long ago. Each of these lengths is a choice anew.
     """
-    reach = np.where(gaps > 0, 2 ** np.ceil(np.log2(np.maximum(gaps, 1))), 0).astype(np.int64)
+    reach = np.where(gaps > 0, 4 ** np.ceil(np.log2(np.maximum(gaps, 1)) / 2), 0).astype(np.int64)
     point, quantiles = np.empty((len(gaps), horizon)), np.empty((len(gaps), horizon, len(probabilities)))
     said = [""] * len(gaps)
     for beyond in np.unique(reach):
