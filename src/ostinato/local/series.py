@@ -206,14 +206,15 @@ def _whole(point: Array, quantiles: Array, probabilities: Array) -> Array:
 def _after_gaps(fitted: Fitted, gaps: NDArray[np.int64], horizon: int, probabilities: Array) -> tuple[Ahead, list[str]]:
     """Return the forecasts of the steps after a gap of missing steps, of its own length for each series, in words too.
 
-    A method may choose by the number of steps ahead. So a series is forecast as far as its own gap asks for, up to the
-    next power of four, and not as far as that of a series that ended long ago. Each of these lengths is a choice anew.
+    A method may choose by the number of steps ahead. So series with gaps of alike lengths, up to the same power of four,
+    are forecast together, and none as far as the gap of a series that ended long before it.
     """
-    reach = np.where(gaps > 0, 4 ** np.ceil(np.log2(np.maximum(gaps, 1)) / 2), 0).astype(np.int64)
+    alike = np.where(gaps > 0, 1 + np.ceil(np.log2(np.maximum(gaps, 1)) / 2), 0)
     point, quantiles = np.empty((len(gaps), horizon)), np.empty((len(gaps), horizon, len(probabilities)))
     said = [""] * len(gaps)
-    for beyond in np.unique(reach):
-        made, rows = fitted.ahead(horizon + int(beyond), probabilities), np.flatnonzero(reach == beyond)
+    for each in np.unique(alike):
+        rows = np.flatnonzero(alike == each)
+        made = fitted.ahead(horizon + int(gaps[rows].max()), probabilities)
         steps = gaps[rows, None] + np.arange(horizon)
         point[rows], quantiles[rows] = made.point[rows[:, None], steps], made.quantiles[rows[:, None], steps]
         for s in rows.tolist():
