@@ -206,7 +206,7 @@ def _whole(point: Array, quantiles: Array, probabilities: Array) -> Array:
 def _after_gaps(fitted: Fitted, gaps: NDArray[np.int64], horizon: int, probabilities: Array) -> tuple[Ahead, list[str]]:
     """Return the forecasts of the steps after a gap of missing steps, of its own length for each series, in words too.
 
-    A method may choose by the number of steps ahead. So series with gaps of alike lengths, up to the same power of four,
+    A method may choose by the number of steps ahead. So series with gaps of alike length, up to the same power of four,
     are forecast together, and none as far as the gap of a series that ended long before it.
     """
     alike = np.where(gaps > 0, 1 + np.ceil(np.log2(np.maximum(gaps, 1)) / 2), 0)
