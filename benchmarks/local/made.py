@@ -1,17 +1,19 @@
-"""Made series of intermittent demand, of four kinds by how often a demand comes and how much its size varies."""
+"""Made series of intermittent demand, of four kinds by how often a demand comes and how much its size varies.
+
+The peers read them in their own environment, so this file does not import ostinato.
+"""
 
 from __future__ import annotations
 
 import numpy as np
-
-from ostinato.shapes import Array
+from numpy.typing import NDArray
 
 #: The mean steps between demands, and the dispersion of their sizes (Syntetos, Boylan and Croston 2005).
 KINDS = {"smooth": (1.15, 0.1), "erratic": (1.15, 1.0), "intermittent": (3.0, 0.1), "lumpy": (4.0, 1.0)}
 HORIZON = 12
 
 
-def demand(count: int = 400, length: int = 96, seed: int = 0) -> tuple[Array, Array]:
+def demand(count: int = 400, length: int = 96, seed: int = 0) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return monthly demand, a quarter of each kind: what is known, (S, T), and what comes after, (S, H).
 
     A demand comes with a probability whose logit is a slow random walk; its size is 1 plus a negative binomial count,

@@ -19,6 +19,9 @@ FLOOR = 1e-8
 #: The share of the steps that change its value below which a series says nothing about others that move: such as a
 #: constant after a jump, a few events among zeros, or two values.
 QUIET = 0.1
+#: The share of its steps that a series may stay as it was at a stretch. One that is stuck for longer says nothing about
+#: others either: the windows at its end lie within such a stretch, or hold its beginning.
+STUCK = 0.25
 
 
 def changing(y: Array) -> float:
@@ -26,6 +29,22 @@ def changing(y: Array) -> float:
     seen = y[np.isfinite(y)]
     step = np.abs(np.diff(seen))
     return float((step > ROUNDING * np.abs(seen).max(initial=0.0)).mean()) if len(step) else 0.0
+
+
+def is_quiet(y: Array) -> bool:
+    """Return whether a series (T,) says nothing about others that move.
+
+    Its value changes at less than ``QUIET`` of its steps, or stays as it was for a stretch of ``STUCK`` of them, such
+    as a sensor that failed, or a product that is no longer sold. Errors there are 0 or, where the stretch begins, those
+    of a single event. A stretch of fewer steps than 1 / ``QUIET`` may be chance.
+    """
+    seen = y[np.isfinite(y)]
+    changes = np.flatnonzero(np.abs(np.diff(seen)) > ROUNDING * np.abs(seen).max(initial=0.0))
+    steps = len(seen) - 1
+    if len(changes) < QUIET * steps or steps < 1:
+        return True
+    longest = int(np.diff(changes, prepend=-1, append=steps).max()) - 1
+    return longest >= max(STUCK * steps, 1 / QUIET)
 
 
 def still(y: Array) -> bool:

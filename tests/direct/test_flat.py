@@ -24,6 +24,9 @@ FAMILY: dict[str, tuple[Array, float]] = {
     "two values": (np.where(_T % 60 < 50, 1.0, 2.0), 1e-9),
     "one event": (np.where(_T == 100, 1e6, 0.0), 1e-9),
     "events among zeros": (np.where(_T % 37 == 5, 1e3, 0.0), 1e-9),
+    "stuck for long": (np.where(_T < 105, np.cos(_T * 1.7), 3.0), 1e-9),
+    "fell to 0 and stays there": (np.where(_T < 105, 100 + np.cos(_T * 1.7), 0.0), 1e-9),
+    "starts late": (np.where(_T < 60, 0.0, 100 + np.cos(_T * 1.7)), 1e-9),
     # the sun changes at every step of the day, and by day it has dynamics of its own
     "solar power": (np.maximum(np.sin(2 * np.pi * _T / 24) - 0.3, 0) * (5 + np.cos(_T * 1.7)), 0.25),
 }

@@ -120,6 +120,13 @@ def test_a_zero_moves_as_far_as_other_series_do() -> None:
             assert 0.1 * scale < made[0, 3] < 20 * scale
 
 
+def test_the_step_of_two_series_of_different_units_lies_between_theirs_as_a_factor() -> None:
+    walk = 100 + np.random.default_rng(1).standard_normal(40).cumsum()
+    panels = ({"a": np.zeros(4), "b": walk}, {"a": np.zeros(4), "b": walk, "c": 1e10 * walk})
+    one, both = (ends(panel, "a")[0][0, 3] for panel in panels)
+    np.testing.assert_allclose(both, 1e5 * one, rtol=0.5)  # the chance of a change is that of one more series
+
+
 @pytest.mark.parametrize(
     "y",
     [

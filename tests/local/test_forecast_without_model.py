@@ -62,6 +62,17 @@ def test_missing_steps_at_the_end_are_forecast_and_left_out() -> None:
     assert_frame_equal(made, longer[3:])
 
 
+@pytest.mark.parametrize("stop", [1, 30, 59])
+def test_a_series_that_ended_earlier_changes_no_other(stop: int) -> None:
+    """The default chooses by held-out windows, which would be as long as the longest gap."""
+    rng = np.random.default_rng(0)
+    others = {key: 20 + rng.standard_normal(60).cumsum() for key in "ab"}
+    ended = {"c": np.where(np.arange(60) < stop, 100.0, np.nan)}
+    one, both = (ostinato.forecast(panel, horizon=4) for panel in (others, {**others, **ended}))
+    assert_frame_equal(both.frame.filter(pl.col("unique_id") != "c"), one.frame)
+    assert both.fitted[:2] == one.fitted
+
+
 def test_each_frequency_of_a_panel_has_its_own_season_and_calendar() -> None:
     days = pl.DataFrame(
         {

@@ -16,7 +16,7 @@ from ostinato.direct.windows import Windows, WindowSpec, channels
 from ostinato.errors import DataError
 from ostinato.numbers import counted
 from ostinato.shapes import Array
-from ostinato.spread import QUIET, changing, spread, still
+from ostinato.spread import changing, is_quiet, spread, still
 
 #: The least unit of the errors of a series, as a share of the standard deviation of its values.
 SHARE = 0.05
@@ -77,12 +77,13 @@ class Panel:
         """Return the weight of each of some series in everything that they share, 0 to 1.
 
         It is the share of the known steps that change the value. A step that repeats the value before it shows no
-        dynamics. So a series of two values, a constant after a jump or a few events among zeros say nothing about
-        series that move: their weight is 0 if others have one. If none has, or for a single one, the weight is 1.
+        dynamics. So a series of two values, a constant after a jump, a few events among zeros, or one that is stuck for
+        long (see ``is_quiet``) say nothing about series that move: their weight is 0 if others have one. If none has,
+        or for a single one, the weight is 1.
         """
         votes = {k: self._changes[k] for k in keys}
-        if max(votes.values(), default=0.0) >= QUIET:
-            votes = {k: vote if vote >= QUIET else 0.0 for k, vote in votes.items()}
+        if not self._quiet.issuperset(votes):
+            votes = {k: 0.0 if k in self._quiet else vote for k, vote in votes.items()}
         voters = [k for k, vote in votes.items() if vote > 0]
         if len(voters) == 1:
             votes[voters[0]] = 1.0
@@ -95,6 +96,11 @@ class Panel:
     @cached_property
     def _changes(self) -> dict[str, float]:
         return {k: changing(y[: self.known[k]]) for k, y in self.series.items()}
+
+    @cached_property
+    def _quiet(self) -> set[str]:
+        """The series that say nothing about others: one may also be stuck from its held-out part on."""
+        return {k for k, y in self.series.items() if is_quiet(y[: self.known[k]]) or is_quiet(y)}
 
     def _moving(self, stops: dict[str, int]) -> list[str]:
         """Return the series that change before their stop, or all if none does."""
@@ -123,7 +129,7 @@ class Panel:
 
 def held_horizons(data: SequenceSet) -> int:
     """Return how many horizons of each series are held out at least: together WANTED of the series that move."""
-    moving = sum(changing(y) >= QUIET for y in channels(data).values())
+    moving = sum(not is_quiet(y) for y in channels(data).values())
     return max(1, -(-WANTED // (moving or max(len(data) * len(data.channels), 1))))
 
 

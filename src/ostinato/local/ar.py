@@ -30,7 +30,7 @@ from ostinato.local.panel import Ahead, Panel, stacked
 from ostinato.local.seasonality import Adjustment, adjustments, all_interpolated, restored
 from ostinato.local.student import student
 from ostinato.shapes import Array
-from ostinato.spread import FLOOR, spreads, stills
+from ostinato.spread import FLOOR, is_quiet, spreads, stills
 
 #: The number of lags p of the differences.
 _LAGS = 12
@@ -191,8 +191,9 @@ def fit_ar(panel: Panel) -> AR:
     grown, X, dy, recent, unit = _rows(z, stacked(panel.values))
     count = (np.abs(X[:, :, 0]) > 0).sum(axis=1)
     sums = _Sums(X.swapaxes(1, 2) @ X, (dy[:, None] @ X)[:, 0], (dy**2).sum(axis=1), count)
-    posterior = _solve(sums, _centres(sums))
-    weights = _weights(posterior.log_evidence)
+    speaks = np.array([not is_quiet(y) for y in series])
+    posterior = _solve(sums, _centres(sums, speaks))
+    weights = _weights(posterior.log_evidence, speaks)
     # one change of the typical size is known before the data are seen
     sigma = np.sqrt((weights * (posterior.rss + 1.0)).sum(axis=1) / (count + 1.0))
     sigma = np.maximum(np.where(stills(z), 0.0, sigma), FLOOR)
@@ -231,13 +232,17 @@ def _change(changes: Array, target: NDArray[np.bool_], z: Array) -> Array:
     return np.where(count > 0, unit * np.maximum(size, FLOOR), unit)
 
 
-def _centres(sums: _Sums) -> Array:
+def _centres(sums: _Sums, speaks: NDArray[np.bool_]) -> Array:
     """Return what the coefficients of a series may be shrunken to, (2, S, q): 0, or the lags of the others.
 
     The others' coefficients are those of one regression over all other series, which is itself shrunken to 0. Their
     drift is not taken over: on the monthly series of M1 it makes forecasts worse.
+
+    Args:
+        sums: The regressions of the series.
+        speaks: Whether the others learn from each series, (S,).
     """
-    gram, moment = sums.gram, sums.moment
+    gram, moment = sums.gram * speaks[:, None, None], sums.moment * speaks[:, None]
     prior = np.diag(1 / np.concatenate([[0.15], 0.3 / np.arange(1, _LAGS + 1)]) ** 2)
     others = np.linalg.solve(gram.sum(axis=0) - gram + prior, (moment.sum(axis=0) - moment)[:, :, None])[:, :, 0]
     others[:, 0] = 0.0
@@ -271,15 +276,20 @@ def _solve(sums: _Sums, centres: Array) -> _Posterior:
     return _Posterior(mean, np.swapaxes(scaled, 2, 3), rss, log_evidence)
 
 
-def _weights(log_evidence: Array) -> Array:
-    """Return the weights of the models in each series, (S, K), with the shares in the panel that these weights give."""
-    S, K = log_evidence.shape
+def _weights(log_evidence: Array, speaks: NDArray[np.bool_]) -> Array:
+    """Return the weights of the models in each series, (S, K), with the shares in the panel that these weights give.
+
+    Args:
+        log_evidence: The logarithms of the marginal likelihoods, (S, K).
+        speaks: Whether the panel learns from each series, (S,).
+    """
+    K = log_evidence.shape[1]
     likelihood = np.exp(log_evidence - log_evidence.max(axis=1, keepdims=True))
     share = np.full(K, 1.0 / K)
     for _ in range(50):
         weights = likelihood * share
         weights /= weights.sum(axis=1, keepdims=True)
-        share = (weights.sum(axis=0) + _EVEN / K) / (S + _EVEN)
+        share = (weights[speaks].sum(axis=0) + _EVEN / K) / (speaks.sum() + _EVEN)
     return np.asarray(weights)
 
 

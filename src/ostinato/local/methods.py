@@ -17,7 +17,7 @@ from ostinato.local.seasons import fit_seasons
 from ostinato.local.smoothing.search import NEAR
 from ostinato.local.theta import fit_dot, fit_theta
 from ostinato.shapes import Array
-from ostinato.spread import QUIET, changing
+from ostinato.spread import is_quiet
 
 #: Forms with additive errors take 0.4 of the time of all forms. In the combination they are as good: the mean OWA over
 #: six groups of short series is .834 with either.
@@ -59,13 +59,14 @@ _SMALL = 10.0
 def kind(y: Array, seasons: Sequence[int] = ()) -> str:
     """Return the kind of a series (T,) with seasons: counts or demand if intermittent, else quiet, small or moving.
 
-    A series is quiet if its value hardly ever changes, and small if it is of counts about at most ``_SMALL``.
+    A series is quiet if its value hardly ever changes or is stuck for long (see ``is_quiet``), and small if it is of
+    counts about at most ``_SMALL``.
 
     A quiet series has nothing to say about how series that move are forecast, and how sure that is.
     """
     if is_intermittent(y, seasons):
         return "counts" if are_counts(y) else "demand"
-    if changing(y) < QUIET:
+    if is_quiet(y):
         return "quiet"
     return "small" if are_counts(y) and y[np.isfinite(y)].mean() <= _SMALL else "moving"
 

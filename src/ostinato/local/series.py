@@ -163,7 +163,7 @@ def local_forecast(
     found: tuple[int, ...] = ()
     for group in groups(data, season):
         fitted = fit(group.panel)
-        made = _after_gaps(fitted, group.gaps, horizon, probabilities)
+        made, described = _after_gaps(fitted, group.gaps, horizon, probabilities)
         # the logarithm of a price may fall below 0
         logs = data.traits.log_returns
         support = Support.real(len(group.panel)) if logs else Support.of(group.observed())
@@ -185,8 +185,8 @@ def local_forecast(
         capped[group.rows] |= support.above(made.quantiles)
         point[group.rows], quantiles[group.rows] = support.inside(made.point), support.inside(made.quantiles)
         far[group.rows], found = group.outliers, (*found, *group.found)
-        for s, row in enumerate(group.rows.tolist()):
-            said[row] = fitted.description(s)
+        for row, words in zip(group.rows.tolist(), described, strict=True):
+            said[row] = words
     if data.traits.log_returns:
         point, quantiles = np.exp(point), np.exp(quantiles)
     quantiles = containing(point, quantiles, probabilities)
@@ -203,12 +203,20 @@ def _whole(point: Array, quantiles: Array, probabilities: Array) -> Array:
     return np.asarray(np.where(probabilities > 0.5, np.maximum(near, np.ceil(point)), near))
 
 
-def _after_gaps(fitted: Fitted, gaps: NDArray[np.int64], horizon: int, probabilities: Array) -> Ahead:
-    """Return the forecasts of the steps after a gap of missing steps, of its own length for each series."""
-    made = fitted.ahead(horizon + int(gaps.max()), probabilities)
-    if not gaps.any():
-        return made
-    steps = gaps[:, None] + np.arange(horizon)
-    return Ahead(
-        np.take_along_axis(made.point, steps, axis=1), np.take_along_axis(made.quantiles, steps[:, :, None], axis=1)
-    )
+def _after_gaps(fitted: Fitted, gaps: NDArray[np.int64], horizon: int, probabilities: Array) -> tuple[Ahead, list[str]]:
+    """Return the forecasts of the steps after a gap of missing steps, of its own length for each series, in words too.
+
+    A method may choose by the number of steps ahead. So series with gaps of alike length, up to the same power of four,
+    are forecast together, and none as far as the gap of a series that ended long before it.
+    """
+    alike = np.where(gaps > 0, 1 + np.ceil(np.log2(np.maximum(gaps, 1)) / 2), 0)
+    point, quantiles = np.empty((len(gaps), horizon)), np.empty((len(gaps), horizon, len(probabilities)))
+    said = [""] * len(gaps)
+    for each in np.unique(alike):
+        rows = np.flatnonzero(alike == each)
+        made = fitted.ahead(horizon + int(gaps[rows].max()), probabilities)
+        steps = gaps[rows, None] + np.arange(horizon)
+        point[rows], quantiles[rows] = made.point[rows[:, None], steps], made.quantiles[rows[:, None], steps]
+        for s in rows.tolist():
+            said[s] = fitted.description(s)
+    return Ahead(point, quantiles), said

@@ -64,7 +64,12 @@ def steps_of_others(panel: Panel, *, changes: bool = False) -> Steps | None:
             step = float(np.sqrt(np.mean((np.diff(seen) / size) ** 2) / (often if changes else 1.0)))
             shares.append(step / float(np.mean(np.abs(seen) / size)))
             sizes.append(size * step)
-    return Steps(float(np.median(shares)), float(np.median(sizes))) if shares else None
+    return Steps(_middle(shares), _middle(sizes)) if shares else None
+
+
+def _middle(sizes: list[float]) -> float:
+    """Return the median of sizes above 0; the middle two of an even number are averaged as factors, as units differ."""
+    return float(np.exp(np.median(np.log(sizes))))
 
 
 def quantiles_of_single_value(series: Special, probabilities: Array, *, logs: bool) -> Array:
