@@ -23,8 +23,8 @@ gc.disable()
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
 
 #: Long tests, which begin a run: at its end, the other workers would wait for them. There a worker also takes tests
-#: from another, and both would make the fixture that the tests of a file share.
-FIRST = ("tests/typing/", "tests/training/test_workers.py")
+#: from another, and both would make the fixture that the tests of a file share, or start a cluster of their own.
+FIRST = ("tests/typing/", "tests/training/test_workers.py", "tests/scale/")
 
 
 @pytest.fixture
