@@ -212,7 +212,7 @@ def _run(words: list[str]) -> None:
     Python would go through all objects of the libraries once more, and copy the memory that they are in. What fails, or
     cannot be written, takes Python's own way.
     """
-    code: object = None
+    code = 0
     try:
         if words[0] == "-m":
             sys.argv, sys.path[0] = words[1:], str(Path.cwd())
@@ -221,9 +221,9 @@ def _run(words: list[str]) -> None:
             sys.argv, sys.path[0] = words, str(Path(words[0]).resolve().parent)
             runpy.run_path(words[0], run_name="__main__")
     except SystemExit as end:
-        if not isinstance(end.code, int | None):
+        if isinstance(end.code, str):
             raise
-        code = end.code
+        code = end.code or 0
     threading._shutdown()  # type: ignore[attr-defined]
     atexit._run_exitfuncs()
     try:
@@ -231,7 +231,7 @@ def _run(words: list[str]) -> None:
         sys.stderr.flush()
     except (OSError, ValueError):
         sys.exit(code)
-    os._exit((code or 0) & 255)
+    os._exit(code & 255)
 
 
 if __name__ == "__main__":
