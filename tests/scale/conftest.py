@@ -52,7 +52,9 @@ def cluster(clients: int) -> Iterator[str]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # ray's own, of what it will change one day
         left_out = {"include_dashboard": False, "include_log_monitor": False, "no_monitor": True}
-        head = {"num_cpus": 2, "ray_client_server_port": clients, **left_out}
+        # workers that gave way to all other tests of the machine would be waited for
+        how = {"_system_config": {"worker_niceness": 0}}
+        head = {"num_cpus": 2, "ray_client_server_port": clients, **left_out, **how}
         nodes = Cluster(initialize_head=True, head_node_args=head)
         nodes.add_node(num_cpus=2)
         nodes.wait_for_nodes()
