@@ -23,8 +23,8 @@ gc.disable()
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
 
 #: Long tests, which begin a run: at its end, the other workers would wait for them. There a worker also takes tests
-#: from another, and both would make the fixture that the tests of a file share.
-FIRST = ("tests/typing/", "tests/training/test_workers.py")
+#: from another, and both would make the fixture that the tests of a file share, or start a cluster of their own.
+FIRST = ("tests/typing/", "tests/training/test_workers.py", "tests/scale/")
 
 
 @pytest.fixture
@@ -45,17 +45,20 @@ def _threads() -> None:
     torch.set_num_threads(THREADS)
 
 
+#: The variables of ``warm.early`` with which the first test begins.
+_began: dict[str, str] = {}
+
+
 @pytest.fixture(autouse=True)
 def _environment() -> Iterator[None]:
-    """Take back the variables that a test leaves.
+    """Take back the variables that a test leaves, and those that a fixture of several tests leaves, as Ray does.
 
     With other variables than those of ``warm.programs`` each command would start a Python of its own.
     """
-    before = early(dict(os.environ))
     yield
-    for name in early(dict(os.environ)).keys() - before.keys():
+    for name in early(dict(os.environ)).keys() - _began.keys():
         del os.environ[name]
-    os.environ.update(before)
+    os.environ.update(_began)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -68,5 +71,6 @@ def pytest_collection_finish() -> None:
 
     17,000 collected tests and the libraries are a million objects: each full collection took half a second.
     """
+    _began.update(early(dict(os.environ)))
     gc.freeze()
     gc.enable()

@@ -59,7 +59,7 @@ def text() -> Array:
 
 def classes() -> Array:
     rows = [Y[i : i + 20] for i in range(12)]
-    found = ostinato.fit_classifier(rows, ["p", "q"] * 6, model="ar").classifier
+    found = ostinato.fit_classifier(rows, ["p", "q"] * 6, model="ar", max_order=2).classifier
     return ostinato.classify(found, rows[:3]).log_prob
 
 

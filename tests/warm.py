@@ -10,7 +10,9 @@ written start a Python of their own.
 from __future__ import annotations
 
 import array
+import atexit
 import contextlib
+import ctypes
 import gc
 import io
 import json
@@ -22,7 +24,9 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import warnings
+import weakref
 from functools import cache
 from pathlib import Path
 
@@ -44,9 +48,11 @@ MORE = [
 _READ_EARLY = ("CUDA", "LANG", "LC_", "MKL_", "OMP_", "OPENBLAS_", "OSTINATO_", "POLARS_", "PYTHON", "TORCH")
 #: Those of them that torchrun sets, which are read when the processes join, and that torch itself sets.
 _READ_LATE = ("TORCHELASTIC_", "TORCH_NCCL_", "TORCHINDUCTOR_CACHE_DIR")
+#: A number of threads, which torch reads as it is loaded, and verbs read whenever they compute.
+_THREADS = "OMP_NUM_THREADS"
 
-#: The network that a process has: a fork stays in that of the server.
-NETWORK = "/proc/self/ns/net"
+#: The network that a process has, and what setns is asked for: a fork enters that of its program.
+NETWORK, _ENTER = "/proc/self/ns/net", 0x40000000
 
 _CLIENT = """#!{python} -IS
 import _socket, array, os, signal
@@ -57,7 +63,7 @@ if words[0] != "-m" and words[0][0] == "-":
 server = _socket.socket(_socket.AF_UNIX)
 server.connect({path!r})
 request = json.dumps([words, os.getcwd(), dict(os.environ), os.readlink({network!r})]).encode()
-head, streams = len(request).to_bytes(8, "big"), array.array("i", [0, 1, 2])
+head, streams = len(request).to_bytes(8, "big"), array.array("i", [0, 1, 2, os.open({network!r}, os.O_RDONLY)])
 server.sendmsg([head], [(_socket.SOL_SOCKET, _socket.SCM_RIGHTS, streams)])
 while request:
     request = request[server.send(request):]
@@ -108,9 +114,9 @@ _kept: list[object] = []
 
 
 def early(environment: dict[str, str]) -> dict[str, str]:
-    """Return the variables of _READ_EARLY, but for the wish for UTF-8, which is what every fork writes."""
+    """Return the variables of _READ_EARLY that a fork cannot heed: it writes UTF-8 and sets torch's threads itself."""
     found = {k: v for k, v in environment.items() if k.startswith(_READ_EARLY) and not k.startswith(_READ_LATE)}
-    return {k: v for k, v in found.items() if (k, v) != ("PYTHONUTF8", "1")}
+    return {k: v for k, v in found.items() if (k, v) != ("PYTHONUTF8", "1") and not (k == _THREADS and v.isdigit())}
 
 
 def _whole(connection: socket.socket, size: int) -> bytes:
@@ -146,12 +152,19 @@ def _serve(listening: socket.socket, watched: int, began: dict[str, str]) -> lis
         connection.close()
 
 
+def _entered(network: str, number: int) -> bool:
+    """Enter the network of a program, of which ``number`` is open, unless this is it; return whether we are there."""
+    there = network == str(Path(NETWORK).readlink()) or not ctypes.CDLL(None).setns(number, _ENTER)
+    os.close(number)
+    return there
+
+
 def _attend(connection: socket.socket, began: dict[str, str]) -> list[str]:
     """Read a request and fork once more: one process waits and tells the status, the other returns the words."""
-    head, given, _, _ = connection.recvmsg(8, socket.CMSG_SPACE(12))
+    head, given, _, _ = connection.recvmsg(8, socket.CMSG_SPACE(16))
     streams = array.array("i", given[0][2])
     words, here, environment, network = json.loads(_whole(connection, int.from_bytes(head, "big")))
-    if early(environment) != began or network != str(Path(NETWORK).readlink()):
+    if early(environment) != began or not _entered(network, streams.pop()):
         connection.sendall(bytes(8))
         os._exit(0)
     if pid := _fork():
@@ -174,6 +187,10 @@ def _attend(connection: socket.socket, began: dict[str, str]) -> list[str]:
     os.chdir(here)
     os.environ.clear()
     os.environ.update(environment)
+    if (count := environment.get(_THREADS, "")).isdigit():
+        import torch
+
+        torch.set_num_threads(int(count))
     through = bool(os.environ.get("PYTHONUNBUFFERED"))
     sys.stdin, sys.stdout, sys.stderr = (
         open(0, encoding="utf-8", closefd=False),  # noqa: SIM115 - they stay open to the end
@@ -189,6 +206,34 @@ def _writer(number: int, through: bool, errors: str) -> io.TextIOWrapper:
     return io.TextIOWrapper(io.BufferedWriter(raw), "utf-8", errors, line_buffering=lines, write_through=through)
 
 
+def _run(words: list[str]) -> None:
+    """Run a module or a file, and end as Python ends, but let the system free the memory.
+
+    Python would go through all objects of the libraries once more, and copy the memory that they are in. What fails, or
+    cannot be written, takes Python's own way.
+    """
+    code = 0
+    try:
+        if words[0] == "-m":
+            sys.argv, sys.path[0] = words[1:], str(Path.cwd())
+            runpy.run_module(words[1], run_name="__main__", alter_sys=True)
+        else:
+            sys.argv, sys.path[0] = words, str(Path(words[0]).resolve().parent)
+            runpy.run_path(words[0], run_name="__main__")
+    except SystemExit as end:
+        if isinstance(end.code, str):
+            raise
+        code = end.code or 0
+    threading._shutdown()  # type: ignore[attr-defined]
+    atexit._run_exitfuncs()
+    try:
+        sys.stdout.flush()
+        sys.stderr.flush()
+    except (OSError, ValueError):
+        sys.exit(code)
+    os._exit(code & 255)
+
+
 if __name__ == "__main__":
     variables = early(dict(os.environ))
     for name in MODULES:
@@ -196,13 +241,11 @@ if __name__ == "__main__":
     for name in MORE:
         with contextlib.suppress(ImportError):
             __import__(name)
+    for left in list(weakref.finalize._registry):  # type: ignore[attr-defined]
+        left.atexit = False  # what the libraries would undo at the end, for which the end of the process is enough
     gc.collect()
     gc.freeze()  # a fork that went through all objects would copy the memory that they are in
     with socket.socket(fileno=int(sys.argv[1])) as given:
         asked = _serve(given, int(sys.argv[2]), variables)
-    if asked is not None and asked[0] == "-m":
-        sys.argv, sys.path[0] = asked[1:], str(Path.cwd())
-        runpy.run_module(asked[1], run_name="__main__", alter_sys=True)
-    elif asked is not None:
-        sys.argv, sys.path[0] = asked, str(Path(asked[0]).resolve().parent)
-        runpy.run_path(asked[0], run_name="__main__")
+    if asked is not None:
+        _run(asked)

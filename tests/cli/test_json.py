@@ -20,7 +20,7 @@ from ostinato.cli.main import app, main
 SUCCESSES: tuple[tuple[str, ...], ...] = (
     ("fit", "data.csv", "--model", "ar", "-o", "new.ost"),
     ("fit", "data.csv", "--model", "ar", "-o", "new.ost", "--report", "new.html"),
-    ("fit", "classes.csv", "--label", "label", "-o", "classes.ost", "--model", "ar"),
+    ("fit", "classes.csv", "--label", "label", "-o", "classes.ost", "--model", "ar", "--max-order", "2"),
     ("score", "data.ost", "data.csv"),
     ("score", "data.ost", "data.csv", "-o", "new.csv"),
     ("score", "words.ost", "words.txt"),
@@ -121,7 +121,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for words in (
         ("fit", "data.csv", "--model", "ar", "-o", "data.ost"),
         ("fit", "words.txt", "--model", "counts", "-o", "words.ost"),
-        ("fit", "classes.csv", "--label", "label", "--model", "ar", "-o", "kept.ost"),
+        ("fit", "classes.csv", "--label", "label", "--model", "ar", "--max-order", "2", "-o", "kept.ost"),
         ("compress", "words.ost", "words.txt", "-o", "words.osz"),
     ):
         with pytest.MonkeyPatch.context() as patch:

@@ -46,6 +46,26 @@ def test_variables_that_are_read_at_the_start_start_a_python_of_its_own(tmp_path
     assert subprocess.run(words, capture_output=True, check=True).stdout == b"0\n"
 
 
+@pytest.fixture(scope="module")
+def _left() -> None:
+    os.environ["PYTHONBREAKPOINT"] = "left.by.a.fixture"  # as ray.init does
+
+
+@pytest.mark.usefixtures("_left")
+@pytest.mark.parametrize("later", [False, True])
+def test_a_variable_that_a_fixture_leaves_starts_no_python_of_its_own_later(later: bool) -> None:
+    assert ("PYTHONBREAKPOINT" in os.environ) != later
+
+
+def test_a_fork_has_the_number_of_threads_of_its_variables(tmp_path: Path) -> None:
+    words = script(tmp_path, "import os, torch; print(torch.get_num_threads(), os.getppid())")
+    for count in ("1", "3"):
+        given = {**os.environ, "OMP_NUM_THREADS": count}
+        found, parent = subprocess.run(words, env=given, capture_output=True, check=True).stdout.split()
+        assert found.decode() == count
+        assert int(parent) != os.getpid() or sys.platform != "linux"  # a Python of its own would be our child
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
 def test_a_fork_ends_with_its_program(tmp_path: Path, number: int) -> None:
     code = "import os, sys, time\nprint(os.getpid(), flush=True)\ntime.sleep(600)"

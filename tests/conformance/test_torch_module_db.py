@@ -6,11 +6,13 @@ The inputs are those of ``module_db`` in torch.testing._internal.common_modules,
 from __future__ import annotations
 
 import copy
+import importlib
 import io
 import pickle
 import re
 import warnings
 from collections.abc import Callable, Iterator
+from functools import cache
 from typing import Any, NamedTuple
 
 import pytest
@@ -21,15 +23,28 @@ from torch.nn.utils.rnn import PackedSequence
 
 from ostinato import nn
 
-common = pytest.importorskip("torch.testing._internal.common_modules")
 NAMES = ("RNN", "GRU", "LSTM", "RNNCell", "GRUCell", "LSTMCell")
-INFOS = {
-    info.module_cls.__name__: info for info in common.module_db if info.module_cls.__module__ == "torch.nn.modules.rnn"
-}
-pytestmark = [
-    pytest.mark.skipif(set(INFOS) < set(NAMES), reason="module_db of this torch lacks a module"),
-    pytest.mark.filterwarnings("ignore"),
-]
+pytestmark = [pytest.mark.usefixtures("infos"), pytest.mark.filterwarnings("ignore")]
+
+
+@cache
+def database() -> Any:
+    """The module with module_db, which takes two seconds to load."""
+    return importlib.import_module("torch.testing._internal.common_modules")
+
+
+@cache
+def infos_by_name() -> dict[str, Any]:
+    """The rows of module_db for recurrent networks and their cells."""
+    homes = [(one, one.module_cls) for one in database().module_db]
+    return {home.__name__: info for info, home in homes if home.__module__ == "torch.nn.modules.rnn"}
+
+
+@pytest.fixture(name="infos")
+def _infos() -> None:
+    pytest.importorskip("torch.testing._internal.common_modules")
+    if set(infos_by_name()) < set(NAMES):
+        pytest.skip("module_db of this torch lacks a module")
 
 
 class Sample(NamedTuple):
@@ -42,7 +57,7 @@ class Sample(NamedTuple):
 
 
 def rows(name: str, *, training: bool = True, grad: bool = False, dtype: torch.dtype = torch.float64) -> list[Any]:
-    info = INFOS[name]
+    info = infos_by_name()[name]
     torch.manual_seed(0)
     how = {"device": "cpu", "dtype": dtype, "requires_grad": grad, "training": training}
     return list(info.module_inputs_func(info, **how, with_packed_sequence=True))
@@ -222,7 +237,7 @@ def test_factory_arguments(name: str) -> None:
 
 @modules
 def test_error_inputs(name: str) -> None:
-    info = INFOS[name]
+    info = infos_by_name()[name]
     found = 0
     for training in (True, False):
         given = info.module_error_inputs_func(
@@ -230,7 +245,7 @@ def test_error_inputs(name: str) -> None:
         )
         for wrong in given:
             row, found = wrong.module_error_input, found + 1
-            if wrong.error_on is common.ModuleErrorEnum.CONSTRUCTION_ERROR:
+            if wrong.error_on is database().ModuleErrorEnum.CONSTRUCTION_ERROR:
                 with pytest.raises(wrong.error_type, match=wrong.error_regex):
                     build(nn, name, row.constructor_input)
                 continue

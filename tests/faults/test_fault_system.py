@@ -122,14 +122,16 @@ class TestStopping:
             importlib.import_module("runs_a_command")
 
     @pytest.mark.parametrize("number", stopping.SIGNALS)
-    def test_a_signal_while_words_are_parsed_ends_at_once(self, number: int) -> None:
+    def test_a_signal_while_words_are_parsed_ends_at_once(self, tmp_path: Path, number: int) -> None:
         """The parser would end with 130 and no word, whichever signal it was."""
         lines = (
             "import os, ostinato.cli.main as cli, ostinato.__main__ as start",
             f"cli._Verbs.parse_args = lambda *given: os.kill(os.getpid(), {int(number)})",
             "start.main()",
         )
-        done = subprocess.run([sys.executable, "-c", "\n".join(lines), "doctor"], capture_output=True, check=False)
+        (tmp_path / "script.py").write_text("\n".join(lines))
+        words = [str(programs() / "python"), str(tmp_path / "script.py"), "doctor"]
+        done = subprocess.run(words, capture_output=True, check=False)
         assert (done.returncode, done.stdout, done.stderr) == (-number, b"", b"")
 
     def test_an_ignored_signal_stays_ignored(self) -> None:
@@ -145,7 +147,7 @@ class TestStopping:
     @pytest.mark.parametrize("number", stopping.SIGNALS)
     def test_a_stream_that_is_stopped_keeps_its_state(self, model: Path, tmp_path: Path, number: int) -> None:
         state = tmp_path / "state"
-        words = [*COMMAND, "stream", str(model), "--state", str(state)]
+        words = [str(programs() / "ostinato"), "stream", str(model), "--state", str(state)]
         with answered(words) as process:
             process.send_signal(number)
             _, said = process.communicate(timeout=60)

@@ -53,6 +53,17 @@ def test_the_gradient_and_the_value_of_the_past_are_drawn_and_described() -> Non
     assert "window of the model" not in facts
 
 
+def labels(svg: str) -> set[str | None]:
+    """The texts of a drawing that have no parts, as the signs of a formula would be."""
+    return {e.text for e in ElementTree.fromstring(svg).iter("{http://www.w3.org/2000/svg}text") if not len(e)}
+
+
+def test_powers_of_ten_are_text() -> None:
+    gradient, worth = (labels(one.svgs[0]) for one in flow.charts(FOUND))
+    assert {"10⁰", "10¹", "10²", "10⁻¹", "10⁻³"} <= gradient
+    assert {"0", "10⁰", "10¹", "10²"} <= worth
+
+
 def test_a_window_has_no_gradient() -> None:
     found = replace(FOUND, backbone="ar", flows=(), lyapunov=None, effective_memory=None, window=1)
     (worth,) = flow.charts(found)

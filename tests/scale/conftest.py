@@ -31,7 +31,7 @@ def panel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def clients() -> int:
     """Return the port at which programs on other machines connect to the cluster."""
     with socket.socket() as free:
@@ -39,19 +39,24 @@ def clients() -> int:
         return int(free.getsockname()[1])
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def cluster(clients: int) -> Iterator[str]:
-    """The address of a cluster of a head without processors and two nodes of two each; ray is connected."""
+    """The address of a cluster of two nodes of two processors each; ray is connected.
+
+    What watches logs and asks for more machines is left out: each is a Python, and so are two agents of each node.
+    """
     ray = pytest.importorskip("ray", reason="needs ostinato[ray]")
     from ray.cluster_utils import Cluster
 
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # ray's own, of what it will change one day
-        head = {"num_cpus": 0, "include_dashboard": False, "ray_client_server_port": clients}
+        left_out = {"include_dashboard": False, "include_log_monitor": False, "no_monitor": True}
+        # workers that gave way to all other tests of the machine would be waited for
+        how = {"_system_config": {"worker_niceness": 0}}
+        head = {"num_cpus": 2, "ray_client_server_port": clients, **left_out, **how}
         nodes = Cluster(initialize_head=True, head_node_args=head)
-        for _ in range(2):
-            nodes.add_node(num_cpus=2)
+        nodes.add_node(num_cpus=2)
         nodes.wait_for_nodes()
         ray.init(address=nodes.address, log_to_driver=False, logging_level="error")
         try:

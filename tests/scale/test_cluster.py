@@ -93,7 +93,7 @@ def test_a_killed_driver_leaves_parts_that_a_rerun_goes_on_from(panel: Path, tmp
     driver = subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.PIPE)
     while len(list(there.glob("part-*.parquet"))) < 2:
         assert driver.poll() is None, driver.stderr.read() if driver.stderr else ""
-        time.sleep(0.001)
+        time.sleep(0.01)  # a part takes longer
     driver.kill()
     driver.communicate()
     assert not (there / "errors.parquet").exists()

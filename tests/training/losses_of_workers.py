@@ -1,4 +1,4 @@
-"""Train for 50 steps with all processes that run this script; the first one writes the losses as JSON.
+"""Train for STEPS steps with all processes that run this script; the first one writes the losses as JSON.
 
 python losses_of_workers.py OUT, or torchrun --nproc-per-node 2 losses_of_workers.py OUT
 """
@@ -32,7 +32,7 @@ METHODS: dict[str, Method] = {
     "truncated": TruncatedBPTT(16),
     "checkpointed": CheckpointedBPTT(segments=3),
 }
-STEPS = 50
+STEPS = 24
 
 
 def material(dtype: torch.dtype) -> Material:
@@ -50,7 +50,7 @@ def material(dtype: torch.dtype) -> Material:
 
 def losses(method: Method, dtype: torch.dtype, workers: Any) -> list[float]:
     """Nats a value of every step's batch, over all workers."""
-    made, config = material(dtype), Config(hidden=8, batch_steps=250, evaluate_every=20, patience=1000)
+    made, config = material(dtype), Config(hidden=8, batch_steps=250, evaluate_every=10, patience=1000)
     base, _ = closed_form(material(torch.float32), config)
     torch.manual_seed(0)
     model = build("gru", material(torch.float32), base, config).to(dtype)

@@ -22,8 +22,6 @@ from warm import programs
 
 HERE = Path(__file__).parent
 TORCHRUN = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "--no-python"]
-#: torchrun's wish for one thread is read as libraries load: with it, each worker would start a Python of its own.
-FORKED = ["env", "-u", "OMP_NUM_THREADS"]
 
 
 def done(command: list[str]) -> str:
@@ -38,7 +36,7 @@ def losses(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, list[floa
     """Return the losses of one process and of two."""
     folder, out = tmp_path_factory.mktemp("losses"), []
     python, script = str(programs() / "python"), str(HERE / "losses_of_workers.py")
-    for count, start in ((1, []), (2, [python, *TORCHRUN, *FORKED])):
+    for count, start in ((1, []), (2, [python, *TORCHRUN])):
         file = folder / f"{count}.json"
         done([*start, python, script, str(file)])
         found = json.loads(file.read_text())
@@ -90,7 +88,7 @@ def test_a_fit_resumes_after_its_processes_are_killed(tmp_path: Path) -> None:
     done([*alone, str(one)])
     running = tmp_path / "two.ost.checkpoint" / "gru.running"
     pair = subprocess.Popen(
-        [sys.executable, *TORCHRUN, "--max-restarts", "1", *FORKED, *alone, str(two)], stderr=subprocess.PIPE, text=True
+        [sys.executable, *TORCHRUN, "--max-restarts", "1", *alone, str(two)], stderr=subprocess.PIPE, text=True
     )
     step_beyond(0, running, pair)
     first = workers(pair)

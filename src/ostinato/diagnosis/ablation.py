@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -79,7 +80,8 @@ def ablate(source: Source, cuts: list[int], count: int, rng: np.random.Generator
 
     The past of the j-th step after such a start is cut at j. So every lag is measured at once, each on as many steps as
     every other, and each cost is a difference on the same step. A step whose past is cut at j, cuts[i] <= j <
-    cuts[i + 1], counts for cuts[i]. A step whose whole past is no longer than j has lost nothing.
+    cuts[i + 1], counts for cuts[i]. A step whose whole past is no longer than j has lost nothing. Of a short series the
+    same stretch is drawn many times, and scored once.
 
     Args:
         source: The model and its data.
@@ -88,20 +90,21 @@ def ablate(source: Source, cuts: list[int], count: int, rng: np.random.Generator
         rng: The random generator that draws the stretches.
     """
     spans, far = source.spans("held-out"), cuts[-1]
-    starts = draw(spans, count, rng, before=far)
+    times = Counter(draw(spans, count, rng, before=far))
+    starts, drawn = list(times), np.array(list(times.values()), dtype=np.float64)
     edges, total, weights, steps = np.array([*cuts, far + 1]), 0.0, 0.0, 0
     sums, counts = np.zeros((len(starts), len(cuts))), np.zeros((len(starts), len(cuts)))
     for i, stretch in enumerate(_stretches(source, spans, starts, far)):
-        total += float(stretch.weights @ stretch.full)
-        weights += float(stretch.weights.sum())
-        steps += len(stretch.lags)
+        total += drawn[i] * float(stretch.weights @ stretch.full)
+        weights += drawn[i] * float(stretch.weights.sum())
+        steps += times[starts[i]] * len(stretch.lags)
         place = np.searchsorted(edges, stretch.lags, side="right") - 1
         sums[i] = np.bincount(place, weights=stretch.lost, minlength=len(cuts))
         counts[i] = np.bincount(place, minlength=len(cuts))
-    n = np.maximum(counts.sum(axis=0), 1)
-    mean = sums.sum(axis=0) / n
+    n = np.maximum(drawn @ counts, 1)
+    mean = drawn @ sums / n
     # the steps of one stretch are not independent: the error is that of a ratio of sums over stretches
-    errors = np.sqrt(((sums - mean * counts) ** 2).sum(axis=0)) / n
+    errors = np.sqrt(drawn @ (sums - mean * counts) ** 2) / n
     share = np.array([_longer(spans, lag) for lag in cuts]) / max(_longer(spans, -1), 1)
     return Ablation(total / weights if weights else 0.0, mean * share, errors * share, steps)
 

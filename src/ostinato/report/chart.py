@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree
 
@@ -25,6 +26,8 @@ INK, GRID, BLUE, RED, WIDE, MIDDLE, NARROW = (f"#01020{i}" for i in range(len(NA
 
 #: The width of a drawing in CSS pixels: of a card on a phone, and of the page on a screen.
 PHONE, SCREEN = 360, 1080
+#: The signs of an exponent.
+RAISED = str.maketrans("0123456789-", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻")
 #: The resolution of an image in a drawing, for example a spectrogram, in dots per inch.
 DOTS = 144
 
@@ -94,17 +97,31 @@ def chart(
 
 
 def plain(axes: Axes) -> None:
-    """Remove the lines of axes that the chart does not need.
+    """Remove the lines of axes that the chart does not need, and write powers of ten as the page writes its text.
 
     Args:
         axes: The axes of a drawing.
     """
+    from matplotlib.ticker import FuncFormatter, LogFormatterMathtext
+
+    for axis in (axes.xaxis, axes.yaxis):
+        if isinstance(usual := axis.get_major_formatter(), LogFormatterMathtext):
+            axis.set_major_formatter(FuncFormatter(partial(_power, usual)))
     axes.margins(x=0.01)
     axes.set_axisbelow(True)
     axes.grid(axis="y", color=GRID, linewidth=0.8)
     axes.spines[["top", "right", "left"]].set_visible(False)
     axes.spines["bottom"].set_color(GRID)
     axes.tick_params(length=0, colors=INK)
+
+
+def _power(usual: Callable[[float, Any], str], x: float, place: Any = None) -> str:
+    """Return the label of a tick of a logarithmic axis as text, such as 10⁻³, where matplotlib writes a formula.
+
+    Its parser of formulas takes half a second to start, and places the signs by another font than that of the page.
+    """
+    text = usual(x, place).removeprefix("$\\mathdefault{").removesuffix("}$").replace(r"\times", "×")
+    return re.sub(r"\^\{(-?\d+)\}", lambda found: found[1].translate(RAISED), text).replace("-", "−")
 
 
 @contextmanager
