@@ -22,6 +22,9 @@ QUIET = 0.1
 #: The share of its steps that a series may stay as it was at a stretch. One that is stuck for longer says nothing about
 #: others either: the windows at its end lie within such a stretch, or hold its beginning.
 STUCK = 0.25
+#: Errors are odd if they are so many times as far from the median as half of all are, so many times as far as the
+#: farthest of the others, and at most this share of all. In a series that grows, errors grow too, but one by one.
+ODD, APART, RARE = 12.0, 3.0, 0.05
 
 
 def changing(y: Array) -> float:
@@ -45,6 +48,14 @@ def is_quiet(y: Array) -> bool:
         return True
     longest = int(np.diff(changes, prepend=-1, append=steps).max()) - 1
     return longest >= max(STUCK * steps, 1 / QUIET)
+
+
+def odd(e: Array) -> NDArray[np.bool_]:
+    """Return which of some errors (n,) are so far from all others that they say nothing about a series, (n,)."""
+    away = np.abs(e - np.median(e)) if len(e) else e
+    far = away > ODD * np.median(away) if len(e) else np.zeros(0, dtype=bool)
+    alone = away[far].min(initial=np.inf) > APART * away[~far].max(initial=0.0)
+    return far if alone and far.sum() <= RARE * len(e) else np.zeros(len(e), dtype=bool)
 
 
 def still(y: Array) -> bool:

@@ -44,7 +44,7 @@ from ostinato.layers.front import InnovationFront
 from ostinato.model import SequenceModel
 from ostinato.numbers import counted
 from ostinato.shapes import Array
-from ostinato.spread import spread, still
+from ostinato.spread import odd, spread, still
 
 if TYPE_CHECKING:
     from ostinato.inference.ahead import StepsAhead
@@ -159,6 +159,7 @@ def allowance(y: Array, lags: tuple[int, ...], phi: Array, count: int, horizon: 
     known = np.zeros(len(seen.lags))
     known[np.searchsorted(seen.lags, lags)] = phi
     known = np.append(known, seen.target.mean() - known @ seen.X.mean(axis=0))
+    seen = seen.usual(known)
     most = max(1.0, float(_largest(known[None, :-1], seen.lags)[0]))
     own, own_squares = seen.followed(known[None], horizon, most)
     # a history that is shorter than that of the fit knows less of the coefficients than the model does
@@ -235,6 +236,14 @@ class _Seen:
             return None
         middle, unit = target.mean(), spread(target)
         return _Seen(lags, (X[rows] - middle) / unit, (target - middle) / unit, (y[-K:] - middle) / unit, float(unit))
+
+    def usual(self, theta: Array) -> _Seen:
+        """Return the values without those that are odd for the coefficients (L + 1,).
+
+        A dip to 0 at the end of a series near 100 is no error of its coefficients. Least squares would bend them to it.
+        """
+        left_out = odd(self.target - self.X @ theta[:-1])
+        return replace(self, X=self.X[~left_out], target=self.target[~left_out])
 
     def regressions(self, theta: Array | None) -> tuple[list[_Regression], float]:
         """Return the regressions with any coefficients, a unit root with a drift, and one without; and their variance.

@@ -17,9 +17,9 @@ from ostinato.emissions.student_t import StudentT
 from ostinato.shapes import Array
 
 #: The fit of a mixture ends once ``PATIENCE`` steps of the solver together add less than ``GAIN`` nats to the log
-#: likelihood, which is what Akaike (1974) asks of the three parameters of a component. Ten logistics for 60 values would
-#: gain more by further steps, each on a single value, and lose it on others: on values of seven made distributions, the
-#: stop is worth 0.13 nats a value for 60 values, 0.02 for 300, and nothing for 2,000.
+#: likelihood, which is what Akaike (1974) asks of the three parameters of a component. Ten logistics for 60 values
+#: would gain more by further steps, each on a single value, and lose it on others: on values of seven made
+#: distributions, the stop is worth 0.13 nats a value for 60 values, 0.02 for 300, and nothing for 2,000.
 PATIENCE, GAIN = 10, 3.0
 #: The most degrees of freedom of a Student t. Beyond, nobody tells it from a normal distribution.
 MOST_DF = 1e4
