@@ -408,6 +408,20 @@ KINDS: dict[str, dict[str, Callable[[], str]]] = {
         "several units": partial(
             refused, "Time,mem\n" + lines(lambda i: f"{DAYS[i]:%Y-%m-%d},{Y[i]} {'GiB' if i % 3 else 'MiB'}"),
             "to one unit"),
+        **{f"another table above: {name}": partial(refused, f"{above}{gap}" + table(stamps("%Y-%m-%d"), "ds,y,z").replace(
+            "\n2", ",0\n2").replace("z,0", "z")[:-1] + ",0\n", "another table begins in line", "from line 1", "a file of its own")
+           for name, above, gap in (
+               ("days", "date,pop\n2024-01-01,5\n2024-01-02,6\n2024-01-03,7\n", "\n"),
+               ("no gap", "year,pop\n2001,5\n2002,6\n2003,7\n", ""),
+               ("wider", "place,a,b,c\nA,5,1,2\nB,6,1,3\nC,7,2,3\n", "\n\n"))},
+        "another table below": partial(
+            refused, table(stamps("%Y-%m-%d")) + "\nplace,a,b\nA,5,1\nB,6,1\n", "3 cells", "'place,a,b'",
+            "a file of its own"),
+        **{f"facts above: {name}": partial(
+            right, f"{above}\n" + table(stamps("%Y-%m-%d")), DAYS, notes=["left out above the table"])
+           for name, above in (
+               ("a place", "latitude,longitude,elevation\n52.5,13.4,38.0\n"),
+               ("units", "Station,Berlin,x\nLatitude,52.5,N\nLongitude,13.4,E\nElevation,34,m\n"))},
         "fractions": partial(refused, table(stamps("%Y-%m-%d")).replace(f",{Y[0]}\n", ",1/2\n"), "0.5 for 1/2"),
     },
 }  # fmt: skip
