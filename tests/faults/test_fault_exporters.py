@@ -408,8 +408,9 @@ KINDS: dict[str, dict[str, Callable[[], str]]] = {
         "several units": partial(
             refused, "Time,mem\n" + lines(lambda i: f"{DAYS[i]:%Y-%m-%d},{Y[i]} {'GiB' if i % 3 else 'MiB'}"),
             "to one unit"),
-        **{f"another table above: {name}": partial(refused, f"{above}{gap}" + table(stamps("%Y-%m-%d"), "ds,y,z").replace(
-            "\n2", ",0\n2").replace("z,0", "z")[:-1] + ",0\n", "another table begins in line", "from line 1", "a file of its own")
+        **{f"another table above: {name}": partial(
+            refused, f"{above}{gap}ds,y,z\n" + lines(lambda i: f"{DAYS[i]:%Y-%m-%d},{Y[i]},0"),
+            "another table begins in line", "from line 1", "a file of its own")
            for name, above, gap in (
                ("days", "date,pop\n2024-01-01,5\n2024-01-02,6\n2024-01-03,7\n", "\n"),
                ("no gap", "year,pop\n2001,5\n2002,6\n2003,7\n", ""),
