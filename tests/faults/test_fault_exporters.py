@@ -350,6 +350,13 @@ KINDS: dict[str, dict[str, Callable[[], str]]] = {
             without(2), notes=["'***'"]),
         "KOSIS, months": partial(
             right, table(stamps("%Y.%m", MONTHS), "시점,서울"), MONTHS, notes=["years and months"]),
+        **{f"quarters 2018.1, {name}": partial(
+            right, table([f"{t.year}.{t.quarter}" for t in QUARTERS], f"{name},y"), QUARTERS,
+            notes=["years and quarters"]) for name in ("quarter", "ds", "period", "Quartal")},
+        **{f"months 2020.1 to 2020.12, {name}": partial(
+            refused, table([f"{t.year}.{t.month}" for t in MONTHS], f"{name},y"), "January and October", "2019-01")
+           for name in ("month", "ds", "period", "Monat")},
+        "tenths that are no quarters": partial(steps, table([f"{2018 + i / 10:.1f}" for i in range(N)]), 1),
         "KOSIS, months in words": partial(right, table(stamps("%Y.%m 월", MONTHS), "시점,서울"), MONTHS),
         "KOSIS, quarters": partial(
             right, table([f"{t.year}.{t.quarter}/4" for t in QUARTERS], "시점,서울"), QUARTERS, notes=["quarter"]),

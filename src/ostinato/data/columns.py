@@ -19,7 +19,7 @@ from ostinato.data.parts import may_be_parts, repeated
 from ostinato.data.retold import retold
 from ostinato.data.sides import refuse_sides
 from ostinato.data.stamps import parse_times
-from ostinato.data.time_column import NO_TIME, refuse_yearless, time_of, uncertain_dates
+from ostinato.data.time_column import NO_TIME, refuse_lost_zeros, refuse_yearless, time_of, uncertain_dates
 from ostinato.data.time_numbers import seem_since_1970
 from ostinato.data.wide import refuse_wide
 from ostinato.errors import DataError
@@ -106,6 +106,8 @@ def find(
     if time_col is None and not timeless:  # a column may have no name
         time_col = time_of(frame, left, id_col)
         _refuse_two_tables(frame, time_col, where)
+    if time_col is not None:
+        refuse_lost_zeros(frame[time_col], where)
     said: list[str] = []
     if timeless:
         said.append("no column is read as the time, so the rows are steps in their order")
