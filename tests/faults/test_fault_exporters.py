@@ -311,6 +311,12 @@ KINDS: dict[str, dict[str, Callable[[], str]]] = {
         "year, month, day and 1 to 24": partial(
             right, "year,month,day,hour,y\n" + lines(lambda i: f"2024,1,{1 + i // 24},{1 + i % 24},{Y[i]}"), ENDS,
             notes=["an hour from 1 to 24"]),
+        **{f"0100 to 2400, {name}": partial(
+            right, hours(1, 24, "{:02d}00", name), ENDS, notes=["0100", "midnight"])
+           for name in ("Hour", "Hour Ending", "Time", "HrMn", "HHMM")},
+        "100 to 2400": partial(right, hours(1, 24, "{}00", "Hour"), ENDS, notes=["01:00"]),
+        "0000 to 2300": partial(right, hours(0, 23, "{:02d}00", "Time"), HOURS, notes=["0000"]),
+        "2500": partial(refused, hours(2, 25, "{:02d}00", "Hour"), "occurs twice"),
         "1 to 25": partial(refused, day_of_25(), "the hour 25", "line 26", "offset", 'zone="Europe/Berlin"'),
         "H01 to H25": partial(refused, day_of_25("H{:02d}"), "the hour 25", "line 26"),
         "02A and 02B": partial(
