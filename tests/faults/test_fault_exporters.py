@@ -376,6 +376,16 @@ KINDS: dict[str, dict[str, Callable[[], str]]] = {
                 for c in ("Aruba", "Germany", "Korea", "Kosovo")), "are times", "melt"),
         "USGS": partial(right, RDB + lines(lambda i: f"USGS\t{DAYS[i]:%Y-%m-%d}\t{Y[i]}\tA"), DAYS, ending=".txt",
                         notes=["5s, 20d, 14n, 10s"]),
+        **{f"WHO, an interval, {name}": partial(
+            refused, "Year,Male,Female\n" + lines(lambda i: f"{1994 + i},X,X").replace("X", form),
+            "'Male' hold a value and its interval", "in a column each")
+           for name, form in (("brackets", "71.2 [70.1-72.3]"), ("words", "71.2 (70.1 to 72.3)"))},
+        "WHO, an interval beside values": partial(
+            right, "ds,y,Male\n" + lines(lambda i: f"{DAYS[i]:%Y-%m-%d},{Y[i]},71.2 [70.1-72.3]"), DAYS,
+            notes=["'Male' hold a value and its interval"]),
+        "durations alone": partial(
+            refused, "ds,dur\n" + lines(lambda i: f"{DAYS[i]:%Y-%m-%d},{20 + i}:30:15"),
+            "'dur' hold clocks or durations", "1.5 hours"),
         "NOAA, a trace": partial(refused, table(stamps("%Y-%m-%d")).replace(f",{Y[0]}\n", ",T\n"), "'T'", "trace"),
         "NOAA, a value and its quality": partial(
             refused, "DATE,TMP\n" + lines(lambda i: f'{DAYS[i]:%Y-%m-%d},"+{100 + i:04d},1"'), "two numbers",
