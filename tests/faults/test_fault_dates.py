@@ -160,6 +160,15 @@ KINDS: dict[str, dict[str, Callable[[], str]]] = {
                                 .replace("24", f"{t:%y}") for t in QUARTERS], QUARTERS, "when it begins")
            for form in ("FY24 Q1", "FY2024 Q1", "Q1 FY24", "FY2024-Q1")},
         **{form: partial(back, YEARS.dt.strftime(form), YEARS, "when it begins") for form in ("FY%Y", "FY %Y", "FY%y")},
+        **{f"2012{sign}13, {what}": partial(
+            right, [f"{t.year}{sign}{(t.year + 1) % size:0{digits}}" for t in years], years, "when such a year begins")
+           for sign in ("/", "-", "\u2013") for what, years, size, digits in (
+               ("with four digits", YEARS, 10_000, 4), ("beside other months", YEARS, 100, 2),
+               ("from 1995", pd.Series(pd.date_range("1995-01-01", periods=9, freq="YS")), 100, 2),
+               ("like months", pd.Series(pd.date_range("2002-01-01", periods=9, freq="YS")), 100, 2))},
+        "2012/13, one cell of two years": partial(
+            refused, ["2011/12", "2012/13", "2013/15"], "'2012/13'", "every cell"),
+        "2005-06 is a month": partial(right, ["2005-06", "2005-07"], pd.to_datetime(["2005-06-01", "2005-07-01"])),
         "week 54": partial(refused, ["KW 51 2024", "KW 52 2024", "KW 54 2024"], "'KW 54 2024'", "line 4"),
         "Q1 45": partial(refused, ["Q1 45", "Q2 45", "Q3 45"], "two digits"),
         "H3": partial(refused, ["H1 2024", "H2 2024", "H3 2024"], "'H3 2024'", "line 4"),

@@ -311,6 +311,12 @@ KINDS: dict[str, dict[str, Callable[[], str]]] = {
         "year, month, day and 1 to 24": partial(
             right, "year,month,day,hour,y\n" + lines(lambda i: f"2024,1,{1 + i // 24},{1 + i % 24},{Y[i]}"), ENDS,
             notes=["an hour from 1 to 24"]),
+        **{f"0100 to 2400, {name}": partial(
+            right, hours(1, 24, "{:02d}00", name), ENDS, notes=["0100", "midnight"])
+           for name in ("Hour", "Hour Ending", "Time", "HrMn", "HHMM")},
+        "100 to 2400": partial(right, hours(1, 24, "{}00", "Hour"), ENDS, notes=["01:00"]),
+        "0000 to 2300": partial(right, hours(0, 23, "{:02d}00", "Time"), HOURS, notes=["0000"]),
+        "2500": partial(refused, hours(2, 25, "{:02d}00", "Hour"), "occurs twice"),
         "1 to 25": partial(refused, day_of_25(), "the hour 25", "line 26", "offset", 'zone="Europe/Berlin"'),
         "H01 to H25": partial(refused, day_of_25("H{:02d}"), "the hour 25", "line 26"),
         "02A and 02B": partial(
@@ -350,6 +356,13 @@ KINDS: dict[str, dict[str, Callable[[], str]]] = {
             without(2), notes=["'***'"]),
         "KOSIS, months": partial(
             right, table(stamps("%Y.%m", MONTHS), "시점,서울"), MONTHS, notes=["years and months"]),
+        **{f"quarters 2018.1, {name}": partial(
+            right, table([f"{t.year}.{t.quarter}" for t in QUARTERS], f"{name},y"), QUARTERS,
+            notes=["years and quarters"]) for name in ("quarter", "ds", "period", "Quartal")},
+        **{f"months 2020.1 to 2020.12, {name}": partial(
+            refused, table([f"{t.year}.{t.month}" for t in MONTHS], f"{name},y"), "January and October", "2019-01")
+           for name in ("month", "ds", "period", "Monat")},
+        "tenths that are no quarters": partial(steps, table([f"{2018 + i / 10:.1f}" for i in range(N)]), 1),
         "KOSIS, months in words": partial(right, table(stamps("%Y.%m 월", MONTHS), "시점,서울"), MONTHS),
         "KOSIS, quarters": partial(
             right, table([f"{t.year}.{t.quarter}/4" for t in QUARTERS], "시점,서울"), QUARTERS, notes=["quarter"]),
@@ -363,6 +376,16 @@ KINDS: dict[str, dict[str, Callable[[], str]]] = {
                 for c in ("Aruba", "Germany", "Korea", "Kosovo")), "are times", "melt"),
         "USGS": partial(right, RDB + lines(lambda i: f"USGS\t{DAYS[i]:%Y-%m-%d}\t{Y[i]}\tA"), DAYS, ending=".txt",
                         notes=["5s, 20d, 14n, 10s"]),
+        **{f"WHO, an interval, {name}": partial(
+            refused, "Year,Male,Female\n" + lines(lambda i: f"{1994 + i},X,X").replace("X", form),
+            "'Male' hold a value and its interval", "in a column each")
+           for name, form in (("brackets", "71.2 [70.1-72.3]"), ("words", "71.2 (70.1 to 72.3)"))},
+        "WHO, an interval beside values": partial(
+            right, "ds,y,Male\n" + lines(lambda i: f"{DAYS[i]:%Y-%m-%d},{Y[i]},71.2 [70.1-72.3]"), DAYS,
+            notes=["'Male' hold a value and its interval"]),
+        "durations alone": partial(
+            refused, "ds,dur\n" + lines(lambda i: f"{DAYS[i]:%Y-%m-%d},{20 + i}:30:15"),
+            "'dur' hold clocks or durations", "1.5 hours"),
         "NOAA, a trace": partial(refused, table(stamps("%Y-%m-%d")).replace(f",{Y[0]}\n", ",T\n"), "'T'", "trace"),
         "NOAA, a value and its quality": partial(
             refused, "DATE,TMP\n" + lines(lambda i: f'{DAYS[i]:%Y-%m-%d},"+{100 + i:04d},1"'), "two numbers",
@@ -408,6 +431,21 @@ KINDS: dict[str, dict[str, Callable[[], str]]] = {
         "several units": partial(
             refused, "Time,mem\n" + lines(lambda i: f"{DAYS[i]:%Y-%m-%d},{Y[i]} {'GiB' if i % 3 else 'MiB'}"),
             "to one unit"),
+        **{f"another table above: {name}": partial(
+            refused, f"{above}{gap}ds,y,z\n" + lines(lambda i: f"{DAYS[i]:%Y-%m-%d},{Y[i]},0"),
+            "another table begins in line", "from line 1", "a file of its own")
+           for name, above, gap in (
+               ("days", "date,pop\n2024-01-01,5\n2024-01-02,6\n2024-01-03,7\n", "\n"),
+               ("no gap", "year,pop\n2001,5\n2002,6\n2003,7\n", ""),
+               ("wider", "place,a,b,c\nA,5,1,2\nB,6,1,3\nC,7,2,3\n", "\n\n"))},
+        "another table below": partial(
+            refused, table(stamps("%Y-%m-%d")) + "\nplace,a,b\nA,5,1\nB,6,1\n", "3 cells", "'place,a,b'",
+            "a file of its own"),
+        **{f"facts above: {name}": partial(
+            right, f"{above}\n" + table(stamps("%Y-%m-%d")), DAYS, notes=["left out above the table"])
+           for name, above in (
+               ("a place", "latitude,longitude,elevation\n52.5,13.4,38.0\n"),
+               ("units", "Station,Berlin,x\nLatitude,52.5,N\nLongitude,13.4,E\nElevation,34,m\n"))},
         "fractions": partial(refused, table(stamps("%Y-%m-%d")).replace(f",{Y[0]}\n", ",1/2\n"), "0.5 for 1/2"),
     },
 }  # fmt: skip

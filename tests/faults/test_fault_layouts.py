@@ -134,14 +134,14 @@ def orders() -> dict[str, Callable[[], str]]:
             rows[f"{name}, {cells[0]}"] = partial(in_order, name, cells)
     months = pd.date_range("2020-01-01", periods=N, freq="MS")
     words = {
-        "2023/24": [f"{2000 + i}/{(i + 1) % 100:02}" for i in range(N)],
-        "2001/02": [f"{2000 + i}/{i + 1:02}" for i in range(11)],
-        "2001-02": [f"{2000 + i}-{i + 1:02}" for i in range(11)],
-        "2003-2004": [f"{2000 + i}-{2001 + i}" for i in range(N)],
         "Week 7": [f"Week {i + 1}" for i in range(N)],
         **{form: list(months.strftime(form)) for form in ("%m-%y", "%m/%y", "%b_%Y", "%Y_%m")},
     }
     read_now = {
+        "2023/24": [f"{2000 + i}/{(i + 1) % 100:02}" for i in range(N)],
+        "2001/02": [f"{2000 + i}/{i + 1:02}" for i in range(11)],
+        "2001-02": [f"{2000 + i}-{i + 1:02}" for i in range(11)],
+        "2003-2004": [f"{2000 + i}-{2001 + i}" for i in range(N)],
         "FY24 Q1": [f"FY{20 + i // 4} Q{i % 4 + 1}" for i in range(N)],
         "2024 week 7": [f"2024 week {i + 1}" for i in range(N)],
         "H1 2024": [f"H{i % 2 + 1} {2000 + i // 2}" for i in range(N)],
@@ -162,7 +162,7 @@ def orders() -> dict[str, Callable[[], str]]:
 def turned(content: str) -> str:
     """Rows that are newest first are read in the order of time."""
     data = in_file(content, ".csv")
-    np.testing.assert_array_equal(data.values[:, 0], Y)
+    np.testing.assert_array_equal(data.values[:, 0], Y[: content.count("\n") - 1])
     assert data.times is not None
     assert data.times.dtype.kind == "M"
     return f"right: from {data.times[0]}"

@@ -1,15 +1,18 @@
-"""What the file of a spreadsheet says of its cells: merged cells, hidden rows, formulas without a result."""
+"""What the file of a spreadsheet says of its cells: merged cells, hidden rows, formulas without a result, and types."""
 
 from __future__ import annotations
 
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import ostinato
+from ostinato.data import sheets
 from ostinato.data.sheet_marks import marks_of
 from ostinato.errors import DataError
 
@@ -126,3 +129,90 @@ def test_merged_words_of_a_table_that_does_not_begin_in_the_corner(tmp_path: Pat
     data = ostinato.read(tmp_path / "a.xlsx")
     assert data.ids == ("A", "B")
     assert data.lengths.tolist() == [10, 10]
+
+
+#: Cells of OpenDocument as LibreOffice writes them: the type, the attribute of the value, the value, and the word.
+CELLS = {
+    "clock": ("time", "time-value", "PT08H30M00S", "08:30:00"),
+    "clock that is rounded": ("time", "time-value", "PT08H29M59.9999999999S", "08:30:00"),
+    "parts of a second": ("time", "time-value", "PT08H30M15.250S", "08:30:15.25"),
+    "more than a day": ("time", "time-value", "PT30H15M00S", "30:15:00"),
+    "days": ("time", "time-value", "P1DT6H15M", "30:15:00"),
+    "less than nothing": ("time", "time-value", "-PT01H30M00S", "-01:30:00"),
+    "day": ("date", "date-value", "2024-01-31", "2024-01-31"),
+    "day and clock": ("date", "date-value", "2024-01-31T08:30:00", "2024-01-31T08:30:00"),
+    "boolean": ("boolean", "boolean-value", "true", "true"),
+    "percentage": ("percentage", "value", "0.125", "0.125"),
+    "currency": ("currency", "value", "3.5", "3.5"),
+}
+_ODF = "urn:oasis:names:tc:opendocument:xmlns"
+
+
+def open_document(path: Path, rows: list[list[str]]) -> Path:
+    """Write rows of cells, each as XML, to a sheet of OpenDocument."""
+    names = " ".join(f'xmlns:{name}="{_ODF}:{name}:1.0"' for name in ("office", "table", "text"))
+    table = "".join(f"<table:table-row>{''.join(row)}</table:table-row>" for row in rows)
+    with zipfile.ZipFile(path, "w") as out:
+        out.writestr("mimetype", "application/vnd.oasis.opendocument.spreadsheet")
+        out.writestr(
+            "META-INF/manifest.xml",
+            f'<manifest:manifest xmlns:manifest="{_ODF}:manifest:1.0"></manifest:manifest>',
+        )
+        out.writestr(
+            "content.xml",
+            f"<office:document-content {names}><office:body><office:spreadsheet>"
+            f'<table:table table:name="a">{table}</table:table></office:spreadsheet></office:body>'
+            "</office:document-content>",
+        )
+    return path
+
+
+def odf(kind: str, attribute: str, value: str) -> str:
+    held = f' office:{attribute}="{value}"' if attribute else ""
+    return (
+        f'<table:table-cell office:value-type="{kind}"{held}><text:p>{"as shown" if attribute else value}</text:p>'
+        "</table:table-cell>"
+    )
+
+
+@pytest.mark.parametrize("name", CELLS)
+def test_a_cell_of_open_document_keeps_its_value(tmp_path: Path, name: str) -> None:
+    *cell, word = CELLS[name]
+    names = [odf("string", "", n) for n in ("x", "y")]
+    rows = [names, *[[odf(*cell), odf("float", "value", f"{i}.5")] for i in range(4)]]
+    raw = open_document(tmp_path / "a.ods", rows).read_bytes()
+    assert sheets.written(raw, "a.ods", None).text.splitlines() == ["x\ty", *[f"{word}\t{i}.5" for i in range(4)]]
+
+
+def test_days_and_clocks_of_open_document_are_times(tmp_path: Path) -> None:
+    at = pd.date_range("2024-01-31 20:00", periods=N, freq="h")
+    names = [odf("string", "", n) for n in ("date", "time", "y")]
+    rows = [
+        [odf("date", "date-value", f"{t:%Y-%m-%d}"), odf("time", "time-value", f"{t:PT%HH%MM%SS}"),
+         odf("float", "value", f"{i}.5")] for i, t in enumerate(at)
+    ]  # fmt: skip
+    data = ostinato.read(open_document(tmp_path / "a.ods", [names, *rows]))
+    np.testing.assert_array_equal(data.times, at.to_numpy())
+
+
+@pytest.mark.parametrize("above", [0, 2])
+@pytest.mark.parametrize("total", [True, False])
+def test_hours_of_excel_are_no_days_of_1900(tmp_path: Path, above: int, total: bool) -> None:
+    with xlsxwriter.Workbook(tmp_path / "a.xlsx") as out:
+        sheet = out.add_worksheet()
+        hours, clock, day = (out.add_format({"num_format": form}) for form in ("[h]:mm", "hh:mm", "yyyy-mm-dd hh:mm"))
+        sheet.write_row(above, 0, ["worked", "at", "day"])
+        for i in range(1, N):
+            sheet.write_number(above + i, 0, i * 10.25 / 24, hours)
+            sheet.write_number(above + i, 1, i / 24, clock)
+            sheet.write_number(above + i, 2, 300 + i / 24, day)
+        if total:
+            sheet.write_row(above + N, 0, ["Total", "", ""])
+    lines = sheets.written((tmp_path / "a.xlsx").read_bytes(), "a.xlsx", None).text.splitlines()[1:N]
+    for i, line in enumerate(lines, 1):
+        minutes = i * 615
+        assert line.split("\t") == [
+            f"{minutes // 60:02}:{minutes % 60:02}:00",
+            f"{i:02}:00:00",
+            f"1900-10-26 {i:02}:00:00",
+        ]

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import polars as pl
 
+from ostinato.data.held import held_by
 from ostinato.data.numerals import as_numbers, unit_of
 from ostinato.data.origin import Origin
 from ostinato.errors import DataError
@@ -192,6 +193,10 @@ def _of_words(text: pl.Series, origin: Origin) -> Cells:
                 where=origin.at(row),
                 fix=f"remove {unit!r} from the cells, after bringing all of them to one unit",
             )
+        held = held_by(text)
+        if held is not None:
+            what = f"cannot read {text[row]!r} in column {text.name!r} as a number: its cells hold {held[0]}"
+            raise DataError(what, where=origin.at(row), fix=held[1])
         raise DataError(
             f"cannot read {text[row]!r} in column {text.name!r} as a number"
             + (f": {found.reason}" if found.reason else ""),

@@ -6,11 +6,15 @@ import polars as pl
 
 from ostinato.data.local_hours import CLOCK as LETTERED
 from ostinato.data.stamps import read_times
-from ostinato.data.time_names import CLOCKS, JOINED, UNNAMED, says_clock
+from ostinato.data.time_names import CLOCKS, JOINED, PARTS, UNNAMED, says_clock
 
 _CLOCK = rf"^\s*\d{{1,2}}:\d{{2}}(:\d{{2}}(\.\d+)?)?(\s*[AaPp][Mm])?\s*$|{LETTERED}"
 #: A clock with points, 18.30.00.
 _POINTS = r"^\s*([01]\d|2[0-3])\.[0-5]\d\.[0-5]\d\s*$"
+
+#: Further names of clocks of four digits, the last of such clocks, and ten hours.
+_FOUR = ("hrmn", "hhmm", "hh:mm")
+_MIDNIGHT, _TEN_HOURS = 2400, 1000
 
 
 def are_clocks(column: pl.Series) -> bool:
@@ -44,6 +48,8 @@ def may_be_clock(name: str) -> bool:
 def in_digits(frame: pl.DataFrame, plain: str, name: str) -> bool:
     """Return whether a column of this name holds clocks as digits, such as 93000 and 0, beside days as 20240131."""
     column = frame[name] if name in frame.columns else pl.Series([""])
+    if of_four_digits(plain, column):
+        return True
     if plain != "time" or not column.dtype.is_integer() or column.null_count() or not len(column):
         return False
     whole = column.cast(pl.Int64)
@@ -52,9 +58,24 @@ def in_digits(frame: pl.DataFrame, plain: str, name: str) -> bool:
     return bool(last.all()) and (int(whole.max()) >= 10_000 or int(whole.max()) == 0)  # type: ignore[arg-type]
 
 
+def of_four_digits(plain: str, column: pl.Series) -> bool:
+    """Return whether a column of this name holds clocks of four digits, 0100 to 2400, over ten hours or more.
+
+    The zeros in front may be lost: 100 is 01:00.
+    """
+    named = plain in (*CLOCKS, *PARTS["hour"].names, *_FOUR)
+    if not named or not column.dtype.is_integer() or column.null_count() or not len(column):
+        return False
+    whole = column.cast(pl.Int64)
+    low, high = int(whole.min()), int(whole.max())  # type: ignore[arg-type]
+    return low >= 0 and high <= _MIDNIGHT and high - low >= _TEN_HOURS and bool((whole % 100 < 60).all())
+
+
 def day_and_clock(days: pl.Series, clocks: pl.Series) -> pl.Series:
     """Return words of days and clocks as words of times."""
-    if clocks.dtype.is_integer():
+    if clocks.dtype.is_integer() and _TEN_HOURS <= int(clocks.max() or 0) <= _MIDNIGHT:  # type: ignore[arg-type]
+        clocks = clocks.cast(pl.String).str.zfill(4).str.replace(r"^(\d\d)(\d\d)$", "${1}:${2}")
+    elif clocks.dtype.is_integer():
         digits = clocks.cast(pl.String).str.zfill(6)
         clocks = digits.str.replace(r"^(\d\d)(\d\d)(\d\d)$", "${1}:${2}:${3}")
     return (days + " " + clocks.cast(pl.String).str.strip_chars().str.to_uppercase()).alias(JOINED)

@@ -12,6 +12,7 @@ import polars as pl
 from ostinato.choices import advice
 from ostinato.data.cells import number_of
 from ostinato.data.codes import are_codes, seem_codes
+from ostinato.data.held import held_by
 from ostinato.data.keys import key_of
 from ostinato.data.numerals import as_numbers, unit_of
 from ostinato.data.order import refuse_lost_order
@@ -19,7 +20,7 @@ from ostinato.data.parts import may_be_parts, repeated
 from ostinato.data.retold import retold
 from ostinato.data.sides import refuse_sides
 from ostinato.data.stamps import parse_times
-from ostinato.data.time_column import NO_TIME, refuse_yearless, time_of, uncertain_dates
+from ostinato.data.time_column import NO_TIME, refuse_lost_zeros, refuse_yearless, time_of, uncertain_dates
 from ostinato.data.time_numbers import seem_since_1970
 from ostinato.data.wide import refuse_wide
 from ostinato.errors import DataError
@@ -106,6 +107,8 @@ def find(
     if time_col is None and not timeless:  # a column may have no name
         time_col = time_of(frame, left, id_col)
         _refuse_two_tables(frame, time_col, where)
+    if time_col is not None:
+        refuse_lost_zeros(frame[time_col], where)
     said: list[str] = []
     if timeless:
         said.append("no column is read as the time, so the rows are steps in their order")
@@ -204,6 +207,9 @@ def _without_numbers(frame: pl.DataFrame, words: list[str], where: str) -> DataE
         hint = f", and remove the unit {unit!r} from the cells of {name!r}, after bringing all of them to one unit"
         if unit.upper() in {"CR", "DR"}:  # credit and debit: without the letters, both would be above 0
             hint = f", and write the cells of {name!r} as numbers, with a minus sign in place of DR"
+    kept = next(((c, found) for c in words if (found := held_by(frame[c]))), None)
+    if kept is not None:
+        hint = f". The cells of {kept[0]!r} hold {kept[1][0]}: {kept[1][1]}"
     # a single name with a sign inside, as in ds^y: its lines are cut at a sign that is no separator here
     if len(frame.columns) == 1 and re.search(r"\w[^\w\s.]+\w", frame.columns[0]):
         hint = ", and put a comma, a semicolon, a tab or | between the cells of a line"
@@ -268,6 +274,8 @@ def _aside(columns: list[str], frame: pl.DataFrame, time_col: str | None) -> lis
     units = ((c, unit_of(frame[c])) for c in columns if frame[c].dtype == pl.String)
     held = [f"{c!r} hold the unit {unit!r}" for c, unit in units if unit is not None]
     said = [f"the cells of {', '.join(held[:3])}, and are not read as numbers"] if held else []
+    kinds = ((c, held_by(frame[c])) for c in columns if frame[c].dtype == pl.String)
+    said += [f"the cells of {c!r} hold {found[0]}, and are not read ({found[1]})" for c, found in kinds if found][:3]
     return [f"left out, because they hold no numbers: {', '.join(examples)}{more}{ids}", *said]
 
 

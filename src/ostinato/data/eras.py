@@ -75,6 +75,8 @@ def _without_such_day(word: str) -> str | None:
     if parts is None:
         return None
     year, month, day = (int(parts[a] or parts[b] or 1) for a, b in (("y", "z"), ("m", "n"), ("d", "e")))
+    if month == 13 and year % 100 == 12 and parts["y"] and not parts["d"]:
+        return f"it is the year {word} only if every cell is a year and the next one"
     if month == 13 and day <= 6:  # days that end the year
         return "it has a 13th month, as in the Ethiopian and the Coptic calendar"
     if not 1 <= month <= 12 or not 28 < day <= 31 or not 1000 <= year <= 2200:

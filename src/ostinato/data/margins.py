@@ -7,6 +7,7 @@ import re
 from collections import Counter
 from dataclasses import dataclass
 
+from ostinato.data.another_table import refuse_another_table
 from ostinato.data.dialect import DATE, Dialect, is_number, separator_of
 from ostinato.data.number import MISSING
 from ostinato.data.preambles import without_preamble
@@ -55,6 +56,9 @@ def without_margins(text: str, skipped: int = 0) -> Margins:
 
     Returns:
         The table.
+
+    Raises:
+        DataError: The lines above the table hold another table.
     """
     text, skipped, said = without_preamble(text, skipped)
     head = "\n".join(text[:100_000].split("\n", _HEAD)[:_HEAD])
@@ -72,6 +76,7 @@ def without_margins(text: str, skipped: int = 0) -> Margins:
     first = _first(records, width)
     if first:
         line = records[first][0]
+        refuse_another_table(records[:first], records[first], skipped, _are_names)
         title = " | ".join(" ".join(c for c in cells if c.strip()) for _, cells in records[:first] if any(cells))
         notes.append(f"left out above the table: {_lines(1 + skipped, line - 1 + skipped)} ({title[:80]})")
         text, skipped = _after(text, line - 1), skipped + line - 1

@@ -15,6 +15,7 @@ from ostinato.data.clocks import (
     day_words,
     in_digits,
     may_be_clock,
+    of_four_digits,
 )
 from ostinato.data.hours import TO_24, Found, between, check_hours, hour_columns, hours_to_24, span_of, whole_hours
 from ostinato.data.iso_weeks import check_weeks, of_weeks, week_of
@@ -82,6 +83,10 @@ def joined(
         words = ", ".join(repr(c) for c in parts[:-1])
         weeks = ", as weeks of ISO 8601" if week_of(parts) else ""
         note = f"the columns {words} and {parts[-1]!r} are read together as the time{weeks}"
+        four = [c for c in parts[1:] if of_four_digits(plain_name(c), frame[c])]
+        if four:
+            first = int(frame[four[0]][0])
+            note += f"; numbers such as {first:04d} in {four[0]!r} are clocks, {first // 100:02d}:{first % 100:02d}"
         if local is not None:
             note += f"; {local[2]}"
         elif ends:
@@ -208,14 +213,15 @@ def _whole(column: pl.Series) -> bool:
 
 def _of_clock(frame: pl.DataFrame, free: dict[str, str]) -> tuple[pl.Series, list[str]] | None:
     """Join a column of days and a column of clocks or of hours."""
-    if not any(may_be_clock(c) or c in PARTS["hour"].names for c in free):
+    digits = any(in_digits(frame, *c) for c in free.items())
+    if not digits and not any(may_be_clock(c) or c in PARTS["hour"].names for c in free):
         return None  # no column is read as days for nothing, because that takes as long as the reading itself
     order = [
         *(free[n] for n in DAYS if n in free),
         *(c for c in free.values() if frame[c].dtype in (pl.String, pl.Date)),
     ]
     day = next((c for c in order if are_days(frame[c])), None)
-    if day is None or (frame[day].n_unique() == len(frame) and not any(in_digits(frame, *c) for c in free.items())):
+    if day is None or (frame[day].n_unique() == len(frame) and not digits):
         return None
     of_day, hour = clock_of(frame, free, day), _part(frame, free, "hour") or hours_to_24(frame, free)
     if of_day is not None:

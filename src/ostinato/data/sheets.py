@@ -11,6 +11,7 @@ import polars as pl
 from ostinato.choices import advice
 from ostinato.data.dialect import is_number
 from ostinato.data.extras import is_failure, missing
+from ostinato.data.sheet_clocks import with_clocks, with_durations
 from ostinato.data.sheet_marks import check_solved, marks_of, spread
 from ostinato.data.written import Written
 from ostinato.errors import DataError
@@ -42,13 +43,14 @@ def written(raw: bytes, where: str, sheet: str | None) -> Written:
     except ImportError:
         raise missing("reading spreadsheets", "fastexcel", "excel") from None
     try:
-        book = fastexcel.read_excel(raw)
+        book = fastexcel.read_excel(with_clocks(raw))
         names = list(book.sheet_names)
         chosen = _chosen(book, names, where, sheet)
         words, exact = _load(book, chosen, "string"), _load(book, chosen, "float")
         above = _rows_above(book, chosen, len(words))
         told = _with_errors(book, chosen, words)
         words, unseen = (words, bool(words.width and sum(words.null_count().row(0)))) if told is None else (told, False)
+        words = with_durations(book, chosen, words, above)
         marks = marks_of(raw, chosen)
         check_solved(marks, where)
         words, said = spread(words, marks)

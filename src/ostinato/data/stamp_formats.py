@@ -50,12 +50,6 @@ def formats_of(day_first: bool | None) -> tuple[str, ...]:
     return tuple(form for form in _FORMATS if not form.startswith(away))
 
 
-def _are_seasons(months: pl.Series) -> bool:
-    """Return whether each of at least two months is two digits of the next year, as in the seasons 2001/02, 2002/03."""
-    years = months.dt.year()
-    return years.n_unique() > 1 and not months.null_count() and bool((months.dt.month() == (years + 1) % 100).all())
-
-
 @remembered
 def parse_words(column: pl.Series, formats: tuple[str, ...]) -> tuple[pl.Series, str]:
     """Return words as date-times by the format that reads the most of them, with null for the others.
@@ -103,8 +97,6 @@ def _best(words: pl.Series, formats: tuple[str, ...]) -> tuple[pl.Series, str] |
     best: tuple[pl.Series, str] | None = None
     for form in formats:
         parsed = _parsed(words, form)
-        if form in _MONTHS and _are_seasons(parsed):
-            continue
         if best is None or parsed.null_count() < best[0].null_count():
             best = parsed, form
         if not parsed.null_count():

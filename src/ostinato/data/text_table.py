@@ -225,6 +225,8 @@ def _check_widths(text: str, dialect: Dialect, where: str) -> None:
             fix = f"put quotes around a cell that contains {dialect.separator!r}, or correct the row"
             if width != widths.most_common(1)[0][0]:
                 fix = f"delete the lines above the names of the columns, if they are no part of the table; or {fix}"
+            elif len(cells) > 1 and not re.search(r"\d", "".join(cells)):
+                fix = f"if another table begins here, write it to a file of its own; or {fix}"
             raise DataError(
                 f"the row has {counted(len(cells), 'cell')}, expected {width} as in the first row",
                 where=f"{where}, line {line}: {dialect.separator.join(cells)[:60]!r}",

@@ -22,12 +22,13 @@ from ostinato.data.time_names import (
     says_date,
     says_day,
     says_month,
+    says_quarter,
     says_time,
     says_week,
     says_when,
     says_year,
 )
-from ostinato.data.time_numbers import months_and_years, years_and_months
+from ostinato.data.time_numbers import have_lost_zeros, months_and_years, years_and_months, years_and_quarters
 from ostinato.errors import DataError
 from ostinato.wording import option
 
@@ -119,6 +120,22 @@ def refuse_yearless(frame: pl.DataFrame, columns: list[str], where: str) -> None
             )
 
 
+def refuse_lost_zeros(column: pl.Series, where: str) -> None:
+    """Raise DataError if a column of times has 2019.1 to 2019.9, 2019.11 and 2019.12: October is 2019.1 as well.
+
+    Args:
+        column: The times, (N,).
+        where: The name of the table, for the error.
+    """
+    x = column.to_numpy() if column.dtype.is_float() and len(column) and not column.null_count() else np.zeros(0)
+    if len(x) and np.isfinite(x).all() and have_lost_zeros(x):
+        raise DataError(
+            f"the months in column {column.name!r} have no zero in front: January and October are both {int(x[0])}.1",
+            where=where,
+            fix="write them as 2019-01 to 2019-12",
+        )
+
+
 def _are_words(column: pl.Series) -> bool:
     """Return whether a column holds words that are not numbers."""
     return column.dtype == pl.String and bool(column.count()) and not as_numbers(column).most
@@ -200,13 +217,22 @@ def _of_series(frame: pl.DataFrame, columns: list[str], year: str) -> bool:
 
 
 def _months_and_years(frame: pl.DataFrame, columns: list[str]) -> str | None:
-    """Return a column named like months whose decimals are months one after the other; or None.
+    """Return a column named like months or quarters whose decimals are such, one after the other; or None.
 
-    They are 11.21, 12.21, 1.22, or 2021.11, 2021.12, 2022.01.
+    They are 11.21, 12.21, 1.22, or 2021.11, 2021.12, 2022.01; quarters are 2021.1 to 2021.4.
     """
     for c in columns:
-        if frame[c].dtype.is_float() and says_month(c) and frame[c].is_finite().all() and not frame[c].null_count():
+        named = says_month(c) or says_quarter(c)
+        if (
+            frame[c].dtype.is_float()
+            and named
+            and len(frame)
+            and frame[c].is_finite().all()
+            and not frame[c].null_count()
+        ):
             x = frame[c].to_numpy()
+            if years_and_quarters(x) is not None or have_lost_zeros(x):
+                return c
             months = months_and_years(x) if (x < 100).all() else years_and_months(x)
             if months is not None and len(months) > 2 and bool((np.diff(np.unique(months)) == 1).all()):
                 return c

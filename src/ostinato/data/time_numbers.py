@@ -35,6 +35,8 @@ _MINUTES = 0.01
 _EPOCHS = ((10**9, "nanoseconds"), (10**6, "microseconds"), (10**3, "milliseconds"), (1, "seconds"))
 #: The seconds from 1970 to 1990 and to 2100.
 _SINCE, _UNTIL = 631_152_000, 4_102_444_800
+#: The quarters of one year; more of them follow one another over a year.
+_QUARTERS = 4
 #: The microseconds of a day.
 _DAY = 86_400_000_000
 
@@ -252,7 +254,7 @@ def from_floats(column: pl.Series, day_first: bool | None = None, *, chosen: boo
         whole = pl.Series(column.name, x.astype(np.int64))
         return from_integers(whole, column.dtype, column.name, day_first, chosen=chosen)
     found = _of_excel(x, column.name) if _are_excel(column.name, x) else _parts_of_seconds(x, column, chosen=chosen)
-    found = found or _of_decimals(x, column.name, named=named)
+    found = found or _of_tenths(x, column.name) or _of_decimals(x, column.name, named=named)
     if found is not None:
         return found
     for scale in () if named and months_and_years(x) is not None else (10, 100, 1000, 10**4, 10**5, 10**6):
@@ -278,6 +280,38 @@ def _of_decimals(x: Array, name: str, *, named: bool) -> Stamps | None:
             notes = (shown + str(times[0].astype("datetime64[M]")),) if shift else ()
             return Stamps(times, TimeForm(), notes)
     return None
+
+
+def _of_tenths(x: Array, name: str) -> Stamps | None:
+    """Return years with their quarters behind the point, 2019.1 to 2019.4, as quarters; None for others."""
+    quarters = years_and_quarters(x)
+    if quarters is None:
+        return None
+    note = f"decimals such as {float(x[0]):.1f} in column {name!r} are read as years and quarters"
+    return Stamps((quarters * 3 - 1970 * 12).astype("datetime64[M]").astype("datetime64[us]"), TimeForm(), (note,))
+
+
+def years_and_quarters(x: Array) -> NDArray[np.int64] | None:
+    """Return decimals 2019.1 to 2019.4 and so on as quarters since the year 0; None unless they follow one another."""
+    year, quarter = np.divmod(np.rint(x * 10).astype(np.int64), 10)
+    if np.abs(x * 10 - np.rint(x * 10)).max() > 1e-6 or set(quarter.tolist()) != {1, 2, 3, 4}:
+        return None
+    quarters = np.asarray(year * 4 + quarter - 1)
+    seen = np.unique(quarters)
+    follow = len(seen) > _QUARTERS and bool((np.diff(seen) == 1).all())
+    return quarters if follow and year.min() >= 1800 and year.max() <= 2100 else None
+
+
+def have_lost_zeros(x: Array) -> bool:
+    """Return whether decimals x (N,) are years and months without a zero, so that January and October are both 2019.1.
+
+    Then 2019.2 is February, and 2019.11 and 2019.12 are there too.
+    """
+    year, part = np.divmod(np.rint(x * 100).astype(np.int64), 100)
+    if np.abs(x * 100 - np.rint(x * 100)).max() > 1e-6 or year.min() < 1800 or year.max() > 2100:
+        return False
+    seen = set(part.tolist())
+    return seen <= {*range(10, 100, 10), 11, 12} and bool(seen & {11, 12}) and bool(seen & set(range(20, 100, 10)))
 
 
 def months_and_years(x: Array) -> NDArray[np.int64] | None:

@@ -7,12 +7,12 @@ from collections.abc import Iterator
 
 import polars as pl
 
-from ostinato.data import buddhist, japanese, net_dates, short_dates, short_months, weekdays, zone_names
+from ostinato.data import buddhist, japanese, net_dates, short_dates, short_months, two_years, weekdays, zone_names
 from ostinato.data.local_hours import CLOCK
 from ostinato.data.rewritten import Rewritten
 from ostinato.wording import option
 
-_READERS = (net_dates, buddhist, japanese, weekdays, zone_names, short_months)
+_READERS = (two_years, net_dates, buddhist, japanese, weekdays, zone_names, short_months)
 #: The spellings, each with the look of a first cell. Only a column that has it is read as a whole.
 _SPELLINGS = tuple((re.compile(one.LOOK), one.rewritten) for one in _READERS)
 
