@@ -16,7 +16,7 @@ import torch
 import ostinato
 from ostinato.data.spelling import VOCABULARIES, spelling_of
 from ostinato.errors import ConfigError, ModelFileError
-from ostinato.inference.units import UNITS
+from ostinato.inference.cutting import UNITS
 from ostinato.ops.engine.extension import ABSENT
 from ostinato.report.surprisal import _characters, excerpt
 
