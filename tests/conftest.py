@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import gc
 import os
+import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 import torch
 
-from warm import early
+from ostinato.cli.stopping import SIGNALS
+from warm import early, restore
 
 #: The threads of each test that does not set its own number; CI runs the tests of the engine with several.
 THREADS = int(os.environ.get("TEST_THREADS", "1"))
@@ -56,9 +58,20 @@ def _environment() -> Iterator[None]:
     With other variables than those of ``warm.programs`` each command would start a Python of its own.
     """
     yield
-    for name in early(dict(os.environ)).keys() - _began.keys():
-        del os.environ[name]
-    os.environ.update(_began)
+    restore(_began)
+
+
+@pytest.fixture
+def heeded() -> Iterator[None]:
+    """No signal is ignored, here and in what is started here, as some are in a job behind nohup or an ampersand.
+
+    Nor has one a handler that another library left.
+    """
+    usual = dict.fromkeys(SIGNALS, signal.SIG_DFL) | {signal.SIGINT: signal.default_int_handler}
+    before = {number: signal.signal(number, handler) for number, handler in usual.items()}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -119,6 +119,17 @@ def early(environment: dict[str, str]) -> dict[str, str]:
     return {k: v for k, v in found.items() if (k, v) != ("PYTHONUTF8", "1") and not (k == _THREADS and v.isdigit())}
 
 
+def restore(began: dict[str, str]) -> None:
+    """Take back the changes of the variables that make a command start a Python of its own.
+
+    Args:
+        began: The variables of ``early`` before the changes.
+    """
+    for name in early(dict(os.environ)).keys() - began.keys():
+        del os.environ[name]
+    os.environ.update(began)
+
+
 def _whole(connection: socket.socket, size: int) -> bytes:
     parts = bytearray()
     while len(parts) < size and (part := connection.recv(size - len(parts))):

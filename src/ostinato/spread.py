@@ -19,12 +19,14 @@ FLOOR = 1e-8
 #: The share of the steps that change its value below which a series says nothing about others that move: such as a
 #: constant after a jump, a few events among zeros, or two values.
 QUIET = 0.1
-#: The share of its steps that a series may stay as it was at a stretch. One that is stuck for longer says nothing about
-#: others either: the windows at its end lie within such a stretch, or hold its beginning.
+#: The longest run of equal values, as a share of the steps, of a series that speaks for others: the windows at the end
+#: of one that is stuck for longer lie within the run, or hold its beginning.
 STUCK = 0.25
-#: Errors are odd if they are so many times as far from the median as half of all are, so many times as far as the
-#: farthest of the others, and at most this share of all. In a series that grows, errors grow too, but one by one.
+#: Errors are odd if they are more than ``ODD`` times as far from the median as the middle error, more than ``APART``
+#: times as far as the farthest of the others, and at most one or this share of all. Steady growth has no odd error.
 ODD, APART, RARE = 12.0, 3.0, 0.05
+#: The fewest errors of which one can be odd.
+FEWEST = 8
 
 
 def changing(y: Array) -> float:
@@ -52,10 +54,13 @@ def is_quiet(y: Array) -> bool:
 
 def odd(e: Array) -> NDArray[np.bool_]:
     """Return which of some errors (n,) are so far from all others that they say nothing about a series, (n,)."""
-    away = np.abs(e - np.median(e)) if len(e) else e
-    far = away > ODD * np.median(away) if len(e) else np.zeros(0, dtype=bool)
+    none = np.zeros(len(e), dtype=bool)
+    if len(e) < FEWEST:
+        return none
+    away = np.abs(e - np.median(e))
+    far = away > ODD * np.median(away)
     alone = away[far].min(initial=np.inf) > APART * away[~far].max(initial=0.0)
-    return far if alone and far.sum() <= RARE * len(e) else np.zeros(len(e), dtype=bool)
+    return far if alone and far.sum() <= max(1, RARE * len(e)) else none
 
 
 def still(y: Array) -> bool:

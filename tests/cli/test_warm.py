@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+import warm
 from strict import STRICT
 from warm import programs
 
@@ -46,15 +47,13 @@ def test_variables_that_are_read_at_the_start_start_a_python_of_its_own(tmp_path
     assert subprocess.run(words, capture_output=True, check=True).stdout == b"0\n"
 
 
-@pytest.fixture(scope="module")
-def _left() -> None:
-    os.environ["PYTHONBREAKPOINT"] = "left.by.a.fixture"  # as ray.init does
-
-
-@pytest.mark.usefixtures("_left")
-@pytest.mark.parametrize("later", [False, True])
-def test_a_variable_that_a_fixture_leaves_starts_no_python_of_its_own_later(later: bool) -> None:
-    assert ("PYTHONBREAKPOINT" in os.environ) != later
+def test_variables_that_something_leaves_are_taken_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As ray.init leaves PYTHONBREAKPOINT: from then on each command would start a Python of its own."""
+    monkeypatch.setenv("PYTHONHASHSEED", "1")
+    began = warm.early(dict(os.environ))
+    os.environ |= {"PYTHONBREAKPOINT": "left", "PYTHONHASHSEED": "2"}
+    warm.restore(began)
+    assert warm.early(dict(os.environ)) == began
 
 
 def test_a_fork_has_the_number_of_threads_of_its_variables(tmp_path: Path) -> None:

@@ -247,6 +247,7 @@ class TestCtrlC:
         with (tmp_path / "lines").open() as lines:
             self.stopped(folder, lines.fileno())
 
+    @pytest.mark.usefixtures("heeded")
     def test_a_signal_that_was_lost_ends_the_next_wait(self) -> None:
         reading, writing = os.pipe()
         with stopping.unwinding():

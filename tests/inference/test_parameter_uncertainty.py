@@ -104,6 +104,18 @@ def test_a_shorter_history_than_that_of_the_fit_tells_no_unit_root() -> None:
     assert (allowance(y, (1,), np.array([0.5]), 12, 4).shift != 0).all()
 
 
+def test_one_odd_value_leaves_the_allowance_as_it_was() -> None:
+    y = 100 + np.random.default_rng(3).standard_normal(60)
+    dip = y.copy()
+    dip[30] = 0.0
+    usual, odd = allowance(y, (1,), np.zeros(1), 60, 12), allowance(dip, (1,), np.zeros(1), 60, 12)
+    np.testing.assert_allclose(odd.factor, usual.factor, rtol=0.1)
+    # two events among zeros are all that changes, so they count
+    events = np.zeros(60)
+    events[[20, 40]] = 5.5
+    assert allowance(events, (1,), np.zeros(1), 60, 12).factor.max() < 3
+
+
 def test_walks_of_few_values_are_held() -> None:
     """Without the doubt, 95 % intervals six steps ahead hold 58 % of random walks after 8 values."""
     held = []

@@ -104,9 +104,10 @@ def test_units_are_the_same_however_long_the_stretches_are(text: str, meta: dict
     scores = Scores(data, np.arange(1.0, len(points) + 2), np.array([0, len(points) + 1]))
     for by in UNITS:
         once = scores.by(by)
-        with mock.patch(
+        short = mock.patch(
             "ostinato.inference.cutting.blocks", lambda x: (x[i : i + size] for i in range(0, len(x), size))
-        ):
+        )
+        with short, mock.patch("ostinato.inference.units._TOGETHER", size):
             pl.testing.assert_frame_equal(scores.by(by), once)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import warnings
 from collections.abc import Iterator
@@ -58,9 +59,11 @@ def cluster(clients: int) -> Iterator[str]:
         nodes = Cluster(initialize_head=True, head_node_args=head)
         nodes.add_node(num_cpus=2)
         nodes.wait_for_nodes()
+        usual = signal.getsignal(signal.SIGTERM)
         ray.init(address=nodes.address, log_to_driver=False, logging_level="error")
         try:
             yield nodes.address
         finally:
             ray.shutdown()
             nodes.shutdown()
+            signal.signal(signal.SIGTERM, usual)  # ray leaves its own handler, which ends the process

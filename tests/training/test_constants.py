@@ -19,15 +19,15 @@ EVERYWHERE = Support(*torch.tensor([0.0, -torch.inf, torch.inf], dtype=torch.flo
 
 
 def fitted(emission: Emission, values: Array, centred: bool = False) -> tuple[Tensor, int]:
-    """Return the likeliest constants of values (N,), and how often their likelihood was asked for."""
-    e, asked = torch.from_numpy(values)[:, None], 0
+    """Return the likeliest constants of values (N,) or (N, D), and how often their likelihood was asked for."""
+    e, asked = torch.from_numpy(values.reshape(len(values), -1)), 0
 
     def loss(constant: Tensor) -> Tensor:
         nonlocal asked
         asked += 1
         return -emission.log_prob(constant, e, EVERYWHERE).mean()
 
-    found = likeliest_constants(emission, loss, emission.initial(e, EVERYWHERE), len(e), centred)
+    found = likeliest_constants(emission, loss, emission.initial(e, EVERYWHERE), e.numel(), centred)
     assert found is not None
     return found, asked
 
@@ -57,6 +57,13 @@ def test_light_tails_are_those_of_a_normal_in_few_steps(size: int) -> None:
     assert tails == pytest.approx(MOST_DF, rel=1e-6)
     np.testing.assert_allclose([loc, scale], [values.mean(), values.std()], rtol=1e-3, atol=1e-3)
     assert asked < 30
+
+
+def test_each_of_two_channels_has_its_own() -> None:
+    values = np.random.default_rng(0).standard_t(4, (500, 2)) * [1, 3]
+    both = fitted(StudentT(), values)[0]
+    alone = torch.cat([fitted(StudentT(), values[:, [d]])[0] for d in (0, 1)])
+    np.testing.assert_allclose(both, alone, atol=5e-3)
 
 
 def test_a_location_that_is_given_stays() -> None:

@@ -28,6 +28,7 @@ def refuse_another_table(above: Sequence[Record], table: Record, skipped: int, a
         skipped: The number of lines before the text.
         are_names: Whether no cell is a number or a date.
     """
+    heads = _filled(table[1])
     filled = [(line, _filled(cells)) for line, cells in above]
     for at, (line, names) in enumerate(filled):
         if len(names) < 2 or not are_names(names):
@@ -35,7 +36,8 @@ def refuse_another_table(above: Sequence[Record], table: Record, skipped: int, a
         below = [cells for _, cells in filled[at + 1 :]]
         rows = list(takewhile(partial(_has_length, len(names)), below))
         values = [column for column in zip(*rows, strict=True) if not any(are_names([cell]) for cell in column)]
-        keyed = names[0] in table[1] and names[0].lower() not in TIMES
+        keyed = names[0] in heads and names[0].lower() not in TIMES
+        keyed = keyed or all(row[0] in heads for row in rows)  # facts about the columns of the table below
         if len(rows) < _ROWS or len(values) < 2 or keyed:
             continue
         raise DataError(

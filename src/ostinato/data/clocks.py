@@ -7,6 +7,7 @@ import polars as pl
 from ostinato.data.local_hours import CLOCK as LETTERED
 from ostinato.data.stamps import read_times
 from ostinato.data.time_names import CLOCKS, JOINED, PARTS, UNNAMED, says_clock
+from ostinato.data.two_years import are_years
 
 _CLOCK = rf"^\s*\d{{1,2}}:\d{{2}}(:\d{{2}}(\.\d+)?)?(\s*[AaPp][Mm])?\s*$|{LETTERED}"
 #: A clock with points, 18.30.00.
@@ -46,10 +47,13 @@ def may_be_clock(name: str) -> bool:
 
 
 def in_digits(frame: pl.DataFrame, plain: str, name: str) -> bool:
-    """Return whether a column of this name holds clocks as digits, such as 93000 and 0, beside days as 20240131."""
+    """Return whether a column of this name holds clocks as digits, beside days as 20240131."""
     column = frame[name] if name in frame.columns else pl.Series([""])
-    if of_four_digits(plain, column):
-        return True
+    return of_four_digits(plain, column) or of_six_digits(plain, column)
+
+
+def of_six_digits(plain: str, column: pl.Series) -> bool:
+    """Return whether a column of this name holds clocks of up to six digits, such as 93000 and 0."""
     if plain != "time" or not column.dtype.is_integer() or column.null_count() or not len(column):
         return False
     whole = column.cast(pl.Int64)
@@ -89,7 +93,7 @@ def are_days(column: pl.Series) -> bool:
         found = read_times(column)
         if found is None or found.times.dtype.kind != "M" or found.form.zone is not None:
             return False
-        if column.dtype == pl.String and column.str.contains(":").any():
+        if column.dtype == pl.String and (column.str.contains(":").any() or are_years(column.drop_nulls())):
             return False
         midnight = found.times.astype("datetime64[D]").astype(found.times.dtype) == found.times
         return bool(midnight.all())

@@ -22,7 +22,7 @@ _ENDS = (
     r"plz|zip|postcode|ean|ean1[34]|gtin|upc|isbn|issn|sku|barcode|iban|bic|blz|cusip|isin|cik|siren|siret|imei|fips|geoid|"
     r"wban|usaf|naics|ssn|npi|cnpj|cpf|regon|окато|октмо|инн|кпп|"
     r"gegenkonto|sachkonto|sollkonto|habenkonto|"
-    r"qn(?:\s\d+)?|(?:quality|qc)\s(?:flags?|level|control)|qualit[aä]e?ts\s?niveau"
+    r"qn(?:\s\d+)?|(?:quality|qc)\sflags?|qualit[aä]e?ts\s?niveau"
 )
 #: Things that have a number, in English; "number" alone may count them, as in the number of sunspots.
 _THINGS = (

@@ -249,7 +249,7 @@ def _refuse_two_tables(frame: pl.DataFrame, time_col: str | None, where: str) ->
     if time_col is None:
         return
     for c in frame.columns:
-        again = re.fullmatch(rf"{re.escape(time_col)} \(\d+\)", c)
+        again = re.fullmatch(rf"{re.escape(time_col)}(?: \(\d+\)|\.\d+|_duplicated_\d+)", c)
         if again and not frame[c].equals(frame[time_col], check_names=False):
             raise DataError(
                 f"two columns are called {time_col!r} and hold different times, so two tables stand side by side",

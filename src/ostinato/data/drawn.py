@@ -85,13 +85,18 @@ def _between_lines(lines: list[str]) -> tuple[list[list[str]], str] | None:
     wide = [i for i, row in enumerate(rows) if len(row) > 1]
     if len(wide) < 2 or len({len(rows[i]) for i in wide}) > 1:
         return None
-    shown = ""
     again = [(a + 1, b) for a, b in pairwise(wide) if rows[b] == rows[wide[0]] and any(rows[a + 1 : b])]
+    heads = [" ".join(cell for row in rows[start:stop] for cell in row) for start, stop in [(0, wide[0]), *again]]
+    first, *others = (re.sub(r"\d+", "", text) for text in heads)
+    # the heads of pages differ in numbers alone, and the first page may have none; other headings are of several tables
+    alike = all(first.endswith(text) for text in others) if first else all(re.search(r"\d", t) for t in heads[1:])
+    if len(set(others)) > 1 or not alike:
+        return None
+    shown = heads[-1]
     for start, stop in again:
-        shown = shown or " ".join(cell for row in rows[start:stop] for cell in row)
         rows[start:stop] = [[]] * (stop - start)
-    heads = counted(len(again), "head of a page", "heads of pages")
-    return rows, f"; {heads} above names that occur again left out ({shown[:60]})" if again else ""
+    pages = counted(len(again), "head of a page", "heads of pages")
+    return rows, f"; {pages} above names that occur again left out ({shown[:60]})" if again else ""
 
 
 def _between_blanks(lines: list[str]) -> tuple[list[list[str]], str] | None:

@@ -275,13 +275,14 @@ def _by_row(frame: pl.DataFrame, origin: Origin, kind: str | None) -> SequenceSe
     Raises:
         DataError: The names of the columns are numbers without one step, so that they may be a series too.
     """
-    heads = [int(c) for c in frame.columns[1:] if c.isdigit()]
+    heads = [int(c) for c in frame.columns[1:] if c.isdecimal()]
     if len(heads) == frame.width - 1 and len(set(np.diff(heads).tolist())) > 1:
         shown = ", ".join(frame.columns[:4])
         raise DataError(
             f"each row is a series, and the first row, {shown} ..., may be one too",
             where=origin.name,
-            fix=f"write a line of names above it, such as id, 1, 2, 3 to {len(heads)}",
+            fix=f"write a line of names above it, such as id, 1, 2, 3 to {len(heads)}; or, if these are times, write a "
+            "row for each series and time",
         )
     names = ids.as_words(frame[frame.columns[0]], origin).to_list()
     table = frame.select(pl.col(frame.columns[1:]).cast(pl.Float64).fill_null(np.nan)).to_numpy()

@@ -12,6 +12,7 @@ from ostinato.data.cells import number_of
 from ostinato.data.clocks import are_clocks
 from ostinato.data.month_names import number_of_part
 from ostinato.data.origin import Origin
+from ostinato.data.stamps import parse_times
 from ostinato.errors import DataError
 from ostinato.wording import option
 
@@ -79,7 +80,9 @@ def _refuse_months(frame: pl.DataFrame, column: str, time: str, where: str) -> N
     words = frame[column].unique().to_list()
     if len(words) < _MONTHS or not any(all(number_of_part(w, p) for w in words) for p in ("month", "quarter")):
         return
-    if frame[time].dtype.is_integer() and bool(frame[time].is_between(1000, 2600).all()):
+    times = parse_times(frame[time])
+    years = frame[time].dtype.is_integer() and bool(frame[time].is_between(1000, 2600).all())
+    if years or (times is not None and times.dtype.kind == "M" and bool((times.astype("M8[Y]") == times).all())):
         raise DataError(
             f"the rows of one year in {time!r} differ in {column!r}, whose cells seem to be months or quarters",
             where=where,

@@ -67,29 +67,33 @@ def _rows(rows: list[list[Any]], where: str) -> Layout:
     """
     if all(row and all(isinstance(one, dict) for one in row) for row in rows):
         # Home Assistant writes an array of records for each of its entities
-        return Layout([one for row in rows for one in row])
+        note = f"the records of {counted(len(rows), 'array')} are read one below the other"
+        return Layout([one for row in rows for one in row], (note,) if len(rows) > 1 else ())
     names, cells = rows[0], rows[1:]
     named = len(set(map(str, names))) == len(names) > 0 and all(isinstance(n, str) and n.strip() for n in names)
     # a time or a number in the first row is a cell
     named = named and not any(as_numbers(pl.Series([n])).all or _times([n]) is not None for n in names)
-    plain = not any(isinstance(cell, list | dict) for row in rows for cell in row)
-    if not named and plain and len(rows) > 1 and len(names) > 1 and any(map(_is_time, names)):
+    plain = len(rows) > 1 and len(names) > 1 and not any(isinstance(cell, list | dict) for row in rows for cell in row)
+    # times in a row of names are those of a wide table, whose other rows have none below them
+    unnamed = not named and plain and any(_is_time(a) and _is_time(b) for a, b in zip(names, rows[1], strict=False))
+    if unnamed:
         names, cells = [f"channel_{i + 1}" for i in range(len(names))], rows
     elif not named or not any(isinstance(cell, int | float) for row in cells for cell in row):
         raise DataError("the rows have no names of columns", where=where, fix=_WRITE)
     odd = next((i for i, row in enumerate(cells, 2) if len(row) != len(names)), None)
     if odd is not None:
         what = f"the row has {counted(len(cells[odd - 2]), 'cell')}, expected {len(names)} as in the first row"
-        place = odd - (cells is rows)
-        raise DataError(what, where=f"{where}, row {place}", fix="give every row as many cells as there are names")
-    if cells is rows:
+        raise DataError(
+            what, where=f"{where}, row {odd - unnamed}", fix="give every row as many cells as there are names"
+        )
+    if unnamed:
         return Layout([dict(zip(names, row, strict=True)) for row in rows], ("the rows have no names of columns",))
     note = f"the first row is read as the names of the columns: {', '.join(names[:_SHOWN])}"
     return Layout([dict(zip(names, row, strict=True)) for row in cells], (note,))
 
 
 def _is_time(cell: Any) -> bool:
-    """Return whether a cell is a time, in words or since 1970, which no row of names can hold."""
+    """Return whether a cell is a time, in words or since 1970."""
     if isinstance(cell, str):
         return not as_numbers(pl.Series([cell])).most and _times([cell]) is not None
     return isinstance(cell, int) and cell >= _SINCE_1970

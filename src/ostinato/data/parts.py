@@ -16,6 +16,7 @@ from ostinato.data.clocks import (
     in_digits,
     may_be_clock,
     of_four_digits,
+    of_six_digits,
 )
 from ostinato.data.hours import TO_24, Found, between, check_hours, hour_columns, hours_to_24, span_of, whole_hours
 from ostinato.data.iso_weeks import check_weeks, of_weeks, week_of
@@ -221,7 +222,9 @@ def _of_clock(frame: pl.DataFrame, free: dict[str, str]) -> tuple[pl.Series, lis
         *(c for c in free.values() if frame[c].dtype in (pl.String, pl.Date)),
     ]
     day = next((c for c in order if are_days(frame[c])), None)
-    if day is None or (frame[day].n_unique() == len(frame) and not digits):
+    # where no day repeats, four digits such as 1800 may be values
+    sure = digits and any(n in frame.columns and of_six_digits(c, frame[n]) for c, n in free.items())
+    if day is None or (frame[day].n_unique() == len(frame) and not sure):
         return None
     of_day, hour = clock_of(frame, free, day), _part(frame, free, "hour") or hours_to_24(frame, free)
     if of_day is not None:

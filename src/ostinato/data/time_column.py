@@ -7,7 +7,7 @@ import re
 import numpy as np
 import polars as pl
 
-from ostinato.data import short_dates
+from ostinato.data import short_dates, two_years
 from ostinato.data.buddhist import YEARS as BUDDHIST
 from ostinato.data.keys import key_of
 from ostinato.data.month_names import uncertain
@@ -55,7 +55,9 @@ def time_of(frame: pl.DataFrame, columns: list[str], id_col: str | None) -> str 
     if len(named) > 1:
         unique = [c for c in named if not frame.select(c, *series).is_duplicated().any()]
         named = [c for c in unique if parse_times(frame[c]) is not None] or named
-    dates = (c for c in columns if _may_be_dates(frame[c]) and parse_times(frame[c].head(50)) is not None)
+    # a season such as 2022/23 often stands beside the dates in it
+    finest = sorted(columns, key=lambda c: _are_words(frame[c]) and two_years.are_years(frame[c].drop_nulls().head(50)))
+    dates = (c for c in finest if _may_be_dates(frame[c]) and parse_times(frame[c].head(50)) is not None)
     if named and named[0].lower() in MAY_BE_PARTS and frame.select(named[0], *series).is_duplicated().any():
         # the year or month in addition to a date of another name, which distinguishes the rows
         finer = next((c for c in dates if not frame.select(c, *series).is_duplicated().any()), None)
@@ -222,18 +224,14 @@ def _months_and_years(frame: pl.DataFrame, columns: list[str]) -> str | None:
     They are 11.21, 12.21, 1.22, or 2021.11, 2021.12, 2022.01; quarters are 2021.1 to 2021.4.
     """
     for c in columns:
-        named = says_month(c) or says_quarter(c)
-        if (
-            frame[c].dtype.is_float()
-            and named
-            and len(frame)
-            and frame[c].is_finite().all()
-            and not frame[c].null_count()
-        ):
-            x = frame[c].to_numpy()
-            if years_and_quarters(x) is not None or have_lost_zeros(x):
-                return c
-            months = months_and_years(x) if (x < 100).all() else years_and_months(x)
-            if months is not None and len(months) > 2 and bool((np.diff(np.unique(months)) == 1).all()):
-                return c
+        if not (says_month(c) or says_quarter(c)) or not frame[c].dtype.is_float() or not len(frame):
+            continue
+        if frame[c].null_count() or not frame[c].is_finite().all():
+            continue
+        x = frame[c].to_numpy()
+        if years_and_quarters(x) is not None or have_lost_zeros(x):
+            return c
+        months = (months_and_years(x) if (x < 100).all() else years_and_months(x)) if says_month(c) else None
+        if months is not None and len(months) > 2 and bool((np.diff(np.unique(months)) == 1).all()):
+            return c
     return None

@@ -35,6 +35,8 @@ _MINUTES = 0.01
 _EPOCHS = ((10**9, "nanoseconds"), (10**6, "microseconds"), (10**3, "milliseconds"), (1, "seconds"))
 #: The seconds from 1970 to 1990 and to 2100.
 _SINCE, _UNTIL = 631_152_000, 4_102_444_800
+#: The first year of decimals with a quarter or month behind the point, and the year after the last.
+_SINCE_YEAR, _UNTIL_YEAR = 1800, 2101
 #: The quarters of one year; more of them follow one another over a year.
 _QUARTERS = 4
 #: The microseconds of a day.
@@ -293,13 +295,15 @@ def _of_tenths(x: Array, name: str) -> Stamps | None:
 
 def years_and_quarters(x: Array) -> NDArray[np.int64] | None:
     """Return decimals 2019.1 to 2019.4 and so on as quarters since the year 0; None unless they follow one another."""
+    if not _SINCE_YEAR <= x.min() <= x.max() < _UNTIL_YEAR:
+        return None
     year, quarter = np.divmod(np.rint(x * 10).astype(np.int64), 10)
     if np.abs(x * 10 - np.rint(x * 10)).max() > 1e-6 or set(quarter.tolist()) != {1, 2, 3, 4}:
         return None
     quarters = np.asarray(year * 4 + quarter - 1)
     seen = np.unique(quarters)
     follow = len(seen) > _QUARTERS and bool((np.diff(seen) == 1).all())
-    return quarters if follow and year.min() >= 1800 and year.max() <= 2100 else None
+    return quarters if follow else None
 
 
 def have_lost_zeros(x: Array) -> bool:
@@ -307,8 +311,10 @@ def have_lost_zeros(x: Array) -> bool:
 
     Then 2019.2 is February, and 2019.11 and 2019.12 are there too.
     """
-    year, part = np.divmod(np.rint(x * 100).astype(np.int64), 100)
-    if np.abs(x * 100 - np.rint(x * 100)).max() > 1e-6 or year.min() < 1800 or year.max() > 2100:
+    if not _SINCE_YEAR <= x.min() <= x.max() < _UNTIL_YEAR:
+        return False
+    part = np.rint(x * 100).astype(np.int64) % 100
+    if np.abs(x * 100 - np.rint(x * 100)).max() > 1e-6:
         return False
     seen = set(part.tolist())
     return seen <= {*range(10, 100, 10), 11, 12} and bool(seen & {11, 12}) and bool(seen & set(range(20, 100, 10)))

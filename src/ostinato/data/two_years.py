@@ -11,9 +11,23 @@ from ostinato.data.rewritten import Rewritten
 from ostinato.data.time_form import Stamps, TimeForm
 
 #: A year, and the next one with two digits or four.
-LOOK = r"^\s*(\d{4})\s?[-/\u2013\u2014]\s?(\d{4}|\d{2})\s*$"
+LOOK = r"^\s*((?:1[5-9]|2[01])\d\d)\s?[-/\u2013\u2014]\s?(\d{4}|\d{2})\s*$"
 #: The fewest different words that are no months: 2005-06 and 2006-07 would be 13 months apart.
 _SURE = 2
+
+
+def are_years(column: pl.Series) -> bool:
+    """Return whether each of some words (N,), without nulls, is a year and the next one, and not all are a month."""
+    kinds = column.unique()
+    first, second = kinds.str.extract_groups(LOOK).struct.unnest().get_columns()
+    if not len(kinds) or first.null_count():
+        return False
+    year, end = first.cast(pl.Int64), second.cast(pl.Int64)
+    long = second.str.len_bytes() == 4
+    if not bool(((long & (end == year + 1)) | (~long & (end == (year + 1) % 100))).all()):
+        return False
+    months = bool((~long & end.is_between(1, 12)).all())
+    return not months or len(kinds) >= _SURE
 
 
 def rewritten(column: pl.Series, _zone: str | None) -> Rewritten | None:
@@ -22,19 +36,9 @@ def rewritten(column: pl.Series, _zone: str | None) -> Rewritten | None:
     Args:
         column: The words, (N,), without nulls.
     """
-    kinds = column.unique()
-    first, second = kinds.str.extract_groups(LOOK).struct.unnest().get_columns()
-    if first.null_count():
+    if not are_years(column):
         return None
-    year, end = first.cast(pl.Int64), second.cast(pl.Int64)
-    long = second.str.len_bytes() == 4
-    if not bool(((long & (end == year + 1)) | (~long & (end == (year + 1) % 100))).all()):
-        return None
-    months = bool((~long & end.is_between(1, 12)).all())
-    if months and len(kinds) < _SURE:
-        return None
-    words = column.str.replace(LOOK, "${1}-01-01")
-    return Rewritten(words, _applied(column[0].strip()))
+    return Rewritten(column.str.replace(LOOK, "${1}-01-01"), _applied(column[0].strip()))
 
 
 def _applied(word: str) -> Callable[[Stamps], Stamps]:

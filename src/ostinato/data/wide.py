@@ -21,17 +21,18 @@ _TWICE = re.compile(r"^(\d{4}) \[YR\1\]$")
 _CLOCK = re.compile(r"(\d{1,2}):(\d\d)(?::(\d\d))?")
 #: A column that is called by a stretch of time and its number, as d_1, Week 5 and H24 are.
 _NUMBERED = re.compile(
-    r"(?:d|day|w|wk|week|m|mo|month|q|h|hr|hour|he|hour[ _]ending|y|yr|year|step|period|int|interval)[ _-]?(\d+)",
+    r"(?P<unit>d|day|w|wk|week|m|mo|month|q|h|hr|hour|he|hour[ _]ending|y|yr|year|step|period|int|interval)[ _-]?"
+    r"(?P<number>\d+)",
     re.IGNORECASE,
 )
 #: A day of the week.
 _WEEKDAY = re.compile(r"(?:mon|tue|tues|wed|thu|thur|thurs|fri|sat|sun)(?:day)?|wednesday|saturday", re.IGNORECASE)
-#: The days of a step, and how many columns may then be the parts of one: hours or minutes, days, months or weeks.
+#: The fewest and the most days of a step, how many columns may then be the parts of one, and what these are called.
 _PARTS = (
-    (range(1, 2), (23, 24, 25, 48, 96, 144, 288, 1440)),
-    (range(7, 8), (7,)),
-    (range(28, 32), (28, 29, 30, 31)),
-    (range(365, 367), (12, 52, 53)),
+    (1, 1, (23, 24, 25, 48, 96, 144, 288, 1440), ("h", "hr", "hour", "he", "hour ending", "int", "interval")),
+    (7, 7, (5, 7), ("d", "day")),
+    (28, 31, (28, 29, 30, 31), ("d", "day")),
+    (365, 366, (12, 52, 53, 365, 366), ("m", "mo", "month", "w", "wk", "week", "d", "day")),
 )
 
 
@@ -110,19 +111,26 @@ def _are_dates(names: list[str]) -> bool:
 def _are_numbered(names: list[str]) -> bool:
     """Return whether names are stretches of time that are numbered one after the other."""
     found = [_NUMBERED.fullmatch(name.strip()) for name in names]
-    numbers = [int(one[1]) for one in found if one is not None]
+    numbers = [int(one["number"]) for one in found if one is not None]
     return len(numbers) == len(names) and all(b == a + 1 for a, b in pairwise(numbers))
 
 
 def _fill_a_step(names: list[str], frame: pl.DataFrame, time_col: str | None) -> bool:
     """Return whether columns are the parts of the step from row to row: 1 to 12 of a year, HE01 to HE24 of a day."""
-    numbered = _are_numbered([f"step {name.strip()}" if name.strip().isdigit() else name for name in names])
-    times = None if time_col is None else parse_times(frame[time_col])
-    if times is None or times.dtype.kind != "M" or not (numbered or all(map(_WEEKDAY.fullmatch, names))):
+    bare = [f"step {name.strip()}" if name.strip().isdecimal() else name for name in names]
+    first = _NUMBERED.fullmatch(bare[0].strip())
+    weekdays = all(map(_WEEKDAY.fullmatch, names))
+    numbered = first is not None and int(first["number"]) < 2 and _are_numbered(bare)
+    times = parse_times(frame[time_col]) if time_col is not None and (weekdays or numbered) else None
+    if times is None or times.dtype.kind != "M":
         return False
+    unit = "day" if first is None else first["unit"].lower().replace("_", " ")
     steps = np.diff(np.unique(times)) / np.timedelta64(1, "D")
     step = float(np.median(steps)) if len(steps) else 0.0
-    return any(step in days and len(names) in parts for days, parts in _PARTS)
+    return any(
+        low <= step <= high and len(names) in counts and unit in {"step", "period", *units}
+        for low, high, counts, units in _PARTS
+    )
 
 
 def _seconds(name: str) -> int | None:

@@ -158,8 +158,8 @@ def allowance(y: Array, lags: tuple[int, ...], phi: Array, count: int, horizon: 
         return Allowance(np.ones(horizon), np.zeros(horizon))
     known = np.zeros(len(seen.lags))
     known[np.searchsorted(seen.lags, lags)] = phi
-    known = np.append(known, seen.target.mean() - known @ seen.X.mean(axis=0))
     seen = seen.usual(known)
+    known = np.append(known, seen.target.mean() - known @ seen.X.mean(axis=0))
     most = max(1.0, float(_largest(known[None, :-1], seen.lags)[0]))
     own, own_squares = seen.followed(known[None], horizon, most)
     # a history that is shorter than that of the fit knows less of the coefficients than the model does
@@ -237,13 +237,13 @@ class _Seen:
         middle, unit = target.mean(), spread(target)
         return _Seen(lags, (X[rows] - middle) / unit, (target - middle) / unit, (y[-K:] - middle) / unit, float(unit))
 
-    def usual(self, theta: Array) -> _Seen:
-        """Return the values without those that are odd for the coefficients (L + 1,).
+    def usual(self, phi: Array) -> _Seen:
+        """Return the values without those that are odd for the coefficients (L,), if others are left that change.
 
         A dip to 0 at the end of a series near 100 is no error of its coefficients. Least squares would bend them to it.
         """
-        left_out = odd(self.target - self.X @ theta[:-1])
-        return replace(self, X=self.X[~left_out], target=self.target[~left_out])
+        kept = ~odd(self.target - self.X @ phi)
+        return self if still(self.target[kept]) else replace(self, X=self.X[kept], target=self.target[kept])
 
     def regressions(self, theta: Array | None) -> tuple[list[_Regression], float]:
         """Return the regressions with any coefficients, a unit root with a drift, and one without; and their variance.

@@ -89,10 +89,9 @@ def _tables(scores: Scores, by: str, known: Counter[str] | None) -> Iterator[pl.
             kept.append(rows)
     keys = restored(scores.data.ids, scores.data.meta)
     for rows in kept or _rows(scores, by):
-        ids = [keys[b] for b in rows.sequence.tolist()]
         frame = pl.DataFrame(
             {
-                "unique_id": pl.Series(ids, dtype=None if ids else pl.String),
+                "unique_id": keys.gather(rows.sequence),
                 "unit": rows.number,
                 "start": rows.start + 1,
                 "length": rows.length,

@@ -1,7 +1,7 @@
 """Autoregressions that grow without bound because least squares was bent to a few odd values.
 
 A dip to 0 at the end of a series near 100 is fitted best by coefficients whose recursion explodes: such a series was
-forecast at half a million. In a series that does grow no value is odd, and its growth is kept.
+forecast at half a million. Steady growth has no odd value, and is kept.
 """
 
 from __future__ import annotations

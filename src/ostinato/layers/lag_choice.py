@@ -13,7 +13,7 @@ from ostinato.layers.ar_gains import gains_of
 from ostinato.layers.autoregression import fit_ar, fit_ar_at
 from ostinato.layers.explosive import bent, steady
 from ostinato.layers.lag_search import useful_lags
-from ostinato.layers.lagged import lagged
+from ostinato.layers.lagged import Lagged, lagged
 from ostinato.numbers import counted
 from ostinato.shapes import Array
 
@@ -56,15 +56,15 @@ def fit_dense_or_sparse(values: Array, offsets: NDArray[np.int64], max_order: in
     if all(early == fit.lags for fit in theirs):
         # on the steps before the judged ones both forms are the same, so these steps cannot choose: the smaller is kept
         smaller = len(lags) * len(channels) < sum(len(fit.lags) for fit in dense)
-        return [fit_ar_at(x, offsets, lags) for x in channels] if smaller else dense
+        return (_sparse(channels, offsets, lags, rows) if smaller else None) or dense
     coefficients = [sum(len(fit.lags) for fit in fits) for fits in (ours, theirs)]
     gains = gains_of(rows, last, ours, theirs)
     if len(gains) < FEWEST:
         return dense
     gain, error = float(gains.mean()), float(gains.std()) / math.sqrt(len(gains))
-    fits = [fit_ar_at(x, offsets, lags) for x in channels]
-    odd = any(bent(fit, one).any() for fit, one in zip(fits, rows, strict=True))
-    if odd or gain <= (error if coefficients[0] > coefficients[1] else 0.0):
+    better = gain > (error if coefficients[0] > coefficients[1] else 0.0)
+    fits = _sparse(channels, offsets, lags, rows) if better else None
+    if fits is None:
         return dense
     words = (
         f"the autoregression uses the lags {', '.join(map(str, lags))} alone, with {coefficients[0]} coefficients "
@@ -72,6 +72,14 @@ def fit_dense_or_sparse(values: Array, offsets: NDArray[np.int64], max_order: in
         f"was {gain:.3f} nats a step better (standard error {error:.3f})"
     )
     return [replace(fit, notes=(*fit.notes, words)) for fit in fits]
+
+
+def _sparse(
+    channels: Array, offsets: NDArray[np.int64], lags: tuple[int, ...], rows: list[Lagged]
+) -> list[ARFit] | None:
+    """Return the fits of channels (D, N) on some lags; None if one was bent to odd values."""
+    fits = [fit_ar_at(x, offsets, lags) for x in channels]
+    return None if any(bent(fit, one).any() for fit, one in zip(fits, rows, strict=True)) else fits
 
 
 def name_of(lags: tuple[int, ...]) -> str:

@@ -191,7 +191,7 @@ def fit_ar(panel: Panel) -> AR:
     grown, X, dy, recent, unit = _rows(z, stacked(panel.values))
     count = (np.abs(X[:, :, 0]) > 0).sum(axis=1)
     sums = _Sums(X.swapaxes(1, 2) @ X, (dy[:, None] @ X)[:, 0], (dy**2).sum(axis=1), count)
-    speaks = np.array([not is_quiet(y) for y in series])
+    speaks = np.array([not (is_quiet(y) or is_quiet(rest)) for y, rest in zip(panel.values, series, strict=True)])
     posterior = _solve(sums, _centres(sums, speaks))
     weights = _weights(posterior.log_evidence, speaks)
     # one change of the typical size is known before the data are seen

@@ -23,6 +23,8 @@ from ostinato.shapes import Array
 PATIENCE, GAIN = 10, 3.0
 #: The most degrees of freedom of a Student t. Beyond, nobody tells it from a normal distribution.
 MOST_DF = 1e4
+#: The bounds of the location, the raw scale, and 1 / df.
+_BOUNDS = [(None, None), (None, None), (1 / MOST_DF, 1 / LEAST_DF - 1e-4)]
 
 
 def likeliest_constants(
@@ -34,7 +36,7 @@ def likeliest_constants(
         emission: The emission of the parameters.
         loss: The loss of parameters (D, P).
         start: The parameters to start from, (D, P).
-        count: The number of innovations of a channel.
+        count: The number of values that the loss is the mean of.
         centred: Whether the locations stay as they are.
     """
     of, back, bounds = (_df, _tails, _BOUNDS * len(start)) if isinstance(emission, StudentT) else (_same, _same, None)
@@ -62,7 +64,7 @@ def likeliest_constants(
 
 
 class _Patience:
-    """Stops the solver once its steps add too little to the likelihood of so many values."""
+    """Stops the solver once its steps add too little to the likelihood of so many values, of all channels."""
 
     def __init__(self, count: int) -> None:
         self._count = count
@@ -74,10 +76,6 @@ class _Patience:
         before = self._losses[-1 - PATIENCE :][0]
         if len(self._losses) > PATIENCE and (before - self._losses[-1]) * self._count < GAIN:
             raise StopIteration
-
-
-#: The bounds of the location, the raw scale, and 1 / df.
-_BOUNDS = [(None, None), (None, None), (1 / MOST_DF, 1 / LEAST_DF - 1e-4)]
 
 
 def _same(constant: Tensor) -> Tensor:

@@ -102,7 +102,7 @@ def _polish(model: SequenceModel, e: Tensor, support: Support, centred: bool, fe
     # a prior of the scale is known for a normal and a Student t alone
     bound, told = is_bounded(support), isinstance(model.emission, Normal | StudentT) and not few.free
     below = torch.where(support.unit > 0, -torch.inf, support.low)
-    first = few.start(model.constant.detach().double(), e) if told else model.constant.detach().double()
+    first = few.start(model.constant.detach().double(), e) if told else model.constant.detach().double().clone()
     if centred:
         first[:, 0] = 0.0
 
@@ -115,7 +115,7 @@ def _polish(model: SequenceModel, e: Tensor, support: Support, centred: bool, fe
         value = -nats.mean()
         return value + few.loss(used) / nats.numel() if told else value
 
-    found = likeliest_constants(model.emission, loss, first, len(e), centred)
+    found = likeliest_constants(model.emission, loss, first, e.numel(), centred)
     if found is not None:
         with torch.no_grad():
             model.constant.copy_(few.widened(found) if told else found)
