@@ -40,6 +40,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ostinato.data.sequences import SequenceSet
+from ostinato.layers.explosive import GROWTH
 from ostinato.layers.front import InnovationFront
 from ostinato.model import SequenceModel
 from ostinato.numbers import counted
@@ -238,12 +239,16 @@ class _Seen:
         return _Seen(lags, (X[rows] - middle) / unit, (target - middle) / unit, (y[-K:] - middle) / unit, float(unit))
 
     def usual(self, phi: Array) -> _Seen:
-        """Return the values without those that are odd for the coefficients (L,), if others are left that change.
+        """Return the values without those that are odd for the coefficients (L,), if least squares explodes with them.
 
         A dip to 0 at the end of a series near 100 is no error of its coefficients. Least squares would bend them to it.
         """
         kept = ~odd(self.target - self.X @ phi)
-        return self if still(self.target[kept]) else replace(self, X=self.X[kept], target=self.target[kept])
+        if kept.all() or still(self.target[kept]):
+            return self
+        bent = self.regressions(None)[0][0].mean[:-1]
+        explodes = float(_largest(bent[None], self.lags)[0]) > GROWTH
+        return replace(self, X=self.X[kept], target=self.target[kept]) if explodes else self
 
     def regressions(self, theta: Array | None) -> tuple[list[_Regression], float]:
         """Return the regressions with any coefficients, a unit root with a drift, and one without; and their variance.
