@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -219,22 +219,18 @@ def _write_units(
             count += len(table)
             yield table
 
-    def note() -> None:
-        per = f"{scores.nats_per_unit:.4f} nats a character{_how(scores, model)}"
-        learned = "; --frozen keeps one text from teaching it the next" if model.adaptive and scores.adapted else ""
-        screen.say(f"note: {counted(count, 'unit')} of {per}{learned}")
-
-    whole = list(counting()) if as_json else None
+    made: Iterable[pl.DataFrame] = list(counting()) if as_json else counting()
     if output:
-        parts = enumerate(whole or counting())
-        atomic_write(output, (as_table(table, header=not i).encode() for i, table in parts))
-    elif whole is None:
-        for i, table in enumerate(counting()):
+        atomic_write(output, (as_table(table, header=not i).encode() for i, table in enumerate(made)))
+    elif not as_json:
+        for i, table in enumerate(made):
             printed(table, header=not i)
-    note()
-    if whole is not None:
-        import polars as pl
+    per = f"{scores.nats_per_unit:.4f} nats a character{_how(scores, model)}"
+    learned = "; --frozen keeps one text from teaching it the next" if model.adaptive and scores.adapted else ""
+    screen.say(f"note: {counted(count, 'unit')} of {per}{learned}")
+    if as_json:
+        from polars import concat
 
-        answer({"by": by, "units": pl.concat(whole)})
+        answer({"by": by, "units": concat(made)})
     if output:
         screen.say(f"surprisals: {output}") if as_json else print(f"surprisals: {output}")

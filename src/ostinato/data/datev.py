@@ -13,8 +13,10 @@ from datetime import date
 
 from ostinato.errors import DataError
 
-#: The first cells of such files, from other programs and from DATEV itself, and the column of dates without a year.
-_MARKS, _DATE = ("EXTF", "DTVF"), "Belegdatum"
+#: The first cells of such files, from other programs and from DATEV itself.
+MARKS = ("EXTF", "DTVF")
+#: The column of dates without a year.
+_DATE = "Belegdatum"
 #: The cells of the first line with the first day of the fiscal year, and with the first and the last day of bookings.
 _YEAR, _FIRST, _LAST = 12, 14, 15
 #: The digits of a day and a month, of which the day may have one digit.
@@ -23,7 +25,7 @@ _DIGITS = (3, 4)
 
 def is_datev(text: str) -> bool:
     """Return whether a text begins as a file of DATEV does."""
-    return text.lstrip('"')[:5].rstrip('";') in _MARKS and ";" in text[:10]
+    return text.lstrip('"')[:5].rstrip('";') in MARKS and ";" in text[:10]
 
 
 def without_head(text: str, skipped: int) -> tuple[str, int, tuple[str, ...]]:

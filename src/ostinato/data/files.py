@@ -9,6 +9,7 @@ from os.path import commonpath
 from pathlib import Path
 
 from ostinato.choices import nearest_file
+from ostinato.data.datev import MARKS
 from ostinato.data.packed import member_read, packed_as, unpacked
 from ostinato.errors import DataError
 from ostinato.numbers import counted
@@ -209,7 +210,7 @@ _ADDRESSES = ("http://", "https://", "ftp://", "s3://", "gs://")
 #: The byte order marks of UTF-16.
 _UTF16 = (b"\xff\xfe", b"\xfe\xff")
 #: The first bytes of files of DATEV.
-_DATEV = (b'"EXTF"', b'"DTVF"', b"EXTF;", b"DTVF;")
+_DATEV = tuple(first.encode() for mark in MARKS for first in (f'"{mark}"', f"{mark};"))
 #: The bytes of a file that its form is seen from.
 HEAD = 100_000
 

@@ -16,6 +16,8 @@ in units of its covariance. Beforehand, a unit root and none have the same proba
 unit roots tends to 1, and for a stationary series to 0. So the bias needs no correction of its own: with that of Kilian
 (1998) next to it, 300 short histories of M1 and tourism have the same loss to .1 %.
 
+If least squares explodes because of values far from all others, these are left out (see ``layers.explosive``).
+
 The coefficients of each regression are drawn from their normal distribution: the mean is the least squares estimate,
 the covariance is that of least squares (with a prior of standard deviation 1), and a unit root is a condition on both.
 As there, draws with a root outside the unit circle are shrunk to it. The point is the average of the model's
